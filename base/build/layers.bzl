@@ -1,0 +1,83 @@
+"""Who may depend on whom: the arrows of docs/architecture.md, as Bazel visibility.
+
+A room is a folder that has an owner and one place in the order. `room_visibility()` is the default
+visibility of every jarvis_library, so an arrow against the order fails the build; a library may
+narrow it further, never widen it.
+"""
+
+# The generated messages and the libraries over them: everything that speaks the protocol.
+_PROTOCOL_USERS = [
+    "cli",
+    "proto",
+    "server/api",
+    "server/app",
+    "server/rest",
+    "server/rpc",
+    "worker",
+]
+
+# room -> the rooms that may depend on it, besides itself and testing. "*" is every room.
+USERS = {
+    "base": ["*"],
+    "cli": [],
+    "proto": _PROTOCOL_USERS,
+    "proto/rpc": [
+        "cli",
+        "server/app",
+        "server/rpc",
+        "worker",
+    ],
+    "proto/wire": _PROTOCOL_USERS,
+    "server": [],
+    "server/api": [
+        "server/app",
+        "server/rest",
+        "server/rpc",
+    ],
+    "server/app": [],
+    "server/core": [
+        "server/api",
+        "server/app",
+        "server/host",
+    ],
+    "server/host": [
+        "server/api",
+        "server/app",
+        "server/rest",
+        "server/rpc",
+    ],
+    "server/rest": ["server/app"],
+    "server/rpc": ["server/app"],
+    "storage": [
+        "server/api",
+        "server/app",
+        "server/core",
+        "server/host",
+    ],
+    "testing": [],
+    # The embedded worker: one process is a whole system.
+    "worker": ["server/app"],
+}
+
+def visible_to(rooms):
+    """Visibility labels of `rooms` and, always, of testing. "server" means its binaries only."""
+    labels = ["//testing:__subpackages__"]
+    for room in rooms:
+        suffix = ":__pkg__" if room == "server" else ":__subpackages__"
+        labels.append("//" + room + suffix)
+    return labels
+
+def _room_of(package):
+    parts = package.split("/")
+    nested = "/".join(parts[:2])
+    return nested if nested in USERS else parts[0]
+
+def room_visibility(package):
+    """The default visibility of a library in `package`: its own room, testing, and USERS[room]."""
+    room = _room_of(package)
+    if room not in USERS:
+        fail("package //%s is in no room of base/build/layers.bzl" % package)
+    users = USERS[room]
+    if "*" in users:
+        return ["//:__subpackages__"]
+    return visible_to(users + [room] + (["server"] if room.startswith("server/") else []))
