@@ -1,0 +1,255 @@
+/*
+ * Records: what Jarvis keeps in its store, and the bytes of each.
+ *
+ * A value is an envelope: kind (1 byte), version (1 byte), payload, CRC-32C (4 bytes, little endian) over key, kind,
+ * version and payload; so a record that is damaged, cut or under the wrong key is found. Payloads use the
+ * integers of base/bytes.h. A decoder reads its own version and all older ones; a newer one is
+ * FAILED_PRECONDITION ("written by a newer Jarvis"), damage is DATA_LOSS naming the key. docs/storage.md has the
+ * table; golden files pin every byte.
+ *
+ * Keys: one letter, then big-endian numbers, so that every list that the API offers is a range scan:
+ *   M                                meta            one
+ *   H shape                          shape           while a live task has it
+ *   L task                           live task
+ *   D task                           done task
+ *   S task                           spec            packed jarvis.v1.TaskSpec, opaque to the core
+ *   O task                           log head        how much log of a live task's attempt is stored
+ *   G task attempt offset            log chunk
+ *   N name                           node
+ *   E revision index                 event           a task as a change left it, for watchers
+ *   R hash (16 bytes)                request         of a request_id
+ */
+#ifndef JV_STORAGE_RECORD_H
+#define JV_STORAGE_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+enum jv_record_kind {
+	JV_RECORD_META = 'M',
+	JV_RECORD_SHAPE = 'H',
+	JV_RECORD_LIVE = 'L',
+	JV_RECORD_DONE = 'D',
+	JV_RECORD_SPEC = 'S',
+	JV_RECORD_LOG_HEAD = 'O',
+	JV_RECORD_LOG = 'G',
+	JV_RECORD_NODE = 'N',
+	JV_RECORD_EVENT = 'E',
+	JV_RECORD_REQUEST = 'R',
+};
+
+/* The states of jarvis.v1.TaskState; the numbers are the same. */
+enum jv_task_state {
+	JV_TASK_QUEUED = 1,
+	JV_TASK_ASSIGNED = 2,
+	JV_TASK_STARTING = 3,
+	JV_TASK_RUNNING = 4,
+	JV_TASK_STOPPING = 5,
+	JV_TASK_SUCCEEDED = 6,
+	JV_TASK_FAILED = 7,
+	JV_TASK_CANCELLED = 8,
+};
+
+/* The reasons of jarvis.v1.FailureReason; the numbers are the same. */
+enum jv_failure {
+	JV_FAILURE_NONE = 0,
+	JV_FAILURE_EXIT_CODE = 1,
+	JV_FAILURE_SIGNAL = 2,
+	JV_FAILURE_OUT_OF_MEMORY = 3,
+	JV_FAILURE_QUEUED_TIMEOUT = 4,
+	JV_FAILURE_STARTING_TIMEOUT = 5,
+	JV_FAILURE_RUNNING_TIMEOUT = 6,
+	JV_FAILURE_NO_OUTPUT_TIMEOUT = 7,
+	JV_FAILURE_NODE_LOST = 8,
+	JV_FAILURE_IMAGE = 9,
+	JV_FAILURE_COMMAND = 10,
+	JV_FAILURE_REJECTED = 11,
+	JV_FAILURE_EXECUTOR = 12,
+};
+
+struct jv_usage {
+	int64_t cpu_micros;
+	int64_t memory_peak_bytes;
+	int64_t throttled_periods;
+	int64_t oom_kills;
+};
+
+/* A task but for its spec; also the payload of an event. Texts are borrowed, "" if absent. Times are
+ * milliseconds since the epoch, 0 if not yet. */
+struct jv_task_record {
+	uint64_t id;       /* in the key of L and D, in the payload of E */
+	uint32_t shape;    /* 0 in done tasks */
+	int32_t priority;
+	enum jv_task_state state;
+	enum jv_failure failure;
+	uint32_t attempt;
+	uint32_t failed_attempts;
+	uint32_t lost_attempts;
+	int32_t exit_code;
+	int32_t signal;
+	int64_t submit_ms;
+	int64_t queued_ms;     /* when it last entered the queue; timeouts.queued counts from here */
+	int64_t not_before_ms;
+	int64_t assign_ms;
+	int64_t start_ms;
+	int64_t finish_ms;
+	int64_t revision;
+	int64_t log_bytes;
+	bool cancelled;        /* a client asked for the end */
+	struct jv_usage usage;
+	struct jv_bytes node;
+	struct jv_bytes message;
+	struct jv_bytes cancel_reason;
+};
+
+#define JV_CLUSTER_ID_SIZE 16
+
+struct jv_meta_record {
+	uint8_t cluster_id[JV_CLUSTER_ID_SIZE];
+	uint64_t next_task;
+	uint32_t next_shape;
+	int64_t revision;
+	int64_t event_floor; /* changes up to this revision are no longer kept */
+};
+
+enum jv_constraint_operator { JV_CONSTRAINT_IN = 1, JV_CONSTRAINT_NOT_IN = 2, JV_CONSTRAINT_EXISTS = 3, JV_CONSTRAINT_NOT_EXISTS = 4 };
+
+#define JV_CONSTRAINTS_MAX 32
+#define JV_CONSTRAINT_VALUES_MAX 16
+#define JV_CUSTOM_RESOURCES_MAX 16
+#define JV_RETRY_EXIT_CODES_MAX 32
+#define JV_LABELS_MAX 64
+#define JV_EXECUTORS_MAX 16
+#define JV_IMAGES_MAX 256
+
+struct jv_constraint {
+	struct jv_bytes key;
+	enum jv_constraint_operator operator;
+	uint32_t value_count;
+	struct jv_bytes values[JV_CONSTRAINT_VALUES_MAX];
+};
+
+struct jv_custom_resource {
+	struct jv_bytes name;
+	int64_t amount;
+};
+
+struct jv_resources {
+	int64_t cpu_millis;
+	int64_t memory_bytes;
+	int64_t disk_bytes;
+	int64_t gpus;
+	int64_t pids;
+	uint32_t custom_count;
+	struct jv_custom_resource custom[JV_CUSTOM_RESOURCES_MAX]; /* by name, ascending */
+};
+
+/* What scheduling reads of a spec. Tasks with equal shapes share one record. */
+struct jv_shape_record {
+	struct jv_bytes queue;
+	struct jv_bytes executor;
+	struct jv_resources resources;
+	uint32_t constraint_count;
+	struct jv_constraint constraints[JV_CONSTRAINTS_MAX];
+	int64_t queued_timeout_ms; /* 0: none */
+	uint32_t max_attempts;
+	uint32_t max_lost;
+	int64_t backoff_initial_ms;
+	int64_t backoff_max_ms;
+	uint32_t retry_on;         /* a bit for each enum jv_failure */
+	uint32_t exit_code_count;
+	uint8_t exit_codes[JV_RETRY_EXIT_CODES_MAX];
+};
+
+struct jv_label {
+	struct jv_bytes key;
+	struct jv_bytes value;
+};
+
+struct jv_node_record {
+	struct jv_bytes name; /* in the key */
+	uint8_t worker_id[16];
+	uint8_t boot_id[16];
+	struct jv_resources capacity;
+	uint32_t label_count;
+	struct jv_label labels[JV_LABELS_MAX];
+	uint32_t executor_count;
+	struct jv_bytes executors[JV_EXECUTORS_MAX];
+	bool lost;
+	int64_t connect_ms;
+	struct jv_bytes inventory; /* packed jarvis.v1.NodeInventory, opaque to the core */
+};
+
+struct jv_log_record {
+	uint64_t task;
+	uint32_t attempt;
+	int64_t offset;
+	uint8_t stream; /* jarvis.v1.LogStream */
+	bool truncated;
+	int64_t time_ms;
+	struct jv_bytes data;
+};
+
+struct jv_log_head_record {
+	uint64_t task;
+	uint32_t attempt;
+	int64_t log_bytes;
+};
+
+#define JV_REQUEST_HASH_SIZE 16
+
+struct jv_request_record {
+	uint8_t hash[JV_REQUEST_HASH_SIZE]; /* of the request_id; in the key */
+	uint64_t spec_hash;
+	uint64_t task;
+	int64_t time_ms;
+};
+
+/* Encoders append to key and value, which the caller has cleared. Event: index tells apart the changes of one
+ * revision. */
+void jv_meta_encode(const struct jv_meta_record *record, struct jv_buffer *key, struct jv_buffer *value);
+void jv_shape_encode(uint32_t id, const struct jv_shape_record *record, struct jv_buffer *key, struct jv_buffer *value);
+void jv_task_encode(const struct jv_task_record *record, struct jv_buffer *key, struct jv_buffer *value); /* L or D, by state */
+void jv_event_encode(const struct jv_task_record *record, int64_t revision, uint32_t index, struct jv_buffer *key, struct jv_buffer *value);
+void jv_spec_encode(uint64_t task, struct jv_bytes spec, struct jv_buffer *key, struct jv_buffer *value);
+void jv_log_encode(const struct jv_log_record *record, struct jv_buffer *key, struct jv_buffer *value);
+void jv_log_head_encode(const struct jv_log_head_record *record, struct jv_buffer *key, struct jv_buffer *value);
+void jv_node_encode(const struct jv_node_record *record, struct jv_buffer *key, struct jv_buffer *value);
+void jv_request_encode(const struct jv_request_record *record, struct jv_buffer *key, struct jv_buffer *value);
+
+/* The payload of a shape alone, without envelope: equal shapes have equal bytes, so this is also the key of
+ * the core's map of shapes. Constraints and lists are to be sorted by the caller. */
+void jv_shape_encode_payload(const struct jv_shape_record *record, struct jv_buffer *payload);
+
+/* Decoders check the envelope; texts in the record are borrowed from key and value. */
+struct jv_status jv_meta_decode(struct jv_bytes key, struct jv_bytes value, struct jv_meta_record *record) JV_MUST_USE;
+struct jv_status jv_shape_decode(struct jv_bytes key, struct jv_bytes value, uint32_t *id, struct jv_shape_record *record) JV_MUST_USE;
+struct jv_status jv_task_decode(struct jv_bytes key, struct jv_bytes value, struct jv_task_record *record) JV_MUST_USE; /* L or D */
+struct jv_status jv_event_decode(struct jv_bytes key, struct jv_bytes value, int64_t *revision, uint32_t *index, struct jv_task_record *record) JV_MUST_USE;
+struct jv_status jv_spec_decode(struct jv_bytes key, struct jv_bytes value, uint64_t *task, struct jv_bytes *spec) JV_MUST_USE;
+struct jv_status jv_log_decode(struct jv_bytes key, struct jv_bytes value, struct jv_log_record *record) JV_MUST_USE;
+struct jv_status jv_log_head_decode(struct jv_bytes key, struct jv_bytes value, struct jv_log_head_record *record) JV_MUST_USE;
+struct jv_status jv_node_decode(struct jv_bytes key, struct jv_bytes value, struct jv_node_record *record) JV_MUST_USE;
+struct jv_status jv_request_decode(struct jv_bytes key, struct jv_bytes value, struct jv_request_record *record) JV_MUST_USE;
+
+/* Keys alone, for gets, scans and deletes. Each clears the buffer first. */
+void jv_key_meta(struct jv_buffer *key);
+void jv_key_shape(struct jv_buffer *key, uint32_t shape);
+void jv_key_live(struct jv_buffer *key, uint64_t task);
+void jv_key_done(struct jv_buffer *key, uint64_t task);
+void jv_key_spec(struct jv_buffer *key, uint64_t task);
+void jv_key_log_head(struct jv_buffer *key, uint64_t task);
+void jv_key_log(struct jv_buffer *key, uint64_t task, uint32_t attempt, int64_t offset);
+void jv_key_node(struct jv_buffer *key, struct jv_bytes name);
+void jv_key_event(struct jv_buffer *key, int64_t revision, uint32_t index);
+void jv_key_request(struct jv_buffer *key, const uint8_t hash[JV_REQUEST_HASH_SIZE]);
+
+static inline bool jv_task_state_final(enum jv_task_state state)
+{
+	return state >= JV_TASK_SUCCEEDED;
+}
+
+#endif
