@@ -1,8 +1,8 @@
 /*
  * Byte slices (borrowed) and byte buffers (owned, growing), with readers and writers of integers.
  *
- * A slice never owns. A buffer owns its memory and is freed with jv_buffer_deinit. Integers are little
- * endian in records and big endian in keys, so that keys sort by number.
+ * A slice never owns. A buffer owns its memory and is freed with jv_buffer_deinit. Integers are
+ * little endian in records and big endian in keys, so that keys sort by number.
  */
 #ifndef JV_BASE_BYTES_H
 #define JV_BASE_BYTES_H
@@ -62,8 +62,8 @@ void jv_put_bytes(struct jv_buffer *buffer, struct jv_bytes bytes);
 void jv_put_key_u32(struct jv_buffer *buffer, uint32_t value);
 void jv_put_key_u64(struct jv_buffer *buffer, uint64_t value);
 
-/* Reads what the writers wrote. After the first error every read gives 0 or empty, and `failed` stays
- * true: check it once at the end. Slices read are borrowed from the input. */
+/* Reads what the writers wrote. After the first error every read gives 0 or empty, and `failed`
+ * stays true: check it once at the end. Slices read are borrowed from the input. */
 struct jv_reader {
 	const uint8_t *at;
 	const uint8_t *end;
@@ -86,7 +86,8 @@ void jv_hex_encode(struct jv_bytes bytes, char *out);
 /* False if text is not exactly size bytes in hexadecimal. */
 bool jv_hex_decode(const char *text, uint8_t *out, size_t size);
 
-/* True if the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, <= U+10FFFF). */
+/* True if the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing
+ * past U+10FFFF). */
 bool jv_utf8_valid(struct jv_bytes bytes);
 
 /* CRC-32C (Castagnoli), as in iSCSI, RFC 3720: check value of "123456789" is 0xe3069283. */

@@ -1,8 +1,9 @@
 /*
- * The outside world that rules may not touch by themselves: clocks and random numbers, as one vtable.
+ * The outside world that rules may not touch by themselves: clocks and random numbers, as one
+ * vtable.
  *
- * Production passes jv_env_system; the simulator passes its own. Threads may share an env if its functions are
- * thread-safe; the system's are.
+ * Production passes jv_env_system; the simulator passes its own. Threads may share an env if its
+ * functions are thread-safe; the system's are.
  */
 #ifndef JV_BASE_ENV_H
 #define JV_BASE_ENV_H
@@ -22,7 +23,8 @@ struct jv_env {
 /* The machine's clocks and getrandom(2). */
 extern const struct jv_env jv_env_system;
 
-/* A seeded generator (xoshiro256**, Blackman and Vigna 2018), for everything that must be repeatable. */
+/* A seeded generator (xoshiro256**, Blackman and Vigna 2018), for everything that must be
+ * repeatable. */
 struct jv_random {
 	uint64_t state[4];
 };

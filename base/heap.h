@@ -1,9 +1,9 @@
 /*
  * An intrusive binary heap: the least element first.
  *
- * The heap holds pointers to nodes embedded in the caller's structs; each node knows its place, so that it can
- * be removed or moved in O(log n). The order is total if the caller's `before` is; then the sequence of
- * pops depends on nothing else. Single-threaded.
+ * The heap holds pointers to nodes embedded in the caller's structs; each node knows its place, so
+ * that it can be removed or moved in O(log n). The order is total if the caller's `before` is;
+ * then the sequence of pops depends on nothing else. Single-threaded.
  */
 #ifndef JV_BASE_HEAP_H
 #define JV_BASE_HEAP_H

@@ -1,8 +1,8 @@
 /*
  * An intrusive, doubly linked list.
  *
- * The head is a node of its own; a node that is in no list points to itself (after jv_list_init). All
- * operations are O(1) and allocate nothing. Single-threaded.
+ * The head is a node of its own; a node that is in no list points to itself (after jv_list_init).
+ * All operations are O(1) and allocate nothing. Single-threaded.
  */
 #ifndef JV_BASE_LIST_H
 #define JV_BASE_LIST_H
@@ -16,7 +16,7 @@ struct jv_list {
 };
 
 /* The struct that holds a member. */
-#define JV_CONTAINER_OF(pointer, type, member)                                                     \
+#define JV_CONTAINER_OF(pointer, type, member) \
 	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 static inline void jv_list_init(struct jv_list *list)
@@ -79,8 +79,8 @@ static inline void jv_list_splice_back(struct jv_list *to, struct jv_list *from)
 }
 
 /* The body may remove `node`. */
-#define JV_LIST_EACH(node, list)                                                                   \
-	for (struct jv_list *node = (list)->next, *node##_next = node->next; node != (list);       \
-	     node = node##_next, node##_next = node->next)
+#define JV_LIST_EACH(node, list)                                                             \
+	for (struct jv_list *node = (list)->next, *node##_next = node->next; node != (list); \
+		node = node##_next, node##_next = node->next)
 
 #endif

@@ -3,9 +3,9 @@
  *
  * A message is a struct that embeds struct jv_mail; it belongs to the sender until jv_mailbox_post
  * succeeds, and to the receiver after. The receiver is woken by a condition variable
- * (jv_mailbox_take), or by a callback that runs inside the lock, only when the box turns from empty to
- * non-empty and only while it is open: an edge kicks its completion queue there, a worker writes to
- * its eventfd.
+ * (jv_mailbox_take), or by a callback that runs inside the lock, only when the box turns from
+ * empty to non-empty and only while it is open: an edge kicks its completion queue there, a worker
+ * writes to its eventfd.
  */
 #ifndef JV_BASE_MAILBOX_H
 #define JV_BASE_MAILBOX_H
@@ -40,13 +40,13 @@ void jv_mailbox_init(struct jv_mailbox *box, uint32_t limit, jv_mailbox_wake *wa
 void jv_mailbox_deinit(struct jv_mailbox *box);
 /* False if the box is full or closed: the mail stays the caller's. */
 bool jv_mailbox_post(struct jv_mailbox *box, struct jv_mail *mail);
-/* The same, past the limit: for mail that must not be refused (the end of a session, shutdown). False
- * only if closed. */
+/* The same, past the limit: for mail that must not be refused (the end of a session, shutdown).
+ * False only if closed. */
 bool jv_mailbox_post_always(struct jv_mailbox *box, struct jv_mail *mail);
 /* Moves all mail to the end of `into` and returns how many. Does not wait. */
 uint32_t jv_mailbox_drain(struct jv_mailbox *box, struct jv_list *into);
-/* The same; waits for the first mail until monotonic time deadline_ms (CLOCK_MONOTONIC in milliseconds;
- * INT64_MAX: for ever), or until the box is closed. */
+/* The same; waits for the first mail until monotonic time deadline_ms (CLOCK_MONOTONIC in
+ * milliseconds; INT64_MAX: for ever), or until the box is closed. */
 uint32_t jv_mailbox_take(struct jv_mailbox *box, struct jv_list *into, int64_t deadline_ms);
 /* From now on posting fails, and no wake runs. Mail already there can be drained. */
 void jv_mailbox_close(struct jv_mailbox *box);

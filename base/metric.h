@@ -1,8 +1,8 @@
 /*
  * Counters, gauges and histograms, and their Prometheus text form.
  *
- * Metrics are statically allocated structs that register themselves once at start-up, before threads start. Any
- * thread may count (relaxed atomics); any thread may render.
+ * Metrics are statically allocated structs that register themselves once at start-up, before
+ * threads start. Any thread may count (relaxed atomics); any thread may render.
  */
 #ifndef JV_BASE_METRIC_H
 #define JV_BASE_METRIC_H
@@ -16,19 +16,21 @@ enum jv_metric_kind { JV_METRIC_COUNTER, JV_METRIC_GAUGE, JV_METRIC_HISTOGRAM };
 
 #define JV_METRIC_BUCKETS 20
 
-/* name is a Prometheus name with its unit, such as jarvis_commit_seconds; labels is "" or `code="OK"`. */
+/* name is a Prometheus name with its unit, such as jarvis_commit_seconds; labels is "" or
+ * `code="OK"`. */
 struct jv_metric {
 	const char *name;
 	const char *help;
 	const char *labels;
 	enum jv_metric_kind kind;
-	_Atomic int64_t value;                      /* counter, gauge; sum of a histogram, in microseconds */
-	_Atomic int64_t buckets[JV_METRIC_BUCKETS]; /* of a histogram: 1, 2, 4 … microseconds · 2^n */
+	_Atomic int64_t value; /* counter, gauge; sum of a histogram, in microseconds */
+	_Atomic int64_t
+		buckets[JV_METRIC_BUCKETS]; /* of a histogram: 1, 2, 4 … microseconds · 2^n */
 	struct jv_metric *next;
 };
 
-/* Adds to the list that is rendered; borrowed for ever. Metrics of one name are to be registered in a
- * row. Registering one twice is harmless. */
+/* Adds to the list that is rendered; borrowed for ever. Metrics of one name are to be registered
+ * in a row. Registering one twice is harmless. */
 void jv_metric_register(struct jv_metric *metric);
 void jv_metric_add(struct jv_metric *metric, int64_t amount);
 void jv_metric_set(struct jv_metric *metric, int64_t value);

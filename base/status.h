@@ -1,8 +1,8 @@
 /*
  * What became of an operation: a gRPC code and a message for people, by value.
  *
- * Every function that can fail because of a peer, a file or the machine returns one; it must be used.
- * Messages are one sentence that names the cause and, where there is one, the remedy.
+ * Every function that can fail because of a peer, a file or the machine returns one; it must be
+ * used. Messages are one sentence that names the cause and, where there is one, the remedy.
  */
 #ifndef JV_BASE_STATUS_H
 #define JV_BASE_STATUS_H
@@ -30,7 +30,7 @@ enum jv_code {
 	JV_UNAUTHENTICATED = 16,
 };
 
-#define JV_STATUS_FIELD_MAX 96
+#define JV_STATUS_FIELD_MAX   96
 #define JV_STATUS_MESSAGE_MAX 416
 
 struct jv_status {
@@ -48,7 +48,8 @@ struct jv_status jv_ok(void);
 struct jv_status jv_error(enum jv_code code, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* INVALID_ARGUMENT or UNIMPLEMENTED of one field of a request, such as "spec.resources.cpu_millis". */
+/* INVALID_ARGUMENT or UNIMPLEMENTED of one field of a request, such as
+ * "spec.resources.cpu_millis". */
 struct jv_status jv_field_error(enum jv_code code, const char *field, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -65,11 +66,11 @@ static inline bool jv_is_ok(const struct jv_status *status)
 }
 
 /* Returns the status of `call` from the enclosing function if it failed. */
-#define JV_TRY(call)                                                                               \
-	do {                                                                                       \
-		struct jv_status jv_try_status = (call);                                           \
-		if (jv_try_status.code != JV_OK)                                                   \
-			return jv_try_status;                                                      \
+#define JV_TRY(call)                                     \
+	do {                                             \
+		struct jv_status jv_try_status = (call); \
+		if (jv_try_status.code != JV_OK)         \
+			return jv_try_status;            \
 	} while (0)
 
 #endif
