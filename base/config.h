@@ -21,9 +21,10 @@
 #include "base/status.h"
 
 enum jv_config_type {
-	JV_CONFIG_BOOL, /* bool: true, false */
-	JV_CONFIG_INT,  /* int64_t: decimal, minimum..maximum */
-	JV_CONFIG_BYTES, /* int64_t: a number with or without B, KiB (K), MiB (M), GiB (G), TiB (T) */
+	JV_CONFIG_BOOL,  /* bool: true, false */
+	JV_CONFIG_INT,   /* int64_t: decimal, minimum..maximum */
+	JV_CONFIG_BYTES, /* int64_t: a number with or without B, KiB (K), MiB (M), GiB (G), TiB (T)
+			  */
 	JV_CONFIG_DURATION, /* int64_t milliseconds: a number with the unit ms, s, m, h or d */
 	JV_CONFIG_TEXT,     /* char *, malloc'ed; maximum is its longest length in bytes, 0: 4096 */
 	JV_CONFIG_CHOICE,   /* int64_t: index in choices */

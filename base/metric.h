@@ -14,7 +14,9 @@
 
 enum jv_metric_kind { JV_METRIC_COUNTER, JV_METRIC_GAUGE, JV_METRIC_HISTOGRAM };
 
-#define JV_METRIC_BUCKETS 20
+/* Bucket n counts what took up to 2^n microseconds; the last but one ends at 67 seconds, the last
+ * has no end. */
+#define JV_METRIC_BUCKETS 28
 
 /* name is a Prometheus name with its unit, such as jarvis_commit_seconds; labels is "" or
  * `code="OK"`. */
@@ -24,9 +26,8 @@ struct jv_metric {
 	const char *labels;
 	enum jv_metric_kind kind;
 	_Atomic int64_t value; /* counter, gauge; sum of a histogram, in microseconds */
-	_Atomic int64_t
-		buckets[JV_METRIC_BUCKETS]; /* of a histogram: 1, 2, 4 … microseconds · 2^n */
-	struct jv_metric *next;
+	_Atomic int64_t buckets[JV_METRIC_BUCKETS]; /* of a histogram */
+	struct jv_metric *next;                     /* for jv_metric_register */
 };
 
 /* Adds to the list that is rendered; borrowed for ever. Metrics of one name are to be registered
