@@ -30,6 +30,9 @@ enum jv_event_kind {
 	JV_EVENT_SESSION_REPORT,
 	JV_EVENT_SESSION_LOG,
 	JV_EVENT_SESSION_CLOSE,
+	/* On their way to an edge only; never given to the core. */
+	JV_EVENT_DIRECTIVE, /* a struct jv_directive */
+	JV_EVENT_PUBLISHED, /* publications of server/api/edge.c */
 };
 
 /* Where an attempt is on its node; the numbers of jarvis.v1.AttemptPhase. */
@@ -201,6 +204,7 @@ struct jv_event {
  * the same worker has replaced it, or its node was declared lost. malloc'ed; the receiver frees it. */
 struct jv_directive {
 	struct jv_list link;
+	enum jv_event_kind kind; /* set on its way by server/api/edge.c */
 	void *origin; /* of the session's OPEN event */
 	uint64_t session;
 	bool closed;
