@@ -2,7 +2,7 @@
 
 A room is a folder that has an owner and one place in the order. `room_visibility()` is the default
 visibility of every jarvis_library, so an arrow against the order fails the build; a library may
-narrow it further, never widen it.
+narrow it further, never widen it. testing/tidy reads the same tables for the #include lines.
 """
 
 # The generated messages and the libraries over them: everything that speaks the protocol.
@@ -59,8 +59,44 @@ USERS = {
     "worker": ["server/app"],
 }
 
+# system library (//base/build:<name>) -> the rooms that may use it, besides testing.
+LIBRARY_USERS = {
+    "cmocka": ["*"],
+    "grpc": [
+        "proto/rpc",
+        "server/rpc",
+    ],
+    "jansson": ["worker"],
+    "m": ["*"],
+    "microhttpd": ["server/rest"],
+    "protobuf_c": _PROTOCOL_USERS + ["proto/rpc", "proto/wire"],
+    # Everything that owns a thread or hands something to one: not server/core.
+    "pthread": [
+        "base",
+        "cli",
+        "proto/rpc",
+        "server",
+        "server/api",
+        "server/app",
+        "server/host",
+        "server/rest",
+        "server/rpc",
+        "storage",
+        "worker",
+    ],
+    "rocksdb": ["storage"],
+    "uthash": ["*"],
+    "xxhash": ["*"],
+    "yaml": [
+        "base",
+        "cli",
+    ],
+}
+
 def visible_to(rooms):
     """Visibility labels of `rooms` and, always, of testing. "server" means its binaries only."""
+    if "*" in rooms:
+        return ["//:__subpackages__"]
     labels = ["//testing:__subpackages__"]
     for room in rooms:
         suffix = ":__pkg__" if room == "server" else ":__subpackages__"
@@ -70,14 +106,16 @@ def visible_to(rooms):
 def _room_of(package):
     parts = package.split("/")
     nested = "/".join(parts[:2])
-    return nested if nested in USERS else parts[0]
+
+    # Everything below server/ must be a room of its own: "server" itself is only the programs.
+    if nested in USERS or parts[0] == "server":
+        return nested
+    return parts[0]
 
 def room_visibility(package):
     """The default visibility of a library in `package`: its own room, testing, and USERS[room]."""
     room = _room_of(package)
     if room not in USERS:
         fail("package //%s is in no room of base/build/layers.bzl" % package)
-    users = USERS[room]
-    if "*" in users:
-        return ["//:__subpackages__"]
-    return visible_to(users + [room] + (["server"] if room.startswith("server/") else []))
+    binaries = ["server"] if room.startswith("server/") else []
+    return visible_to(USERS[room] + [room] + binaries)

@@ -63,7 +63,7 @@ def proto_descriptor_set(name, protos, srcs, visibility = None):
     )
 
 def embedded_file(name, src, symbol, hdr, copts = [], visibility = None):
-    """A cc_library that holds the bytes of `src` as `symbol` and `symbol`_size, declared in `hdr`."""
+    """A cc_library of the bytes of `src` as `symbol` and `symbol`_size, declared in `hdr`."""
     native.genrule(
         name = name + "_source",
         srcs = [src],

@@ -1,4 +1,4 @@
-"""The names that Bazel's own repositories load from @rules_cc, as the native rules of Bazel 4.2.3."""
+"""What Bazel's own repositories load from @rules_cc, as the native rules of Bazel 4.2.3."""
 
 cc_binary = native.cc_binary
 cc_import = native.cc_import

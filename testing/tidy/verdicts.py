@@ -1,0 +1,56 @@
+#!/usr/bin/python3
+"""Prints "passed LABEL" or "failed LABEL" for each test of a Bazel run, and "failed LABEL (why)" for
+each other target that did not build or load, from the file of --build_event_json_file."""
+
+import json
+import sys
+
+
+def events(path):
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            if line.strip():
+                yield json.loads(line)
+
+
+def test_verdict(summary):
+    status = summary["overallStatus"]
+    if status == "PASSED":
+        return "passed"
+    return "failed"
+
+
+def broken_target(event):
+    """(label, reason) of a target or package that Bazel could not build or load, or None."""
+    for kind in ("targetCompleted", "targetConfigured", "pattern", "unconfiguredLabel"):
+        if kind not in event["id"]:
+            continue
+        label = event["id"][kind].get("label") or " ".join(event["id"][kind].get("pattern", []))
+        if "aborted" in event:
+            return label, event["aborted"].get("reason", "aborted").lower().replace("_", " ")
+        if kind == "targetCompleted" and not event.get("completed", {}).get("success", False):
+            return label, "does not build"
+    return None
+
+
+def verdicts(stream):
+    """label -> (verdict, reason); a test's own verdict outranks that of its target."""
+    found = {}
+    for event in stream:
+        if "testSummary" in event["id"] and "testSummary" in event:
+            label = event["id"]["testSummary"]["label"]
+            verdict = test_verdict(event["testSummary"])
+            found[label] = (verdict, event["testSummary"]["overallStatus"].lower())
+        broken = broken_target(event)
+        if broken and broken[0] not in found:
+            found[broken[0]] = ("failed", broken[1])
+    return found
+
+
+def main():
+    for label, (verdict, reason) in sorted(verdicts(events(sys.argv[1])).items()):
+        print(verdict, label if verdict == "passed" else "%s (%s)" % (label, reason))
+
+
+if __name__ == "__main__":
+    main()
