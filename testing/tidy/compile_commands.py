@@ -4,10 +4,13 @@
 import json
 import sys
 
+# Bazel compiles by gcc; clangd and clang-tidy stumble over what only gcc knows.
+GCC_ONLY = {"-fno-canonical-system-headers", "-Wno-free-nonheap-object"}
+
 
 def commands(actions, root):
     for action in actions:
-        arguments = action.get("arguments", [])
+        arguments = [a for a in action.get("arguments", []) if a not in GCC_ONLY]
         sources = [a for a in arguments if a.endswith(".c") and not a.startswith("bazel-out/")]
         if sources:
             yield {"directory": root, "file": sources[-1], "arguments": arguments}

@@ -265,6 +265,21 @@ class VerdictTest(unittest.TestCase):
             "//b/...": ("failed", "loading failure"),
         })
 
+    def test_package_that_does_not_load(self):
+        text = "ERROR: package contains errors: cli\nERROR: error loading package 'a/b': no such"
+        self.assertEqual(verdicts.verdicts([{"id": {}, "progress": {"stderr": text}}]), {
+            "//cli": ("failed", "does not load"),
+            "//a/b": ("failed", "does not load"),
+        })
+
+    def test_build_failure_without_a_name(self):
+        stream = [
+            {"id": {"testSummary": {"label": "//a:ok"}}, "testSummary": {"overallStatus": "PASSED"}},
+            {"id": {}, "finished": {"exitCode": {"name": "BUILD_FAILURE"}}},
+        ]
+        self.assertEqual(verdicts.verdicts(stream)["bazel"],
+                         ("failed", "not everything was built"))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -3,6 +3,7 @@
 each other target that did not build or load, from the file of --build_event_json_file."""
 
 import json
+import re
 import sys
 
 
@@ -14,10 +15,7 @@ def events(path):
 
 
 def test_verdict(summary):
-    status = summary["overallStatus"]
-    if status == "PASSED":
-        return "passed"
-    return "failed"
+    return "passed" if summary["overallStatus"] == "PASSED" else "failed"
 
 
 def broken_target(event):
@@ -33,17 +31,33 @@ def broken_target(event):
     return None
 
 
+def broken_packages(event):
+    """Packages whose BUILD file is wrong: Bazel tells of them only in its text."""
+    text = event.get("progress", {}).get("stderr", "")
+    return re.findall(r"package contains errors: (\S+)|error loading package '([^']+)'", text)
+
+
+def build_failed(event):
+    return event.get("finished", {}).get("exitCode", {}).get("name") == "BUILD_FAILURE"
+
+
 def verdicts(stream):
     """label -> (verdict, reason); a test's own verdict outranks that of its target."""
     found = {}
+    tests = set()
     for event in stream:
         if "testSummary" in event["id"] and "testSummary" in event:
             label = event["id"]["testSummary"]["label"]
             verdict = test_verdict(event["testSummary"])
             found[label] = (verdict, event["testSummary"]["overallStatus"].lower())
+            tests.add(label)
         broken = broken_target(event)
-        if broken and broken[0] not in found:
+        if broken and broken[0] not in tests:
             found[broken[0]] = ("failed", broken[1])
+        for names in broken_packages(event):
+            found["//" + "".join(names)] = ("failed", "does not load")
+        if build_failed(event) and not set(found) - tests:
+            found["bazel"] = ("failed", "not everything was built")
     return found
 
 
