@@ -44,12 +44,14 @@ TOP_LEVEL = {
 }
 
 BANNED_CALLS = re.compile(
-    r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|gets|strtok|system|popen|atoi|atol|atof|alloca)\s*\("
+    r"(?<![\w.>])"
+    r"(strcpy|strcat|sprintf|vsprintf|gets|strtok|system|popen|atoi|atol|atof|alloca)\s*\("
 )
 
 # Spelt so that this file does not contain them.
 UNFINISHED = re.compile(
-    r"\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K)\b|\b([Ff]or n[o]w|[Pp]lace[h]older|[Nn]ot implemented y[e]t)\b"
+    r"\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K)\b|"
+    r"\b([Ff]or n[o]w|[Pp]lace[h]older|[Nn]ot implemented y[e]t)\b"
 )
 UNFINISHED_CODE = re.compile(r"\b[Ss]tu[b]\b")
 LOCAL_NAMES = re.compile(
@@ -207,8 +209,9 @@ def rule_function_length(tree):
     for path in tree.c_files():
         for function in functions(path, tree.text(path)):
             if function.lines > FUNCTION_LINES_MAX:
-                yield Violation(path, function.line, "function-length", "%s has %d lines, over %d" % (
-                    function.name, function.lines, FUNCTION_LINES_MAX))
+                yield Violation(path, function.line, "function-length",
+                                "%s has %d lines, over %d" % (
+                                    function.name, function.lines, FUNCTION_LINES_MAX))
 
 
 def percentile(values, share):
@@ -255,7 +258,8 @@ def rule_line_form(tree):
 def rule_tabs(tree):
     for path in tree.c_files():
         for number, line in enumerate(tree.lines(path), 1):
-            if re.match(r"\t* (?!\*)", line):
+            # clang-format aligns the second half of a split literal by tabs and up to 7 spaces.
+            if re.match(r" (?!\*)|\t+ {8}", line):
                 yield Violation(path, number, "tabs", "indented by spaces")
 
 

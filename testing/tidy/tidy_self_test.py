@@ -122,6 +122,9 @@ class LengthTest(Fixture):
 
     def test_tabs(self):
         self.expect("tabs", "base/wide.c", "int x[] = {\n    1,\n};\n")
+        self.expect("tabs", "base/wide.c", "int x[] = {\n\t" + 8 * " " + "1,\n};\n")
+        self.write("base/wide.c", "char x[] = {\n\t\"a\"\n\t   \"b\",\n};\n")
+        self.assertEqual(self.fired(), set())
 
 
 class CodeTest(Fixture):
@@ -250,7 +253,8 @@ class VerdictTest(unittest.TestCase):
     def test_verdicts(self):
         stream = [
             {"id": {"targetCompleted": {"label": "//a:ok"}}, "completed": {"success": True}},
-            {"id": {"testSummary": {"label": "//a:ok"}}, "testSummary": {"overallStatus": "PASSED"}},
+            {"id": {"testSummary": {"label": "//a:ok"}},
+             "testSummary": {"overallStatus": "PASSED"}},
             {"id": {"targetCompleted": {"label": "//a:bad"}}, "completed": {"success": True}},
             {"id": {"testSummary": {"label": "//a:bad"}}, "testSummary": {
                 "overallStatus": "TIMEOUT"}},
@@ -274,7 +278,8 @@ class VerdictTest(unittest.TestCase):
 
     def test_build_failure_without_a_name(self):
         stream = [
-            {"id": {"testSummary": {"label": "//a:ok"}}, "testSummary": {"overallStatus": "PASSED"}},
+            {"id": {"testSummary": {"label": "//a:ok"}},
+             "testSummary": {"overallStatus": "PASSED"}},
             {"id": {}, "finished": {"exitCode": {"name": "BUILD_FAILURE"}}},
         ]
         self.assertEqual(verdicts.verdicts(stream)["bazel"],

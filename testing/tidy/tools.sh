@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by testing/setup, testing/run and the scripts here: the tools that Debian does not package,
-# where they are kept, and which files each looks at. The caller stands at the root.
+# Sourced by testing/setup, testing/run and the scripts here: the tools that Debian does not
+# package, where they are kept, and which files each looks at. The caller stands at the root.
 
 # Read by those who source this file.
 # shellcheck disable=SC2034

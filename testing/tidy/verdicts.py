@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Prints "passed LABEL" or "failed LABEL" for each test of a Bazel run, and "failed LABEL (why)" for
-each other target that did not build or load, from the file of --build_event_json_file."""
+"""Reads the file of Bazel's --build_event_json_file. Prints "passed LABEL" or "failed LABEL (why)"
+for each test, and "failed LABEL (why)" for each other target that did not build or load."""
 
 import json
 import re
