@@ -8,10 +8,13 @@ jarvis/v1/task.proto are included as "jarvis/v1/task.pb-c.h".
 
 _PROTOC_INCLUDES = "-Iproto -Iproto/vendor -I/usr/include"
 
+def _includes(roots):
+    return " ".join([_PROTOC_INCLUDES] + ["-I" + root for root in roots])
+
 def _stem(proto):
     return proto[:-len(".proto")]
 
-def proto_c_library(name, protos, srcs, deps = [], visibility = None):
+def proto_c_library(name, protos, srcs, deps = [], roots = [], visibility = None):
     """A cc_library of protobuf-c messages.
 
     Args:
@@ -19,6 +22,7 @@ def proto_c_library(name, protos, srcs, deps = [], visibility = None):
       protos: import names of the files to generate code for.
       srcs: the .proto files of this repository that protoc reads: `protos` and all they import.
       deps: libraries with the messages of the imported files.
+      roots: more include roots, from the root of the repository.
       visibility: as of every rule.
     """
     headers = ["c/%s.pb-c.h" % _stem(proto) for proto in protos]
@@ -27,7 +31,7 @@ def proto_c_library(name, protos, srcs, deps = [], visibility = None):
         name = name + "_sources",
         srcs = srcs,
         outs = headers + sources,
-        cmd = "protoc-c %s --c_out=$(RULEDIR)/c %s" % (_PROTOC_INCLUDES, " ".join(protos)),
+        cmd = "protoc-c %s --c_out=$(RULEDIR)/c %s" % (_includes(roots), " ".join(protos)),
         message = "Generating C messages",
         visibility = ["//visibility:private"],
     )
@@ -48,14 +52,14 @@ def proto_c_library(name, protos, srcs, deps = [], visibility = None):
         visibility = visibility,
     )
 
-def proto_descriptor_set(name, protos, srcs, visibility = None):
+def proto_descriptor_set(name, protos, srcs, roots = [], visibility = None):
     """`<name>.pb`: the FileDescriptorSet of `protos` and of everything they import."""
     native.genrule(
         name = name,
         srcs = srcs,
         outs = [name + ".pb"],
         cmd = "protoc %s --include_imports --descriptor_set_out=$@ %s" % (
-            _PROTOC_INCLUDES,
+            _includes(roots),
             " ".join(protos),
         ),
         message = "Describing the protocol",

@@ -1,9 +1,9 @@
 /*
  * The proto3 JSON mapping, both ways, driven by descriptors.
  *
- * https://protobuf.dev/programming-guides/proto3/#json: straight from message to text and from text to message, without a
- * tree between. Includes the well-known types and Any. Any thread. Numbers are exact. Depth is
- * limited to JV_PB_DEPTH_MAX, memory by the arena.
+ * https://protobuf.dev/programming-guides/proto3/#json: straight from message to text and from text
+ * to message, without a tree between. Includes the well-known types and Any. Any thread. Numbers
+ * are exact. Depth is limited to JV_PB_DEPTH_MAX, memory by the arena.
  */
 #ifndef JV_PROTO_WIRE_JSON_H
 #define JV_PROTO_WIRE_JSON_H
@@ -12,37 +12,43 @@
 #include "proto/wire/schema.h"
 
 struct jv_json_write_options {
-	bool skip_defaults; /* leave out fields with their default value (false: grpc-gateway's EmitUnpopulated) */
+	bool skip_defaults; /* leave out fields with their default value (false: grpc-gateway's
+			       EmitUnpopulated) */
 	int indent;         /* spaces; 0: one line */
 	bool proto_names;   /* lower_case names instead of lowerCamelCase */
 };
 
-/* Appends the message as JSON. Never fails on our own messages: invalid UTF-8 is replaced by U+FFFD, a Timestamp
- * or Any that cannot be written gives INTERNAL. options NULL: all false. */
+/* Appends the message as JSON. Never fails on our own messages: invalid UTF-8 is replaced by
+ * U+FFFD, a Timestamp or Any that cannot be written gives INTERNAL. options NULL: all false. */
 struct jv_status jv_json_write(const struct jv_schema *schema, const ProtobufCMessage *message,
-			       const struct jv_json_write_options *options, struct jv_buffer *out) JV_MUST_USE;
+	const struct jv_json_write_options *options, struct jv_buffer *out) JV_MUST_USE;
 /* Appends the value of one field, as it stands in its message's JSON. */
-struct jv_status jv_json_write_field(const struct jv_schema *schema, const ProtobufCMessage *message, const char *field,
-				     const struct jv_json_write_options *options, struct jv_buffer *out) JV_MUST_USE;
+struct jv_status jv_json_write_field(const struct jv_schema *schema,
+	const ProtobufCMessage *message, const char *field,
+	const struct jv_json_write_options *options, struct jv_buffer *out) JV_MUST_USE;
 /* Appends a JSON string with its quotes. */
 void jv_json_write_text(struct jv_buffer *out, struct jv_bytes text);
 
 struct jv_json_read_options {
-	bool ignore_unknown; /* false: an unknown field is INVALID_ARGUMENT with its path, and the nearest known name */
+	bool ignore_unknown; /* false: an unknown field is INVALID_ARGUMENT with its path, and the
+				nearest known name */
 };
 
-/* Reads one JSON object into an (initialised) message of the arena, on top of what is there. INVALID_ARGUMENT with
- * `field` = path such as spec.resources.cpu_millis and a message with line and column; RESOURCE_EXHAUSTED. */
-struct jv_status jv_json_read(const struct jv_schema *schema, struct jv_bytes json, const struct jv_json_read_options *options,
-			      struct jv_arena *arena, ProtobufCMessage *message) JV_MUST_USE;
+/* Reads one JSON object into an (initialised) message of the arena, on top of what is there.
+ * INVALID_ARGUMENT with `field` = path such as spec.resources.cpu_millis and a message with line
+ * and column; RESOURCE_EXHAUSTED. */
+struct jv_status jv_json_read(const struct jv_schema *schema, struct jv_bytes json,
+	const struct jv_json_read_options *options, struct jv_arena *arena,
+	ProtobufCMessage *message) JV_MUST_USE;
 /* Reads one JSON value into one field (a body: "field" of google.api.http). */
-struct jv_status jv_json_read_field(const struct jv_schema *schema, struct jv_bytes json, const char *field,
-				    const struct jv_json_read_options *options, struct jv_arena *arena,
-				    ProtobufCMessage *message) JV_MUST_USE;
-/* Sets the field at a dotted path (proto or JSON names) from a text, as path variables and query parameters
- * have it: scalars, enums by name or number, Timestamp, Duration, FieldMask, wrappers; repeated fields are appended to;
- * `m[k]` sets a map entry. NOT_FOUND if there is no such field (the caller decides whether that is an error). */
-struct jv_status jv_json_set(const struct jv_schema *schema, const char *path, const char *text, struct jv_arena *arena,
-			     ProtobufCMessage *message) JV_MUST_USE;
+struct jv_status jv_json_read_field(const struct jv_schema *schema, struct jv_bytes json,
+	const char *field, const struct jv_json_read_options *options, struct jv_arena *arena,
+	ProtobufCMessage *message) JV_MUST_USE;
+/* Sets the field at a dotted path (proto or JSON names) from a text, as path variables and query
+ * parameters have it: scalars, enums by name or number, Timestamp, Duration, FieldMask, wrappers;
+ * repeated fields are appended to; `m[k]` sets a map entry. NOT_FOUND if there is no such field
+ * (the caller decides whether that is an error). */
+struct jv_status jv_json_set(const struct jv_schema *schema, const char *path, const char *text,
+	struct jv_arena *arena, ProtobufCMessage *message) JV_MUST_USE;
 
 #endif

@@ -1,0 +1,155 @@
+#include "testing/unit/wire/fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/wire/pb.h"
+
+static struct jv_status unpack(const void *bytes, size_t size)
+{
+	ProtobufCMessage *message;
+	struct jv_status status = jv_pb_unpack(
+		&wiretest__request__descriptor, jv_bytes_of(bytes, size), &fixture.arena, &message);
+	assert_int_equal(message != NULL, jv_is_ok(&status));
+	return status;
+}
+
+#define BYTES(text) (text), sizeof(text) - 1
+
+static void malformed_bytes_name_the_field(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *bytes;
+		size_t size;
+		const char *field;
+		const char *message;
+	} cases[] = {
+		{BYTES("\x00\x01"), "", "tag"},
+		{BYTES("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), "", "tag"},
+		{BYTES("\x0b\x0c"), "id", "group"},
+		{BYTES("\x0e"), "id", "unknown wire type"},
+		{BYTES("\xfb\x3f\xfc\x3f"), "", "group"},
+		{BYTES("\x08\x01"), "id", "wire type"},
+		{BYTES("\x0a\x05"
+		       "ab"),
+			"id", "cut off"},
+		{BYTES("\x0a"), "id", "cut off"},
+		{BYTES("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "id", "cut off"},
+		{BYTES("\x0a\x02\xc3\x28"), "id", "UTF-8"},
+		{BYTES("\x0a\x03"
+		       "a\0b"),
+			"id", "NUL"},
+		{BYTES("\x12\x02\x0d\x00"), "scalars.i32", "cut off"},
+		{BYTES("\x12\x03\x0a\x01x"), "scalars.i32", "wire type"},
+		{BYTES("\x12\x03\x7a\x01\xff"), "scalars.text", "UTF-8"},
+		{BYTES("\x1a\x04\x0a\x02\x01\xff"), "lists.i32", "packed"},
+		{BYTES("\x22\x07\x0a\x05\x0a\x01\xff\x12\x00"), "maps.text.key", "UTF-8"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fixture_failed(unpack(cases[i].bytes, cases[i].size), JV_INVALID_ARGUMENT,
+			cases[i].field, cases[i].message);
+		fixture_clear();
+	}
+}
+
+static void unknown_fields_are_taken(void **state)
+{
+	(void)state;
+	fixture_ok(unpack(BYTES("\xf8\x3f\x05\xfa\x3f\x02\xff\xff\xf9\x3f........\xfd\x3f....")));
+	fixture_ok(unpack(NULL, 0));
+	fixture_clear();
+}
+
+/* A Tree of that many levels within a Request, outermost first. */
+static void nest(size_t levels, struct jv_buffer *out)
+{
+	struct jv_buffer inner = {0};
+	for (size_t i = 1; i < levels; i++) {
+		struct jv_buffer outer = {0};
+		jv_put_u8(&outer, 0x0a);
+		jv_put_bytes(&outer, jv_buffer_bytes(&inner));
+		jv_buffer_deinit(&inner);
+		inner = outer;
+	}
+	jv_buffer_clear(out);
+	jv_put_u8(out, 0x32);
+	jv_put_bytes(out, jv_buffer_bytes(&inner));
+	jv_buffer_deinit(&inner);
+}
+
+static void depth_is_limited(void **state)
+{
+	(void)state;
+	struct jv_buffer bytes = {0};
+	nest(JV_PB_DEPTH_MAX - 1, &bytes);
+	fixture_ok(unpack(bytes.data, bytes.size));
+	nest(JV_PB_DEPTH_MAX, &bytes);
+	struct jv_status status = unpack(bytes.data, bytes.size);
+	assert_int_equal(status.code, JV_INVALID_ARGUMENT);
+	assert_memory_equal(status.field, "tree.child.child", 16);
+	assert_non_null(strstr(status.message, "deep"));
+	nest(12000, &bytes);
+	status = unpack(bytes.data, bytes.size);
+	assert_int_equal(status.code, JV_INVALID_ARGUMENT);
+	jv_buffer_deinit(&bytes);
+	fixture_clear();
+}
+
+static void memory_is_limited(void **state)
+{
+	(void)state;
+	/* Two bytes each, and some ninety once unpacked. */
+	struct jv_buffer bytes = {0};
+	for (size_t i = 0; i < (size_t)1 << 20; i++)
+		jv_buffer_append(&bytes, "\x4a\x00", 2);
+	fixture_failed(unpack(bytes.data, bytes.size), JV_RESOURCE_EXHAUSTED, "", "memory");
+	jv_buffer_deinit(&bytes);
+	fixture_clear();
+}
+
+static void a_message_survives_pack_and_unpack(void **state)
+{
+	(void)state;
+	Wiretest__Request *request = fixture_new(&wiretest__request__descriptor);
+	assert_string_equal(request->id, "");
+	request->id = (char *)"gr\xc3\xbc\xc3\x9f";
+	request->scalars = fixture_new(&wiretest__scalars__descriptor);
+	request->scalars->i64 = INT64_MIN;
+	request->scalars->dbl = -0.5;
+	jv_buffer_append_text(&fixture.out, ">");
+	jv_pb_pack(&request->base, &fixture.out);
+	ProtobufCMessage *message;
+	fixture_ok(jv_pb_unpack(&wiretest__request__descriptor,
+		jv_bytes_of(fixture.out.data + 1, fixture.out.size - 1), &fixture.arena, &message));
+	Wiretest__Request *copy = (Wiretest__Request *)message;
+	assert_string_equal(copy->id, request->id);
+	assert_true(copy->scalars->i64 == INT64_MIN);
+	assert_true(copy->scalars->dbl == -0.5);
+	fixture_clear();
+}
+
+static void an_empty_message_packs_to_nothing(void **state)
+{
+	(void)state;
+	jv_pb_pack(fixture_new(&wiretest__request__descriptor), &fixture.out);
+	assert_int_equal(fixture.out.size, 0);
+	struct jv_arena tiny;
+	jv_arena_init(&tiny, 0, 16);
+	assert_null(jv_pb_new(&wiretest__request__descriptor, &tiny));
+	jv_arena_deinit(&tiny);
+	fixture_clear();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(malformed_bytes_name_the_field),
+		cmocka_unit_test(unknown_fields_are_taken),
+		cmocka_unit_test(depth_is_limited),
+		cmocka_unit_test(memory_is_limited),
+		cmocka_unit_test(a_message_survives_pack_and_unpack),
+		cmocka_unit_test(an_empty_message_packs_to_nothing),
+	};
+	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
+}
