@@ -1,11 +1,12 @@
 /*
  * Executors: the narrow vtable behind which tasks run.
  *
- * An executor starts, stops and removes executions (one attempt of one task each), captures their output, and finds
- * again after a restart what it had started before. It never blocks: it has a descriptor that the worker's
- * loop (one thread) polls, and tells what happened through its sink, on that thread, from `dispatch` or `recover`
- * only: never from inside start, stop or remove. The same vtable is implemented by the runc executor,
- * the no-op executor and the simulator's runtime. Times are milliseconds since the epoch.
+ * An executor starts, stops and removes executions (one attempt of one task each), captures their
+ * output, and finds again after a restart what it had started before. It never blocks: it has a
+ * descriptor that the worker's loop (one thread) polls, and tells what happened through its sink,
+ * on that thread, from `dispatch` or `recover` only: never from inside start, stop or remove. The
+ * same vtable is implemented by the runc executor, the no-op executor and the simulator's runtime.
+ * Times are milliseconds since the epoch.
  */
 #ifndef JV_WORKER_EXECUTOR_H
 #define JV_WORKER_EXECUTOR_H
@@ -16,7 +17,7 @@
 #include "jarvis/v1/worker.pb-c.h"
 
 #define JV_EXECUTOR_ABI_VERSION 1
-#define JV_TASK_ID_MAX 32
+#define JV_TASK_ID_MAX          32
 
 /* Names an execution; an executor never starts the same one twice. */
 struct jv_execution_id {
@@ -55,7 +56,8 @@ struct jv_executor_sink {
 	/* There are log_bytes of output now. */
 	void (*output)(void *context, const struct jv_execution_id *id, int64_t log_bytes);
 	/* It has ended; nothing of it is left but its output and this result, until remove. */
-	void (*finished)(void *context, const struct jv_execution_id *id, const struct jv_execution_result *result);
+	void (*finished)(void *context, const struct jv_execution_id *id,
+		const struct jv_execution_result *result);
 	void *context;
 };
 
@@ -74,24 +76,30 @@ struct jv_executor;
 struct jv_executor_operations {
 	uint32_t abi_version;
 	const char *name; /* as TaskSpec.executor says it */
-	/* Begins to prepare and run. Never fails at once: whatever goes wrong is told by `finished`. spec is lent
-	 * during the call. */
-	void (*start)(struct jv_executor *executor, const struct jv_execution_id *id, const Jarvis__V1__TaskSpec *spec);
-	/* Asks for the end: TERM to its init, or (kill) KILL to all of it. Harmless if it has ended. */
+	/* Begins to prepare and run. Never fails at once: whatever goes wrong is told by
+	 * `finished`. spec is lent during the call. */
+	void (*start)(struct jv_executor *executor, const struct jv_execution_id *id,
+		const Jarvis__V1__TaskSpec *spec);
+	/* Asks for the end: TERM to its init, or (kill) KILL to all of it. Harmless if it has
+	 * ended. */
 	void (*stop)(struct jv_executor *executor, const struct jv_execution_id *id, bool kill);
-	/* Reads output from an offset on: false if there is none (yet). A chunk is at most 64 KiB. */
-	bool (*read_output)(struct jv_executor *executor, const struct jv_execution_id *id, int64_t offset,
-			    struct jv_output_chunk *chunk);
-	/* Forgets it: its output and result are no longer wanted. If it still runs it is killed first. Nothing is
-	 * told of it any more. */
+	/* Reads output from an offset on: false if there is none (yet). A chunk is at most 64 KiB.
+	 */
+	bool (*read_output)(struct jv_executor *executor, const struct jv_execution_id *id,
+		int64_t offset, struct jv_output_chunk *chunk);
+	/* Forgets it: its output and result are no longer wanted. If it still runs it is killed
+	 * first. Nothing is told of it any more. */
 	void (*remove)(struct jv_executor *executor, const struct jv_execution_id *id);
-	/* Calls found for each execution that outlived the last process; to be called once, before start. */
-	void (*recover)(struct jv_executor *executor, void (*found)(void *context, const struct jv_execution_found *execution),
-			void *context);
-	/* A descriptor that becomes readable when dispatch has something to do; -1 if it needs none. */
+	/* Calls found for each execution that outlived the last process; to be called once, before
+	 * start. */
+	void (*recover)(struct jv_executor *executor,
+		void (*found)(void *context, const struct jv_execution_found *execution),
+		void *context);
+	/* A descriptor that becomes readable when dispatch has something to do; -1 if it needs
+	 * none. */
 	int (*descriptor)(struct jv_executor *executor);
-	/* Does what is due. Returns the monotonic time in milliseconds when it wants to be called again; INT64_MAX:
-	 * only when its descriptor says so. */
+	/* Does what is due. Returns the monotonic time in milliseconds when it wants to be called
+	 * again; INT64_MAX: only when its descriptor says so. */
 	int64_t (*dispatch)(struct jv_executor *executor, int64_t now_ms);
 	/* Stops polling and frees memory. What runs goes on running, to be found by recover. */
 	void (*close)(struct jv_executor *executor);

@@ -1,12 +1,16 @@
 /*
- * What every edge thread has, whichever transport it serves: mail, calls, watchers, timers, and the way to the core.
+ * What every edge thread has, whichever transport it serves: mail, calls, watchers, timers, and the
+ * way to the core.
  *
- * An edge is owned by its thread. Other threads only post to its mailbox: replies, directives, and publications,
- * each by the host's sink (jv_edge_mail_*). The transport's loop waits for its own I/O, is woken by the mailbox's
- * callback, and calls jv_edge_run. The simulator runs edges too, with a transport of its own.
+ * An edge is owned by its thread. Other threads only post to its mailbox: replies, directives, and
+ * publications, each by the host's sink (jv_edge_mail_*). The transport's loop waits for its own
+ * I/O, is woken by the mailbox's callback, and calls jv_edge_run. The simulator runs edges too,
+ * with a transport of its own.
  */
 #ifndef JV_SERVER_API_EDGE_H
 #define JV_SERVER_API_EDGE_H
+
+#include <stdatomic.h>
 
 #include "base/heap.h"
 #include "base/mailbox.h"
@@ -17,21 +21,22 @@ struct jv_api {
 	const struct jv_schema *schema;
 	struct jv_store *store;
 	const struct jv_env *env;
-	/* Posts an event to the core. False: the inbox is full, RESOURCE_EXHAUSTED. past_limit is for what must not be
-	 * refused (the end of a session). */
+	/* Posts an event to the core. False: the inbox is full, RESOURCE_EXHAUSTED. past_limit is
+	 * for what must not be refused (the end of a session). */
 	bool (*post)(void *context, struct jv_event *event, bool past_limit);
 	void *post_context;
 	const struct jv_handler *const *handlers; /* NULL-terminated */
 	const struct jv_limits *limits;
-	_Atomic int64_t durable_revision;  /* written by the host's thread only */
-	_Atomic int64_t core_seen_ms;      /* when the core's loop last turned, monotonic; for liveness */
-	_Atomic int serving;               /* 0 loading, 1 serving, 2 draining */
+	_Atomic int64_t durable_revision; /* written by the host's thread only */
+	_Atomic int64_t
+		core_seen_ms; /* when the core's loop last turned, monotonic; for liveness */
+	_Atomic int serving;  /* 0 loading, 1 serving, 2 draining */
 	_Atomic uint64_t next_session;
 	char version[32];
 	char hostname[64];
 	uint8_t cluster_id[JV_CLUSTER_ID_SIZE];
-	int64_t start_ms;   /* wall */
-	int64_t lease_ms;   /* for Welcome */
+	int64_t start_ms; /* wall */
+	int64_t lease_ms; /* for Welcome */
 	int64_t heartbeat_ms;
 };
 
@@ -42,18 +47,18 @@ struct jv_limits {
 	int64_t default_memory_bytes;
 	int64_t default_pids;
 	int64_t default_log_bytes;
-	int64_t list_scan_max;          /* records looked at for one page */
-	uint32_t session_events_max;    /* of one worker session in flight to the core */
-	uint32_t calls_max;             /* of one edge */
+	int64_t list_scan_max;       /* records looked at for one page */
+	uint32_t session_events_max; /* of one worker session in flight to the core */
+	uint32_t calls_max;          /* of one edge */
 };
 
 struct jv_edge {
 	struct jv_api *api;
 	struct jv_mailbox inbox;
-	struct jv_list calls;    /* struct jv_rpc by calls_link */
+	struct jv_list calls; /* struct jv_rpc by calls_link */
 	uint32_t call_count;
 	struct jv_list watchers_all;
-	void *watchers_by_task;  /* private to edge.c */
+	void *watchers_by_task; /* private to edge.c */
 	struct jv_heap timers;
 	_Atomic uint32_t watcher_count; /* the host publishes to edges that have any */
 };
@@ -61,24 +66,27 @@ struct jv_edge {
 void jv_edge_init(struct jv_edge *edge, struct jv_api *api, jv_mailbox_wake *wake, void *context);
 /* No call may be left. */
 void jv_edge_deinit(struct jv_edge *edge);
-/* Handles all mail and due timers. Returns the monotonic time of the next timer, INT64_MAX if there is none. */
+/* Handles all mail and due timers. Returns the monotonic time of the next timer, INT64_MAX if there
+ * is none. */
 int64_t jv_edge_run(struct jv_edge *edge);
 
-/* For the host's sink, from the core's thread. Each takes its object. False: the edge is closed; freed already. */
+/* For the host's sink, from the core's thread. Each takes its object. False: the edge is closed;
+ * freed already. */
 void jv_edge_mail_reply(struct jv_edge *edge, struct jv_event *event);
 void jv_edge_mail_directive(struct jv_edge *edge, struct jv_directive *directive);
-void jv_edge_mail_publications(struct jv_edge *edge, int64_t revision, const struct jv_publication *publications, uint32_t count);
+void jv_edge_mail_publications(struct jv_edge *edge, int64_t revision,
+	const struct jv_publication *publications, uint32_t count);
 
 /* For transports. */
 /* The handler of a method; NULL if this server does not serve it. */
 const struct jv_handler *jv_api_handler(const struct jv_api *api, const char *path);
 /* Initialises the neutral part of an rpc (arena included) and counts it. */
-void jv_rpc_init(struct jv_rpc *rpc, struct jv_edge *edge, const struct jv_transport *transport, const struct jv_method *method,
-		 const struct jv_handler *handler);
+void jv_rpc_init(struct jv_rpc *rpc, struct jv_edge *edge, const struct jv_transport *transport,
+	const struct jv_method *method, const struct jv_handler *handler);
 /* Starts the handler: request is in the rpc's arena, NULL for a client stream. */
 void jv_rpc_start(struct jv_rpc *rpc, ProtobufCMessage *request);
-/* The transport tells that the client is gone or answered: calls `ended` once, stops watching and timers; releases the
- * rpc as soon as it is not held. */
+/* The transport tells that the client is gone or answered: calls `ended` once, stops watching and
+ * timers; releases the rpc as soon as it is not held. */
 void jv_rpc_end(struct jv_rpc *rpc);
 
 /* For handlers. */
@@ -88,8 +96,9 @@ bool jv_rpc_writable(const struct jv_rpc *rpc);
 void jv_rpc_receive(struct jv_rpc *rpc);
 void jv_rpc_hold(struct jv_rpc *rpc);
 void jv_rpc_unhold(struct jv_rpc *rpc);
-/* Posts rpc->event (holding the rpc until the reply); on a full inbox finishes with RESOURCE_EXHAUSTED and returns
- * false. An event of its own (session messages) is posted with jv_rpc_post_event; its origin must be the rpc. */
+/* Posts rpc->event (holding the rpc until the reply); on a full inbox finishes with
+ * RESOURCE_EXHAUSTED and returns false. An event of its own (session messages) is posted with
+ * jv_rpc_post_event; its origin must be the rpc. */
 bool jv_rpc_post(struct jv_rpc *rpc);
 bool jv_rpc_post_event(struct jv_rpc *rpc, struct jv_event *event, bool past_limit);
 /* Calls `published` for changes of this task, or of all (task 0), from now on. */

@@ -1,16 +1,18 @@
 /*
  * One call of one method, whatever it came by: the transport-neutral request that handlers see.
  *
- * An rpc belongs to one edge (a thread) from its start to its end; handlers run on that thread and never block. gRPC,
- * REST and the simulator implement struct jv_transport; handlers are one small state machine a method. An
- * rpc ends when both the transport is done with it and nobody holds it (jv_rpc_hold): the core holds the
- * event of a call, so a cancelled call lives until its reply has come back.
+ * An rpc belongs to one edge (a thread) from its start to its end; handlers run on that thread and
+ * never block. gRPC, REST and the simulator implement struct jv_transport; handlers are one small
+ * state machine a method. An rpc ends when both the transport is done with it and nobody holds it
+ * (jv_rpc_hold): the core holds the event of a call, so a cancelled call lives until its reply has
+ * come back.
  */
 #ifndef JV_SERVER_API_RPC_H
 #define JV_SERVER_API_RPC_H
 
 #include "base/arena.h"
 #include "base/env.h"
+#include "base/heap.h"
 #include "proto/wire/schema.h"
 #include "server/core/event.h"
 #include "storage/store.h"
@@ -20,11 +22,13 @@ struct jv_edge;
 
 /* What a transport does for a handler. Each is called on the edge's thread. */
 struct jv_transport {
-	/* Sends one message; borrowed during the call. For a unary method it is the answer and ends the call. For a
-	 * stream: only while jv_rpc_writable; `writable` is called when the next may be sent. */
+	/* Sends one message; borrowed during the call. For a unary method it is the answer and ends
+	 * the call. For a stream: only while jv_rpc_writable; `writable` is called when the next
+	 * may be sent. */
 	void (*send)(struct jv_rpc *rpc, const ProtobufCMessage *message);
-	/* Ends the call. JV_OK ends a stream well; a unary method that succeeds uses send instead. The transport makes
-	 * google.rpc.Status details of code, message and field (BadRequest for a field). */
+	/* Ends the call. JV_OK ends a stream well; a unary method that succeeds uses send instead.
+	 * The transport makes google.rpc.Status details of code, message and field (BadRequest for
+	 * a field). */
 	void (*finish)(struct jv_rpc *rpc, const struct jv_status *status);
 	/* Asks for the next message of a client stream; one at a time. */
 	void (*receive)(struct jv_rpc *rpc);
@@ -33,7 +37,8 @@ struct jv_transport {
 	void (*release)(struct jv_rpc *rpc);
 };
 
-/* A method's rules. start is always called; the others only if the method needs them (may be NULL). */
+/* A method's rules. start is always called; the others only if the method needs them (may be NULL).
+ */
 struct jv_handler {
 	const char *path; /* of the method, such as /jarvis.v1.Scheduler/GetTask */
 	/* The call has come; rpc->request is set, but for client streams. */
@@ -47,11 +52,13 @@ struct jv_handler {
 	/* A stream can take the next message. */
 	void (*writable)(struct jv_rpc *rpc);
 	/* Something that the rpc watches (jv_rpc_watch) has changed. */
-	void (*published)(struct jv_rpc *rpc, int64_t revision, const struct jv_publication *publication);
+	void (*published)(
+		struct jv_rpc *rpc, int64_t revision, const struct jv_publication *publication);
 	/* The moment of jv_rpc_set_timer. */
 	void (*timer)(struct jv_rpc *rpc);
-	/* The call has ended for the client (answered, cancelled, deadline, connection lost). Always the last but replies
-	 * and directives, which may still come while the rpc is held. */
+	/* The call has ended for the client (answered, cancelled, deadline, connection lost).
+	 * Always the last but replies and directives, which may still come while the rpc is held.
+	 */
 	void (*ended)(struct jv_rpc *rpc);
 	/* Bytes of handler state in rpc->state, zeroed. */
 	size_t state_size;

@@ -1,9 +1,10 @@
 /*
  * The core: all scheduling state and all its rules, as a deterministic state machine.
  *
- * Owned by one thread, or by the simulator. It does no I/O, reads no clock, and uses no randomness but a seeded
- * generator of its own; equal events at equal times give equal records and effects. Handlers validate
- * first; nothing after the first mutation can fail. Steps are O(log n), or bounded by a budget.
+ * Owned by one thread, or by the simulator. It does no I/O, reads no clock, and uses no randomness
+ * but a seeded generator of its own; equal events at equal times give equal records and effects.
+ * Handlers validate first; nothing after the first mutation can fail. Steps are O(log n), or
+ * bounded by a budget.
  */
 #ifndef JV_SERVER_CORE_CORE_H
 #define JV_SERVER_CORE_CORE_H
@@ -15,37 +16,43 @@ struct jv_core;
 
 struct jv_core_options {
 	uint8_t cluster_id[JV_CLUSTER_ID_SIZE]; /* of a new store; a stored one wins */
-	uint64_t seed;                 /* of the generator (jitter of back-off) */
-	int64_t lease_ms;              /* an agent without acknowledgement stops its attempts after this long */
-	int64_t fence_ms;              /* what the server waits beyond the lease before it takes a node as lost */
-	int64_t request_window_ms;     /* how long request_ids are remembered at least */
-	uint32_t tasks_max;            /* live tasks; more are RESOURCE_EXHAUSTED */
+	uint64_t seed;                          /* of the generator (jitter of back-off) */
+	int64_t lease_ms; /* an agent without acknowledgement stops its attempts after this long */
+	int64_t fence_ms; /* what the server waits beyond the lease before it takes a node as lost
+			   */
+	int64_t request_window_ms; /* how long request_ids are remembered at least */
+	uint32_t tasks_max;        /* live tasks; more are RESOURCE_EXHAUSTED */
 	uint32_t nodes_max;
-	uint32_t events_max;           /* changes kept for watchers */
+	uint32_t events_max;   /* changes kept for watchers at least; an eighth more at most */
+	uint32_t requests_max; /* request_ids remembered; 0: four times tasks_max */
 };
 
 struct jv_core *jv_core_new(const struct jv_core_options *options);
 void jv_core_free(struct jv_core *core);
 
-/* Loading at start: every record of the store but specs, logs, done tasks and events, in key order of its kind:
- * M, H, N, L, O, R (the host scans these prefixes in this order). DATA_LOSS names what does not fit. */
-struct jv_status jv_core_load(struct jv_core *core, struct jv_bytes key, struct jv_bytes value) JV_MUST_USE;
-/* After the last record; checks what belongs together, arms timers. Sessions are gone: every node that is not
- * lost is given a whole lease to come back. Writes the first meta record of a new store into the batch. */
-struct jv_status jv_core_start(struct jv_core *core, struct jv_now now, struct jv_batch *batch) JV_MUST_USE;
+/* Loading at start: every record of the store but specs, logs, done tasks and events, in key order
+ * of its kind: M, H, N, L, O, R (the host scans these prefixes in this order). DATA_LOSS names what
+ * does not fit. */
+struct jv_status jv_core_load(
+	struct jv_core *core, struct jv_bytes key, struct jv_bytes value) JV_MUST_USE;
+/* After the last record; checks what belongs together, arms timers. Sessions are gone: every node
+ * that is not lost is given a whole lease to come back. Writes the first meta record of a new store
+ * into the batch. */
+struct jv_status jv_core_start(
+	struct jv_core *core, struct jv_now now, struct jv_batch *batch) JV_MUST_USE;
 
 /* One event. The event is moved to effects->replies, now or (never today) later. */
-void jv_core_step(struct jv_core *core, struct jv_now now, struct jv_event *event, struct jv_batch *batch,
-		  struct jv_effects *effects);
-/* Fires what is due (leases, queue time-outs, back-offs, forgotten request ids, old events), at most budget of
- * it. True if more is due. */
+void jv_core_step(struct jv_core *core, struct jv_now now, struct jv_event *event,
+	struct jv_batch *batch, struct jv_effects *effects);
+/* Fires what is due (leases, queue time-outs, back-offs, forgotten request ids, old events), at
+ * most budget of it. True if more is due. */
 bool jv_core_tick(struct jv_core *core, struct jv_now now, uint32_t budget, struct jv_batch *batch,
-		  struct jv_effects *effects);
+	struct jv_effects *effects);
 /* Places at most budget tasks. True if a further call may place more. */
-bool jv_core_schedule(struct jv_core *core, struct jv_now now, uint32_t budget, struct jv_batch *batch,
-		      struct jv_effects *effects);
-/* Ends the transaction: if the batch holds anything, adds the meta record and returns the new revision; else the
- * newest revision, unchanged. */
+bool jv_core_schedule(struct jv_core *core, struct jv_now now, uint32_t budget,
+	struct jv_batch *batch, struct jv_effects *effects);
+/* Ends the transaction: if the batch holds anything, adds the meta record and returns the new
+ * revision; else the newest revision, unchanged. */
 int64_t jv_core_seal(struct jv_core *core, struct jv_batch *batch);
 
 /* Monotonic time of the next thing due; INT64_MAX if there is none. */
@@ -54,7 +61,8 @@ const uint8_t *jv_core_cluster_id(const struct jv_core *core);
 
 /* A hash over all state that is stored: equal after reload. O(n). */
 uint64_t jv_core_digest(const struct jv_core *core);
-/* Asserts all invariants (docs/architecture.md, "Invariants"). O(n); for tests and the simulator. */
+/* Asserts all invariants (docs/architecture.md, "Invariants"). O(n); for tests and the simulator.
+ */
 void jv_core_check(const struct jv_core *core);
 void jv_core_stats(const struct jv_core *core, struct jv_stats *stats);
 

@@ -1,10 +1,10 @@
 /*
  * Events: all that the core is ever told, and all that it answers.
  *
- * An event is a mail. The sender (an edge, the host, the simulator) owns it until it is posted; the core's thread
- * has it until it comes back as its own reply, in the same memory, after the revision that it saw is
- * durable. What an event points to is lent until then. The core keeps no pointer into an event but
- * `origin`, which it never looks into. Times are milliseconds.
+ * An event is a mail. The sender (an edge, the host, the simulator) owns it until it is posted; the
+ * core's thread has it until it comes back as its own reply, in the same memory, after the revision
+ * that it saw is durable. What an event points to is lent until then. The core keeps no pointer
+ * into an event but `origin`, which it never looks into. Times are milliseconds.
  */
 #ifndef JV_SERVER_CORE_EVENT_H
 #define JV_SERVER_CORE_EVENT_H
@@ -112,8 +112,8 @@ struct jv_node_view {
 	int64_t last_seen_ms; /* 0: not in this life of the server */
 };
 
-/* A page of nodes by name: those after `after`, or exactly the one named if `exact`. views is lent, room for
- * limit. The inventory is in the node's record. */
+/* A page of nodes by name: those after `after`, or exactly the one named if `exact`. views is lent,
+ * room for limit. The inventory is in the node's record. */
 struct jv_event_nodes {
 	struct jv_bytes after;
 	bool exact;
@@ -137,13 +137,13 @@ struct jv_desired {
 	uint64_t task;
 	uint32_t attempt;
 	enum jv_desired_state state;
-	bool known; /* the agent named it in its Hello: no spec need be sent */
+	bool known;         /* the agent named it in its Hello: no spec need be sent */
 	const char *reason; /* static text, or NULL */
 };
 
-/* A Hello. `session` is a number that the sender never uses again. Reply: if status is OK, the full desired
- * set, malloc'ed, to be freed by the sender; each report that is not in it is to be answered with
- * FORGET, which the core has put into the set. */
+/* A Hello. `session` is a number that the sender never uses again. Reply: if status is OK, the full
+ * desired set, malloc'ed, to be freed by the sender; each report that is not in it is to be
+ * answered with FORGET, which the core has put into the set. */
 struct jv_event_session_open {
 	uint64_t session;
 	const struct jv_node_record *node;
@@ -182,8 +182,9 @@ struct jv_event_session_close {
 struct jv_event {
 	struct jv_list link;
 	enum jv_event_kind kind;
-	void *origin;            /* the sender's; a directive for a session carries that of its OPEN */
-	int64_t deadline_ms;     /* monotonic; past it the core answers DEADLINE_EXCEEDED without acting; 0: none */
+	void *origin;        /* the sender's; a directive for a session carries that of its OPEN */
+	int64_t deadline_ms; /* monotonic; past it the core answers DEADLINE_EXCEEDED without
+				acting; 0: none */
 	struct jv_status status; /* reply */
 	int64_t revision;        /* reply: the revision that holds the change, or that was seen */
 	union {
@@ -200,12 +201,13 @@ struct jv_event {
 	};
 };
 
-/* A change of what should run on a session's node, or (closed) the order to end the session: another session of
- * the same worker has replaced it, or its node was declared lost. malloc'ed; the receiver frees it. */
+/* A change of what should run on a session's node, or (closed) the order to end the session:
+ * another session of the same worker has replaced it, or its node was declared lost. malloc'ed; the
+ * receiver frees it. */
 struct jv_directive {
 	struct jv_list link;
 	enum jv_event_kind kind; /* set on its way by server/api/edge.c */
-	void *origin; /* of the session's OPEN event */
+	void *origin;            /* of the session's OPEN event */
 	uint64_t session;
 	bool closed;
 	struct jv_status why; /* if closed */

@@ -1,11 +1,12 @@
 /*
  * The host: drives the core, seals its transactions, and lets outputs go once they are durable.
  *
- * It has no thread and no clock of its own: server/app runs it on the core's thread, the simulator in virtual time. One
- * pass takes all mail that there is, steps the core for each, ticks, schedules with a budget, seals one
- * transaction, hands it to `commit`, and parks replies, directives and publications under its
- * revision. jv_host_durable releases them in order. A pass that changed nothing parks its outputs under the
- * newest sealed revision, and releases at once if that is durable already.
+ * It has no thread and no clock of its own: server/app runs it on the core's thread, the simulator
+ * in virtual time. One pass takes all mail that there is, steps the core for each, ticks, schedules
+ * with a budget, seals one transaction, hands it to `commit`, and parks replies, directives and
+ * publications under its revision. jv_host_durable releases them in order. A pass that changed
+ * nothing parks its outputs under the newest sealed revision, and releases at once if that is
+ * durable already.
  */
 #ifndef JV_SERVER_HOST_HOST_H
 #define JV_SERVER_HOST_HOST_H
@@ -17,14 +18,16 @@ struct jv_host;
 
 /* Where outputs go. All are called on the host's thread, from jv_host_pass or jv_host_durable. */
 struct jv_host_sink {
-	/* Takes the batch's operations (leaving it empty); they become durable as revision, later. */
+	/* Takes the batch's operations (leaving it empty); they become durable as revision, later.
+	 */
 	void (*commit)(void *context, struct jv_batch *batch, int64_t revision);
 	/* A reply goes back to where its event came from. Takes the event. */
 	void (*reply)(void *context, struct jv_event *event);
 	/* Takes the directive. */
 	void (*direct)(void *context, struct jv_directive *directive);
 	/* What changed up to revision; lent during the call. */
-	void (*publish)(void *context, int64_t revision, const struct jv_publication *publications, uint32_t count);
+	void (*publish)(void *context, int64_t revision, const struct jv_publication *publications,
+		uint32_t count);
 	void *context;
 };
 
@@ -32,17 +35,20 @@ struct jv_host_options {
 	struct jv_core_options core;
 	uint32_t tick_budget;
 	uint32_t schedule_budget;
-	uint32_t unsynced_max; /* transactions handed to commit but not durable; at the limit no mail is taken */
+	uint32_t unsynced_max; /* transactions handed to commit but not durable; at the limit no
+				  mail is taken */
 };
 
-/* Creates the core and loads the store; synchronous, before any thread runs. The first transaction of a new
- * store is committed here. */
-struct jv_status jv_host_open(const struct jv_host_options *options, const struct jv_host_sink *sink,
-			      struct jv_store *store, struct jv_now now, struct jv_host **host) JV_MUST_USE;
+/* Creates the core and loads the store; synchronous, before any thread runs. The first transaction
+ * of a new store is committed here. */
+struct jv_status jv_host_open(const struct jv_host_options *options,
+	const struct jv_host_sink *sink, struct jv_store *store, struct jv_now now,
+	struct jv_host **host) JV_MUST_USE;
 /* Nothing may be parked. */
 void jv_host_close(struct jv_host *host);
-/* One pass over the mail (a list of struct jv_event by link; left empty, unless the host is full: then what
- * was not taken stays in the list). True if it wants to be called again without waiting. */
+/* One pass over the mail (a list of struct jv_event by link; left empty, unless the host is full:
+ * then what was not taken stays in the list). True if it wants to be called again without waiting.
+ */
 bool jv_host_pass(struct jv_host *host, struct jv_now now, struct jv_list *mail);
 /* All revisions up to this one are durable. */
 void jv_host_durable(struct jv_host *host, int64_t revision);

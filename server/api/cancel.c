@@ -1,0 +1,64 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "server/api/convert.h"
+#include "server/api/handlers.h"
+#include "server/api/id.h"
+#include "server/api/read.h"
+
+#define REASON_MAX 512
+
+static void cancel_start(struct jv_rpc *rpc)
+{
+	const Jarvis__V1__CancelTaskRequest *request = (const void *)rpc->request;
+	struct jv_status status;
+
+	rpc->event.kind = JV_EVENT_CANCEL;
+	rpc->event.cancel.reason = jv_bytes_of_text(request->reason);
+	status = jv_id_parse(request->id, "id", &rpc->event.cancel.task);
+	if (jv_is_ok(&status) && strlen(request->reason) > REASON_MAX)
+		status = jv_field_error(
+			JV_INVALID_ARGUMENT, "reason", "is longer than %d bytes", REASON_MAX);
+	if (!jv_is_ok(&status)) {
+		jv_rpc_finish(rpc, status);
+		return;
+	}
+	jv_rpc_post(rpc);
+	/* Suspended: cancel_replied when the request is durable. */
+}
+
+/* The core knows live tasks only; of one that it does not know the store says whether it has ended.
+ */
+static struct jv_status refused(const struct jv_event *event, const struct jv_task_record *record)
+{
+	if (event->status.code != JV_NOT_FOUND || !jv_task_state_final(record->state))
+		return event->status;
+	return jv_error(JV_FAILED_PRECONDITION,
+		"task t-%" PRIu64 " has ended already; there is nothing to cancel", record->id);
+}
+
+static void cancel_replied(struct jv_rpc *rpc, struct jv_event *event)
+{
+	Jarvis__V1__CancelTaskResponse response = JARVIS__V1__CANCEL_TASK_RESPONSE__INIT;
+	struct jv_task_read read = {0};
+	struct jv_status status;
+
+	if (rpc->ended)
+		return;
+	status = jv_read_task_message(
+		rpc->edge->api, NULL, event->cancel.task, &rpc->arena, &read, &response.task);
+	if (jv_is_ok(&status))
+		status = refused(event, &read.record);
+	response.revision = event->revision;
+	if (jv_is_ok(&status))
+		jv_rpc_send(rpc, &response.base);
+	else
+		jv_rpc_finish(rpc, status);
+	jv_task_read_deinit(&read);
+}
+
+const struct jv_handler jv_handler_cancel_task = {
+	.path = "/jarvis.v1.Scheduler/CancelTask",
+	.start = cancel_start,
+	.replied = cancel_replied,
+};

@@ -1,0 +1,94 @@
+#include "server/api/filter.h"
+
+#include <string.h>
+
+#include "proto/wire/pb.h"
+#include "server/api/convert.h"
+
+#define ENTRIES_MAX 64
+
+struct jv_status jv_filter_check(const Jarvis__V1__TaskFilter *filter)
+{
+	if (filter == NULL)
+		return jv_ok();
+	if (filter->n_states > ENTRIES_MAX || filter->n_queues > ENTRIES_MAX ||
+		filter->n_nodes > ENTRIES_MAX || filter->n_labels > ENTRIES_MAX)
+		return jv_field_error(JV_INVALID_ARGUMENT, "filter",
+			"has more than %d values of one kind", ENTRIES_MAX);
+	for (size_t i = 0; i < filter->n_states; i++)
+		if (filter->states[i] < (int)JV_TASK_QUEUED ||
+			filter->states[i] > (int)JV_TASK_CANCELLED)
+			return jv_field_error(JV_INVALID_ARGUMENT, "filter.states",
+				"%d is no task state", (int)filter->states[i]);
+	return jv_ok();
+}
+
+static bool state_wanted(const Jarvis__V1__TaskFilter *filter, enum jv_task_state state)
+{
+	for (size_t i = 0; i < filter->n_states; i++)
+		if (filter->states[i] == (Jarvis__V1__TaskState)state)
+			return true;
+	return filter->n_states == 0;
+}
+
+static bool text_wanted(char *const *texts, size_t count, struct jv_bytes text)
+{
+	for (size_t i = 0; i < count; i++)
+		if (jv_bytes_equal(jv_bytes_of_text(texts[i]), text))
+			return true;
+	return count == 0;
+}
+
+static bool time_wanted(const Jarvis__V1__TaskFilter *filter, int64_t submit_ms)
+{
+	int64_t after_ms = jv_convert_time_ms(filter->submitted_after);
+	int64_t before_ms = jv_convert_time_ms(filter->submitted_before);
+
+	return (after_ms < 0 || submit_ms >= after_ms) && (before_ms < 0 || submit_ms < before_ms);
+}
+
+bool jv_filter_record(const Jarvis__V1__TaskFilter *filter, const struct jv_task_record *record)
+{
+	if (filter == NULL)
+		return true;
+	return state_wanted(filter, record->state) &&
+		text_wanted(filter->nodes, filter->n_nodes, record->node) &&
+		time_wanted(filter, record->submit_ms);
+}
+
+bool jv_filter_needs_spec(const Jarvis__V1__TaskFilter *filter)
+{
+	return filter != NULL && (filter->n_queues > 0 || filter->n_labels > 0);
+}
+
+static bool has_label(const Jarvis__V1__TaskSpec *spec, const char *key, const char *value)
+{
+	for (size_t i = 0; i < spec->n_labels; i++)
+		if (strcmp(spec->labels[i]->key, key) == 0)
+			return strcmp(spec->labels[i]->value, value) == 0;
+	return false;
+}
+
+bool jv_filter_spec(const Jarvis__V1__TaskFilter *filter, const Jarvis__V1__TaskSpec *spec)
+{
+	if (filter == NULL)
+		return true;
+	if (!text_wanted(filter->queues, filter->n_queues, jv_bytes_of_text(spec->queue)))
+		return false;
+	for (size_t i = 0; i < filter->n_labels; i++)
+		if (!has_label(spec, filter->labels[i]->key, filter->labels[i]->value))
+			return false;
+	return true;
+}
+
+uint64_t jv_filter_hash(const Jarvis__V1__TaskFilter *filter)
+{
+	struct jv_buffer packed = {0};
+	uint64_t hash;
+
+	if (filter != NULL)
+		jv_pb_pack(&filter->base, &packed);
+	hash = jv_hash64(jv_buffer_bytes(&packed));
+	jv_buffer_deinit(&packed);
+	return hash;
+}

@@ -1,0 +1,74 @@
+#include "server/api/read.h"
+
+#include <inttypes.h>
+
+#include "proto/wire/pb.h"
+#include "server/api/convert.h"
+
+void jv_task_read_deinit(struct jv_task_read *read)
+{
+	jv_buffer_deinit(&read->key);
+	jv_buffer_deinit(&read->value);
+}
+
+struct jv_status jv_read_task(struct jv_api *api, const struct jv_snapshot *snapshot, uint64_t task,
+	struct jv_task_read *read)
+{
+	struct jv_status status;
+
+	/* A task moves from L to D when it ends; between the two reads without a snapshot it may do
+	 * so, but never back. */
+	jv_key_live(&read->key, task);
+	status = jv_store_get(api->store, snapshot, jv_buffer_bytes(&read->key), &read->value);
+	if (status.code == JV_NOT_FOUND) {
+		jv_key_done(&read->key, task);
+		status = jv_store_get(
+			api->store, snapshot, jv_buffer_bytes(&read->key), &read->value);
+	}
+	if (status.code == JV_NOT_FOUND)
+		return jv_field_error(JV_NOT_FOUND, "id", "there is no task t-%" PRIu64, task);
+	JV_TRY(status);
+	return jv_task_decode(
+		jv_buffer_bytes(&read->key), jv_buffer_bytes(&read->value), &read->record);
+}
+
+struct jv_status jv_read_spec(struct jv_api *api, const struct jv_snapshot *snapshot, uint64_t task,
+	struct jv_arena *arena, Jarvis__V1__TaskSpec **spec)
+{
+	struct jv_buffer key = {0};
+	struct jv_buffer value = {0};
+	ProtobufCMessage *message = NULL;
+	struct jv_bytes packed;
+	struct jv_status status;
+	uint64_t id;
+
+	jv_key_spec(&key, task);
+	status = jv_store_get(api->store, snapshot, jv_buffer_bytes(&key), &value);
+	if (jv_is_ok(&status))
+		status = jv_spec_decode(
+			jv_buffer_bytes(&key), jv_buffer_bytes(&value), &id, &packed);
+	if (jv_is_ok(&status))
+		status = jv_pb_unpack(&jarvis__v1__task_spec__descriptor, packed, arena, &message);
+	*spec = (Jarvis__V1__TaskSpec *)(void *)message;
+	jv_buffer_deinit(&key);
+	jv_buffer_deinit(&value);
+	return status;
+}
+
+struct jv_status jv_read_task_message(struct jv_api *api, const struct jv_snapshot *snapshot,
+	uint64_t task, struct jv_arena *arena, struct jv_task_read *read,
+	Jarvis__V1__Task **message)
+{
+	Jarvis__V1__TaskSpec *spec = NULL;
+
+	JV_TRY(jv_read_task(api, snapshot, task, read));
+	JV_TRY(jv_read_spec(api, snapshot, task, arena, &spec));
+	*message = jv_convert_task(arena, &read->record, spec);
+	return *message == NULL ? jv_answer_too_large() : jv_ok();
+}
+
+struct jv_status jv_answer_too_large(void)
+{
+	return jv_error(JV_RESOURCE_EXHAUSTED,
+		"the answer needs more memory than a call may have; ask for less");
+}

@@ -1,0 +1,34 @@
+/*
+ * Reads of the store on behalf of a call: tasks and their specs.
+ *
+ * On an edge's thread. Point reads and short scans only, so no handler blocks for long. What is
+ * read is durable, so it may be told at once.
+ */
+#ifndef JV_SERVER_API_READ_H
+#define JV_SERVER_API_READ_H
+
+#include "jarvis/v1/task.pb-c.h"
+#include "server/api/edge.h"
+
+/* One task's record; its texts point into value. All zero before the first read. */
+struct jv_task_read {
+	struct jv_buffer key;
+	struct jv_buffer value;
+	struct jv_task_record record;
+};
+
+void jv_task_read_deinit(struct jv_task_read *read);
+/* NOT_FOUND if there is no such task. snapshot may be NULL. */
+struct jv_status jv_read_task(struct jv_api *api, const struct jv_snapshot *snapshot, uint64_t task,
+	struct jv_task_read *read) JV_MUST_USE;
+/* The spec, in the arena. */
+struct jv_status jv_read_spec(struct jv_api *api, const struct jv_snapshot *snapshot, uint64_t task,
+	struct jv_arena *arena, Jarvis__V1__TaskSpec **spec) JV_MUST_USE;
+/* The whole task as the API shows it, in the arena. read keeps the record. */
+struct jv_status jv_read_task_message(struct jv_api *api, const struct jv_snapshot *snapshot,
+	uint64_t task, struct jv_arena *arena, struct jv_task_read *read,
+	Jarvis__V1__Task **message) JV_MUST_USE;
+/* RESOURCE_EXHAUSTED: the answer needs more memory than a call may have. */
+struct jv_status jv_answer_too_large(void);
+
+#endif

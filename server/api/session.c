@@ -1,0 +1,418 @@
+#include "server/api/session.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "server/api/convert.h"
+#include "server/api/handlers.h"
+#include "server/api/id.h"
+#include "server/api/read.h"
+
+/* One Desired message holds at most so many attempts, and about so many bytes of specs. */
+#define DESIRED_MAX       64
+#define DESIRED_BYTES_MAX ((size_t)1 << 20)
+
+enum say_kind {
+	SAY_WELCOME,
+	SAY_HEARTBEAT_ACK,
+	SAY_REPORT_ACK,
+	SAY_LOG_ACK,
+	SAY_FULL,
+	SAY_DESIRED
+};
+
+/* Something to be said to the agent, in order. */
+struct say {
+	struct jv_list link;
+	enum say_kind kind;
+	uint64_t task;
+	uint32_t attempt;
+	enum jv_attempt_phase phase;
+	int64_t number; /* sequence of the heartbeat, or offset of the log */
+	struct jv_desired desired;
+	struct jv_desired *full; /* SAY_FULL: malloc'ed */
+	uint32_t full_count;
+};
+
+struct session_state {
+	uint64_t session;
+	char node[JV_NODE_NAME_MAX];
+	bool hello; /* a Hello was posted: the core must be told of the end */
+	bool receiving;
+	uint32_t in_flight;
+	int64_t desired_sequence;
+	struct jv_list says;
+};
+
+static struct say *say(struct session_state *state, enum say_kind kind)
+{
+	struct say *words = jv_calloc(1, sizeof(*words));
+
+	words->kind = kind;
+	jv_list_push_back(&state->says, &words->link);
+	return words;
+}
+
+static void free_say(struct say *words)
+{
+	jv_list_remove(&words->link);
+	free(words->full);
+	free(words);
+}
+
+static Google__Protobuf__Duration *duration(struct jv_arena *arena, int64_t ms)
+{
+	Google__Protobuf__Duration *message =
+		JV_NEW(arena, google__protobuf__duration, Google__Protobuf__Duration);
+
+	message->seconds = ms / 1000;
+	message->nanos = (int32_t)(ms % 1000) * 1000000;
+	return message;
+}
+
+static void say_welcome(struct jv_rpc *rpc, struct jv_arena *arena)
+{
+	Jarvis__V1__SessionResponse response = JARVIS__V1__SESSION_RESPONSE__INIT;
+	Jarvis__V1__Welcome welcome = JARVIS__V1__WELCOME__INIT;
+	struct jv_api *api = rpc->edge->api;
+
+	welcome.cluster_id.data = api->cluster_id;
+	welcome.cluster_id.len = JV_CLUSTER_ID_SIZE;
+	welcome.lease = duration(arena, api->lease_ms);
+	welcome.heartbeat_interval = duration(arena, api->heartbeat_ms);
+	welcome.server_version = api->version;
+	response.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_WELCOME;
+	response.welcome = &welcome;
+	jv_rpc_send(rpc, &response.base);
+}
+
+static void say_heartbeat_ack(struct jv_rpc *rpc, const struct say *words)
+{
+	Jarvis__V1__SessionResponse response = JARVIS__V1__SESSION_RESPONSE__INIT;
+	Jarvis__V1__HeartbeatAck ack = JARVIS__V1__HEARTBEAT_ACK__INIT;
+
+	ack.sequence = words->number;
+	response.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_HEARTBEAT_ACK;
+	response.heartbeat_ack = &ack;
+	jv_rpc_send(rpc, &response.base);
+}
+
+static void say_report_ack(struct jv_rpc *rpc, struct jv_arena *arena, const struct say *words)
+{
+	Jarvis__V1__SessionResponse response = JARVIS__V1__SESSION_RESPONSE__INIT;
+	Jarvis__V1__ReportAck ack = JARVIS__V1__REPORT_ACK__INIT;
+
+	ack.task_id = jv_id_format(arena, words->task);
+	ack.attempt = (int32_t)words->attempt;
+	ack.phase = (Jarvis__V1__AttemptPhase)words->phase;
+	response.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_REPORT_ACK;
+	response.report_ack = &ack;
+	jv_rpc_send(rpc, &response.base);
+}
+
+static void say_log_ack(struct jv_rpc *rpc, struct jv_arena *arena, const struct say *words)
+{
+	Jarvis__V1__SessionResponse response = JARVIS__V1__SESSION_RESPONSE__INIT;
+	Jarvis__V1__LogAck ack = JARVIS__V1__LOG_ACK__INIT;
+
+	ack.task_id = jv_id_format(arena, words->task);
+	ack.attempt = (int32_t)words->attempt;
+	ack.offset = words->number;
+	response.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_LOG_ACK;
+	response.log_ack = &ack;
+	jv_rpc_send(rpc, &response.base);
+}
+
+static Jarvis__V1__DesiredAttempt *desired_attempt(
+	struct jv_rpc *rpc, struct jv_arena *arena, const struct jv_desired *desired)
+{
+	Jarvis__V1__DesiredAttempt *attempt =
+		JV_NEW(arena, jarvis__v1__desired_attempt, Jarvis__V1__DesiredAttempt);
+	struct jv_status status;
+
+	attempt->task_id = jv_id_format(arena, desired->task);
+	attempt->attempt = (int32_t)desired->attempt;
+	attempt->state = (Jarvis__V1__DesiredState)desired->state;
+	if (desired->reason != NULL)
+		attempt->reason = jv_arena_copy_text(arena, desired->reason);
+	if (desired->state != JV_DESIRED_RUN || desired->known)
+		return attempt;
+	status = jv_read_spec(rpc->edge->api, NULL, desired->task, arena, &attempt->spec);
+	if (!jv_is_ok(&status)) {
+		/* The spec was durable before the core could place the task. */
+		JV_ERROR("session.spec_unreadable", JV_KV("task", attempt->task_id),
+			JV_KV("error", status.message));
+		attempt->state = JARVIS__V1__DESIRED_STATE__DESIRED_STATE_FORGET;
+	}
+	return attempt;
+}
+
+static void send_desired(struct jv_rpc *rpc, Jarvis__V1__Desired *desired)
+{
+	Jarvis__V1__SessionResponse response = JARVIS__V1__SESSION_RESPONSE__INIT;
+	struct session_state *state = rpc->state;
+
+	desired->sequence = ++state->desired_sequence;
+	response.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_DESIRED;
+	response.desired = desired;
+	jv_rpc_send(rpc, &response.base);
+}
+
+/* All at once, but for attempts that the agent does not know: with their specs they might not fit
+ * into one message, so they follow as changes. */
+static void say_full(struct jv_rpc *rpc, struct jv_arena *arena, const struct say *words)
+{
+	Jarvis__V1__Desired desired = JARVIS__V1__DESIRED__INIT;
+	struct session_state *state = rpc->state;
+
+	desired.full = true;
+	desired.attempts =
+		jv_arena_calloc(arena, words->full_count + 1, sizeof(desired.attempts[0]));
+	for (uint32_t i = 0; i < words->full_count; i++) {
+		const struct jv_desired *one = &words->full[i];
+		if (one->state != JV_DESIRED_RUN || one->known)
+			desired.attempts[desired.n_attempts++] = desired_attempt(rpc, arena, one);
+	}
+	/* Behind this word, in front of all later ones. */
+	struct jv_list *where = words->link.next;
+	for (uint32_t i = 0; i < words->full_count; i++) {
+		if (words->full[i].state != JV_DESIRED_RUN || words->full[i].known)
+			continue;
+		struct say *more = say(state, SAY_DESIRED);
+		more->desired = words->full[i];
+		jv_list_remove(&more->link);
+		jv_list_insert_before(where, &more->link);
+	}
+	send_desired(rpc, &desired);
+}
+
+/* This change and those right behind it in one message. The first stays for the caller to free. */
+static void say_desired(struct jv_rpc *rpc, struct jv_arena *arena, struct say *words)
+{
+	Jarvis__V1__Desired desired = JARVIS__V1__DESIRED__INIT;
+	struct session_state *state = rpc->state;
+	Jarvis__V1__DesiredAttempt *attempts[DESIRED_MAX];
+
+	desired.attempts = attempts;
+	attempts[desired.n_attempts++] = desired_attempt(rpc, arena, &words->desired);
+	while (words->link.next != &state->says && desired.n_attempts < DESIRED_MAX &&
+		arena->used < DESIRED_BYTES_MAX) {
+		struct say *next = JV_CONTAINER_OF(words->link.next, struct say, link);
+		if (next->kind != SAY_DESIRED)
+			break;
+		attempts[desired.n_attempts++] = desired_attempt(rpc, arena, &next->desired);
+		free_say(next);
+	}
+	send_desired(rpc, &desired);
+}
+
+static void utter(struct jv_rpc *rpc, struct jv_arena *arena, struct say *words)
+{
+	switch (words->kind) {
+	case SAY_WELCOME:
+		say_welcome(rpc, arena);
+		break;
+	case SAY_HEARTBEAT_ACK:
+		say_heartbeat_ack(rpc, words);
+		break;
+	case SAY_REPORT_ACK:
+		say_report_ack(rpc, arena, words);
+		break;
+	case SAY_LOG_ACK:
+		say_log_ack(rpc, arena, words);
+		break;
+	case SAY_FULL:
+		say_full(rpc, arena, words);
+		break;
+	case SAY_DESIRED:
+		say_desired(rpc, arena, words);
+		break;
+	default:
+		JV_UNREACHABLE();
+	}
+}
+
+static void pump(struct jv_rpc *rpc)
+{
+	struct session_state *state = rpc->state;
+	struct jv_arena arena;
+
+	while (!jv_list_empty(&state->says) && jv_rpc_writable(rpc)) {
+		struct say *words = JV_CONTAINER_OF(state->says.next, struct say, link);
+		jv_arena_init(&arena, 0, 0);
+		utter(rpc, &arena, words);
+		jv_arena_deinit(&arena);
+		free_say(words);
+	}
+}
+
+static void receive_more(struct jv_rpc *rpc)
+{
+	struct session_state *state = rpc->state;
+
+	if (rpc->ended || state->receiving ||
+		state->in_flight >= rpc->edge->api->limits->session_events_max)
+		return;
+	state->receiving = true;
+	jv_rpc_receive(rpc);
+}
+
+static void session_start(struct jv_rpc *rpc)
+{
+	struct session_state *state = rpc->state;
+
+	state->session = atomic_fetch_add(&rpc->edge->api->next_session, 1) + 1;
+	jv_list_init(&state->says);
+	receive_more(rpc);
+}
+
+/* Session events are bounded by their number in flight, so the core's inbox takes them past its
+ * limit: a report must not be lost because clients flood. */
+static void post(struct jv_rpc *rpc, struct jv_session_event *event)
+{
+	struct session_state *state = rpc->state;
+
+	if (jv_rpc_post_event(rpc, &event->event, true)) {
+		state->in_flight++;
+		return;
+	}
+	jv_session_event_free(event);
+	jv_rpc_finish(rpc, jv_error(JV_UNAVAILABLE, "the server is stopping"));
+}
+
+static struct jv_status check_order(
+	const struct session_state *state, const Jarvis__V1__SessionRequest *message)
+{
+	bool hello = message->message_case == JARVIS__V1__SESSION_REQUEST__MESSAGE_HELLO;
+
+	if (hello == state->hello)
+		return jv_error(JV_INVALID_ARGUMENT, "%s",
+			hello ? "a session has one Hello only" : "a session begins with a Hello");
+	return jv_ok();
+}
+
+static void session_message(struct jv_rpc *rpc, ProtobufCMessage *received)
+{
+	const Jarvis__V1__SessionRequest *message = (const void *)received;
+	struct session_state *state = rpc->state;
+	struct jv_session_event *event = NULL;
+	struct jv_status status;
+
+	state->receiving = false;
+	if (message == NULL) {
+		jv_rpc_finish(rpc, jv_ok());
+		return;
+	}
+	status = check_order(state, message);
+	if (jv_is_ok(&status))
+		status = jv_session_event_new(rpc->edge->api, state->session, message, &event);
+	if (!jv_is_ok(&status)) {
+		jv_rpc_finish(rpc, status);
+		return;
+	}
+	if (event->event.kind == JV_EVENT_SESSION_OPEN) {
+		state->hello = true;
+		snprintf(state->node, sizeof(state->node), "%s", message->hello->node);
+	}
+	post(rpc, event);
+	receive_more(rpc);
+}
+
+static void opened(struct jv_rpc *rpc, struct jv_event *event)
+{
+	struct session_state *state = rpc->state;
+	struct say *full;
+
+	if (!jv_is_ok(&event->status)) {
+		JV_WARN("session.refused", JV_KV("node", state->node), JV_KV("peer", rpc->peer),
+			JV_KV("error", event->status.message));
+		jv_rpc_finish(rpc, event->status);
+		return;
+	}
+	JV_INFO("session.opened", JV_KV("node", state->node), JV_KV("peer", rpc->peer),
+		JV_KI("attempts", event->open.desired_count));
+	say(state, SAY_WELCOME);
+	full = say(state, SAY_FULL);
+	full->full = event->open.desired;
+	full->full_count = event->open.desired_count;
+	event->open.desired = NULL;
+}
+
+static void acknowledge(struct session_state *state, const struct jv_event *event)
+{
+	struct say *words;
+
+	if (event->kind == JV_EVENT_SESSION_HEARTBEAT) {
+		say(state, SAY_HEARTBEAT_ACK)->number = event->heartbeat.sequence;
+	} else if (event->kind == JV_EVENT_SESSION_LOG) {
+		words = say(state, SAY_LOG_ACK);
+		words->task = event->log.chunk.task;
+		words->attempt = event->log.chunk.attempt;
+		words->number = event->log.next_offset;
+	} else if (event->report.accepted) {
+		words = say(state, SAY_REPORT_ACK);
+		words->task = event->report.report.task;
+		words->attempt = event->report.report.attempt;
+		words->phase = event->report.report.phase;
+	}
+}
+
+static void session_replied(struct jv_rpc *rpc, struct jv_event *event)
+{
+	struct session_state *state = rpc->state;
+
+	JV_ASSERT(state->in_flight > 0);
+	state->in_flight--;
+	if (rpc->ended || event->kind == JV_EVENT_SESSION_CLOSE)
+		;
+	else if (event->kind == JV_EVENT_SESSION_OPEN)
+		opened(rpc, event);
+	else if (!jv_is_ok(&event->status))
+		jv_rpc_finish(rpc, event->status);
+	else
+		acknowledge(state, event);
+	jv_session_event_free(JV_CONTAINER_OF(event, struct jv_session_event, event));
+	pump(rpc);
+	receive_more(rpc);
+}
+
+static void session_directed(struct jv_rpc *rpc, struct jv_directive *directive)
+{
+	struct session_state *state = rpc->state;
+
+	if (!rpc->ended && directive->closed) {
+		jv_rpc_finish(rpc, directive->why);
+	} else if (!rpc->ended) {
+		say(state, SAY_DESIRED)->desired = directive->desired;
+		pump(rpc);
+	}
+	free(directive);
+}
+
+static void session_ended(struct jv_rpc *rpc)
+{
+	struct session_state *state = rpc->state;
+
+	while (!jv_list_empty(&state->says))
+		free_say(JV_CONTAINER_OF(state->says.next, struct say, link));
+	if (!state->hello)
+		return;
+	JV_INFO("session.ended", JV_KV("node", state->node), JV_KV("peer", rpc->peer));
+	post(rpc, jv_session_event_close(state->session));
+	/* Suspended: held until the core has let go of the session (session_replied). */
+}
+
+const struct jv_handler jv_handler_session = {
+	.path = "/jarvis.v1.Worker/Session",
+	.start = session_start,
+	.message = session_message,
+	.replied = session_replied,
+	.directed = session_directed,
+	.writable = pump,
+	.ended = session_ended,
+	.state_size = sizeof(struct session_state),
+};

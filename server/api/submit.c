@@ -1,0 +1,126 @@
+#include <string.h>
+
+#include "base/assert.h"
+#include "proto/wire/pb.h"
+#include "server/api/convert.h"
+#include "server/api/handlers.h"
+#include "server/api/read.h"
+#include "server/api/spec.h"
+
+#define SPEC_BYTES_MAX (1 << 20)
+
+/* Two hashes of the id with different prefixes make 128 bits: two ids of clients do not meet by
+ * chance. */
+static void hash_request(struct jv_arena *arena, const char *id, uint8_t hash[JV_REQUEST_HASH_SIZE])
+{
+	char *prefixed = jv_arena_printf(arena, "request:%s", id);
+	uint64_t first = jv_hash64(jv_bytes_of_text(id));
+	uint64_t second = prefixed == NULL ? 0 : jv_hash64(jv_bytes_of_text(prefixed));
+
+	memcpy(hash, &first, sizeof(first));
+	memcpy(hash + sizeof(first), &second, sizeof(second));
+}
+
+/* What scheduling reads of the spec, and the spec itself, as bytes in the arena. */
+static struct jv_status encode(
+	struct jv_rpc *rpc, const Jarvis__V1__TaskSpec *spec, struct jv_event_submit *submit)
+{
+	struct jv_shape_record shape;
+	struct jv_buffer payload = {0};
+	size_t size = protobuf_c_message_get_packed_size(&spec->base);
+	uint8_t *packed;
+
+	if (size > SPEC_BYTES_MAX)
+		return jv_field_error(JV_INVALID_ARGUMENT, "spec",
+			"takes %zu bytes; at most %d are allowed", size, SPEC_BYTES_MAX);
+	jv_spec_shape(spec, &shape);
+	jv_shape_encode_payload(&shape, &payload);
+	submit->shape = jv_bytes_of(
+		jv_arena_copy_bytes(&rpc->arena, jv_buffer_bytes(&payload)), payload.size);
+	jv_buffer_deinit(&payload);
+	packed = jv_arena_alloc(&rpc->arena, size);
+	if (packed == NULL || submit->shape.data == NULL)
+		return jv_answer_too_large();
+	protobuf_c_message_pack(&spec->base, packed);
+	submit->spec = jv_bytes_of(packed, size);
+	return jv_ok();
+}
+
+static struct jv_status prepare(struct jv_rpc *rpc, Jarvis__V1__TaskSpec *spec)
+{
+	struct jv_event_submit *submit = &rpc->event.submit;
+
+	JV_TRY(jv_spec_check(spec));
+	JV_TRY(jv_spec_complete(spec, rpc->edge->api->limits, &rpc->arena));
+	rpc->event.kind = JV_EVENT_SUBMIT;
+	submit->priority = spec->priority;
+	JV_TRY(encode(rpc, spec, submit));
+	submit->spec_hash = jv_hash64(submit->spec);
+	submit->has_request = spec->request_id[0] != '\0';
+	if (submit->has_request)
+		hash_request(&rpc->arena, spec->request_id, submit->request_hash);
+	return jv_ok();
+}
+
+static void submit_start(struct jv_rpc *rpc)
+{
+	Jarvis__V1__SubmitTaskRequest *request = (void *)rpc->request;
+	struct jv_status status = prepare(rpc, request->spec);
+
+	if (!jv_is_ok(&status)) {
+		jv_rpc_finish(rpc, status);
+		return;
+	}
+	jv_rpc_post(rpc);
+	/* Suspended: submit_replied when the task is durable. */
+}
+
+/* The task as it was accepted. A task accepted before may have gone on since: that one is read. */
+static struct jv_status accepted(
+	struct jv_rpc *rpc, const struct jv_event *event, Jarvis__V1__Task **task)
+{
+	const Jarvis__V1__SubmitTaskRequest *request = (const void *)rpc->request;
+	const struct jv_event_submit *submit = &event->submit;
+	struct jv_task_read read = {0};
+	struct jv_status status;
+
+	if (submit->duplicate) {
+		status = jv_read_task_message(
+			rpc->edge->api, NULL, submit->task, &rpc->arena, &read, task);
+		jv_task_read_deinit(&read);
+		return status;
+	}
+	read.record = (struct jv_task_record){
+		.id = submit->task,
+		.priority = submit->priority,
+		.state = JV_TASK_QUEUED,
+		.submit_ms = submit->submit_ms,
+		.revision = event->revision,
+	};
+	*task = jv_convert_task(&rpc->arena, &read.record, request->spec);
+	return *task == NULL ? jv_answer_too_large() : jv_ok();
+}
+
+static void submit_replied(struct jv_rpc *rpc, struct jv_event *event)
+{
+	Jarvis__V1__SubmitTaskResponse response = JARVIS__V1__SUBMIT_TASK_RESPONSE__INIT;
+	struct jv_status status = event->status;
+
+	if (rpc->ended)
+		return;
+	if (jv_is_ok(&status))
+		status = accepted(rpc, event, &response.task);
+	if (!jv_is_ok(&status)) {
+		jv_rpc_finish(rpc, status);
+		return;
+	}
+	response.revision = event->revision;
+	response.duplicate = event->submit.duplicate;
+	jv_rpc_send(rpc, &response.base);
+}
+
+const struct jv_handler jv_handler_submit_task = {
+	.path = "/jarvis.v1.Scheduler/SubmitTask",
+	.start = submit_start,
+	.replied = submit_replied,
+};

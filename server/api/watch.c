@@ -1,0 +1,168 @@
+#include <inttypes.h>
+
+#include "base/assert.h"
+#include "server/api/convert.h"
+#include "server/api/filter.h"
+#include "server/api/handlers.h"
+#include "server/api/id.h"
+#include "server/api/read.h"
+
+/* Changes looked at in one turn, so that a filter that passes nothing does not hold the thread. */
+#define TURN_MAX 1000
+
+/* A cursor over the changes in the store: publications only wake it, so a slow reader costs nothing
+ * but its place. */
+struct watch_state {
+	uint64_t task;    /* 0: all */
+	int64_t revision; /* everything up to here was sent, or was not wanted */
+};
+
+static struct jv_status send_change(
+	struct jv_rpc *rpc, const struct jv_task_record *record, int64_t revision)
+{
+	const Jarvis__V1__WatchTasksRequest *request = (const void *)rpc->request;
+	Jarvis__V1__WatchTasksResponse response = JARVIS__V1__WATCH_TASKS_RESPONSE__INIT;
+	Jarvis__V1__TaskSpec brief = JARVIS__V1__TASK_SPEC__INIT;
+	Jarvis__V1__TaskSpec *spec = NULL;
+	struct jv_arena arena;
+	struct jv_status status;
+
+	jv_arena_init(&arena, 0, 0);
+	status = jv_read_spec(rpc->edge->api, NULL, record->id, &arena, &spec);
+	if (jv_is_ok(&status) && jv_filter_spec(request->filter, spec)) {
+		brief.name = spec->name;
+		brief.queue = spec->queue;
+		brief.priority = spec->priority;
+		response.task = jv_convert_task(&arena, record, &brief);
+		response.revision = revision;
+		jv_rpc_send(rpc, &response.base);
+	}
+	jv_arena_deinit(&arena);
+	/* A task whose spec is gone was removed since; its changes are of no interest. */
+	return status.code == JV_NOT_FOUND ? jv_ok() : status;
+}
+
+/* Sends the change under the cursor if it is wanted, and moves the position past it. False: there
+ * is none. */
+static bool take(struct jv_rpc *rpc, const struct jv_cursor *cursor, struct jv_status *status)
+{
+	const Jarvis__V1__WatchTasksRequest *request = (const void *)rpc->request;
+	struct watch_state *state = rpc->state;
+	struct jv_task_record record;
+	struct jv_bytes key, value;
+	int64_t revision = 0;
+	uint32_t index = 0;
+
+	if (!jv_cursor_read(cursor, &key, &value) || key.data[0] != JV_RECORD_EVENT)
+		return false;
+	*status = jv_event_decode(key, value, &revision, &index, &record);
+	if (!jv_is_ok(status))
+		return false;
+	JV_ASSERT(revision > state->revision);
+	state->revision = revision;
+	if ((state->task == 0 || state->task == record.id) &&
+		jv_filter_record(request->filter, &record))
+		*status = send_change(rpc, &record, revision);
+	return jv_is_ok(status);
+}
+
+/* Changes between the position and the oldest one kept are lost to this watcher: it must list anew.
+ */
+static struct jv_status check_kept(struct jv_rpc *rpc)
+{
+	struct watch_state *state = rpc->state;
+	struct jv_meta_record meta;
+	struct jv_buffer key = {0};
+	struct jv_buffer value = {0};
+	struct jv_status status;
+
+	jv_key_meta(&key);
+	status = jv_store_get(rpc->edge->api->store, NULL, jv_buffer_bytes(&key), &value);
+	if (jv_is_ok(&status))
+		status = jv_meta_decode(jv_buffer_bytes(&key), jv_buffer_bytes(&value), &meta);
+	if (jv_is_ok(&status) && state->revision < meta.event_floor)
+		status = jv_field_error(JV_OUT_OF_RANGE, "from_revision",
+			"changes up to revision %" PRId64
+			" are no longer kept; list the tasks, then watch from the list's revision",
+			meta.event_floor);
+	jv_buffer_deinit(&key);
+	jv_buffer_deinit(&value);
+	return status;
+}
+
+static void pump(struct jv_rpc *rpc)
+{
+	struct watch_state *state = rpc->state;
+	struct jv_cursor *cursor = jv_cursor_open(rpc->edge->api->store, NULL);
+	struct jv_buffer key = {0};
+	struct jv_status status;
+	int turns = 0;
+
+	jv_key_event(&key, state->revision + 1, 0);
+	jv_cursor_seek(cursor, jv_buffer_bytes(&key), false);
+	jv_buffer_deinit(&key);
+	/* Checked after the cursor was opened: what it sees cannot be dropped any more. */
+	status = check_kept(rpc);
+	while (jv_is_ok(&status) && jv_rpc_writable(rpc) && turns++ < TURN_MAX &&
+		take(rpc, cursor, &status))
+		jv_cursor_step(cursor, false);
+	struct jv_status closed = jv_cursor_close(cursor);
+	if (!jv_is_ok(&status) || !jv_is_ok(&closed)) {
+		jv_rpc_finish(rpc, jv_is_ok(&status) ? closed : status);
+		return;
+	}
+	if (turns > TURN_MAX) {
+		const struct jv_env *env = rpc->edge->api->env;
+		jv_rpc_set_timer(rpc, env->monotonic_ms(env));
+	}
+	/* Suspended: watch_writable, watch_published, watch_timer. */
+}
+
+static struct jv_status check(const Jarvis__V1__WatchTasksRequest *request, uint64_t *task)
+{
+	if (request->id[0] != '\0')
+		JV_TRY(jv_id_parse(request->id, "id", task));
+	JV_TRY(jv_filter_check(request->filter));
+	if (request->filter != NULL && request->filter->n_labels > 0)
+		return jv_field_error(
+			JV_INVALID_ARGUMENT, "filter.labels", "is not allowed in a watch");
+	if (request->from_revision < 0)
+		return jv_field_error(JV_INVALID_ARGUMENT, "from_revision", "must not be negative");
+	return jv_ok();
+}
+
+static void watch_start(struct jv_rpc *rpc)
+{
+	const Jarvis__V1__WatchTasksRequest *request = (const void *)rpc->request;
+	struct watch_state *state = rpc->state;
+	int64_t newest = atomic_load(&rpc->edge->api->durable_revision);
+	struct jv_status status = check(request, &state->task);
+
+	if (jv_is_ok(&status) && request->from_revision > newest)
+		status = jv_field_error(JV_OUT_OF_RANGE, "from_revision",
+			"is newer than this server's newest revision %" PRId64, newest);
+	if (!jv_is_ok(&status)) {
+		jv_rpc_finish(rpc, status);
+		return;
+	}
+	state->revision = request->from_revision == 0 ? newest : request->from_revision;
+	jv_rpc_watch(rpc, state->task);
+	pump(rpc);
+}
+
+static void watch_published(
+	struct jv_rpc *rpc, int64_t revision, const struct jv_publication *publication)
+{
+	(void)publication;
+	if (revision > ((struct watch_state *)rpc->state)->revision && jv_rpc_writable(rpc))
+		pump(rpc);
+}
+
+const struct jv_handler jv_handler_watch_tasks = {
+	.path = "/jarvis.v1.Scheduler/WatchTasks",
+	.start = watch_start,
+	.writable = pump,
+	.published = watch_published,
+	.timer = pump,
+	.state_size = sizeof(struct watch_state),
+};
