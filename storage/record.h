@@ -1,19 +1,20 @@
 /*
  * Records: what Jarvis keeps in its store, and the bytes of each.
  *
- * A value is an envelope: kind (1 byte), version (1 byte), payload, CRC-32C (4 bytes, little endian) over key, kind,
- * version and payload; so a record that is damaged, cut or under the wrong key is found. Payloads use the
- * integers of base/bytes.h. A decoder reads its own version and all older ones; a newer one is
- * FAILED_PRECONDITION ("written by a newer Jarvis"), damage is DATA_LOSS naming the key. docs/storage.md has the
- * table; golden files pin every byte.
+ * A value is an envelope: kind (1 byte), version (1 byte), payload, CRC-32C (4 bytes, little
+ * endian) over key, kind, version and payload; so a record that is damaged, cut or under the wrong
+ * key is found. Payloads use the integers of base/bytes.h. A decoder reads its own version and all
+ * older ones; a newer one is FAILED_PRECONDITION ("written by a newer Jarvis"), damage is
+ * DATA_LOSS naming the key. docs/storage.md has the table; golden files pin every byte. Pure
+ * functions, any thread.
  *
- * Keys: one letter, then big-endian numbers, so that every list that the API offers is a range scan:
+ * Keys: one letter, then big-endian numbers, so that every list of the API is a range scan:
  *   M                                meta            one
  *   H shape                          shape           while a live task has it
  *   L task                           live task
  *   D task                           done task
  *   S task                           spec            packed jarvis.v1.TaskSpec, opaque to the core
- *   O task                           log head        how much log of a live task's attempt is stored
+ *   O task                           log head        how much of a live attempt's log is stored
  *   G task attempt offset            log chunk
  *   N name                           node
  *   E revision index                 event           a task as a change left it, for watchers
@@ -77,11 +78,11 @@ struct jv_usage {
 	int64_t oom_kills;
 };
 
-/* A task but for its spec; also the payload of an event. Texts are borrowed, "" if absent. Times are
- * milliseconds since the epoch, 0 if not yet. */
+/* A task but for its spec; also the payload of an event. Texts are borrowed, "" if absent. Times
+ * are milliseconds since the epoch, 0 if not yet. */
 struct jv_task_record {
-	uint64_t id;       /* in the key of L and D, in the payload of E */
-	uint32_t shape;    /* 0 in done tasks */
+	uint64_t id;    /* in the key of L and D, in the payload of E */
+	uint32_t shape; /* 0 in done tasks */
 	int32_t priority;
 	enum jv_task_state state;
 	enum jv_failure failure;
@@ -91,14 +92,14 @@ struct jv_task_record {
 	int32_t exit_code;
 	int32_t signal;
 	int64_t submit_ms;
-	int64_t queued_ms;     /* when it last entered the queue; timeouts.queued counts from here */
+	int64_t queued_ms; /* when it last entered the queue; timeouts.queued counts from here */
 	int64_t not_before_ms;
 	int64_t assign_ms;
 	int64_t start_ms;
 	int64_t finish_ms;
 	int64_t revision;
 	int64_t log_bytes;
-	bool cancelled;        /* a client asked for the end */
+	bool cancelled; /* a client asked for the end */
 	struct jv_usage usage;
 	struct jv_bytes node;
 	struct jv_bytes message;
@@ -115,15 +116,20 @@ struct jv_meta_record {
 	int64_t event_floor; /* changes up to this revision are no longer kept */
 };
 
-enum jv_constraint_operator { JV_CONSTRAINT_IN = 1, JV_CONSTRAINT_NOT_IN = 2, JV_CONSTRAINT_EXISTS = 3, JV_CONSTRAINT_NOT_EXISTS = 4 };
+enum jv_constraint_operator {
+	JV_CONSTRAINT_IN = 1,
+	JV_CONSTRAINT_NOT_IN = 2,
+	JV_CONSTRAINT_EXISTS = 3,
+	JV_CONSTRAINT_NOT_EXISTS = 4
+};
 
-#define JV_CONSTRAINTS_MAX 32
+#define JV_CONSTRAINTS_MAX       32
 #define JV_CONSTRAINT_VALUES_MAX 16
-#define JV_CUSTOM_RESOURCES_MAX 16
-#define JV_RETRY_EXIT_CODES_MAX 32
-#define JV_LABELS_MAX 64
-#define JV_EXECUTORS_MAX 16
-#define JV_IMAGES_MAX 256
+#define JV_CUSTOM_RESOURCES_MAX  16
+#define JV_RETRY_EXIT_CODES_MAX  32
+#define JV_LABELS_MAX            64
+#define JV_EXECUTORS_MAX         16
+#define JV_IMAGES_MAX            256
 
 struct jv_constraint {
 	struct jv_bytes key;
@@ -159,7 +165,7 @@ struct jv_shape_record {
 	uint32_t max_lost;
 	int64_t backoff_initial_ms;
 	int64_t backoff_max_ms;
-	uint32_t retry_on;         /* a bit for each enum jv_failure */
+	uint32_t retry_on; /* a bit for each enum jv_failure */
 	uint32_t exit_code_count;
 	uint8_t exit_codes[JV_RETRY_EXIT_CODES_MAX];
 };
@@ -208,32 +214,51 @@ struct jv_request_record {
 	int64_t time_ms;
 };
 
-/* Encoders append to key and value, which the caller has cleared. Event: index tells apart the changes of one
- * revision. */
-void jv_meta_encode(const struct jv_meta_record *record, struct jv_buffer *key, struct jv_buffer *value);
-void jv_shape_encode(uint32_t id, const struct jv_shape_record *record, struct jv_buffer *key, struct jv_buffer *value);
-void jv_task_encode(const struct jv_task_record *record, struct jv_buffer *key, struct jv_buffer *value); /* L or D, by state */
-void jv_event_encode(const struct jv_task_record *record, int64_t revision, uint32_t index, struct jv_buffer *key, struct jv_buffer *value);
-void jv_spec_encode(uint64_t task, struct jv_bytes spec, struct jv_buffer *key, struct jv_buffer *value);
-void jv_log_encode(const struct jv_log_record *record, struct jv_buffer *key, struct jv_buffer *value);
-void jv_log_head_encode(const struct jv_log_head_record *record, struct jv_buffer *key, struct jv_buffer *value);
-void jv_node_encode(const struct jv_node_record *record, struct jv_buffer *key, struct jv_buffer *value);
-void jv_request_encode(const struct jv_request_record *record, struct jv_buffer *key, struct jv_buffer *value);
+/* Encoders append to key and value, which the caller has cleared (asserted). Event: index tells
+ * apart the changes of one revision. */
+void jv_meta_encode(
+	const struct jv_meta_record *record, struct jv_buffer *key, struct jv_buffer *value);
+void jv_shape_encode(uint32_t id, const struct jv_shape_record *record, struct jv_buffer *key,
+	struct jv_buffer *value);
+void jv_task_encode(const struct jv_task_record *record, struct jv_buffer *key,
+	struct jv_buffer *value); /* L or D, by state */
+void jv_event_encode(const struct jv_task_record *record, int64_t revision, uint32_t index,
+	struct jv_buffer *key, struct jv_buffer *value);
+void jv_spec_encode(
+	uint64_t task, struct jv_bytes spec, struct jv_buffer *key, struct jv_buffer *value);
+void jv_log_encode(
+	const struct jv_log_record *record, struct jv_buffer *key, struct jv_buffer *value);
+void jv_log_head_encode(
+	const struct jv_log_head_record *record, struct jv_buffer *key, struct jv_buffer *value);
+void jv_node_encode(
+	const struct jv_node_record *record, struct jv_buffer *key, struct jv_buffer *value);
+void jv_request_encode(
+	const struct jv_request_record *record, struct jv_buffer *key, struct jv_buffer *value);
 
-/* The payload of a shape alone, without envelope: equal shapes have equal bytes, so this is also the key of
- * the core's map of shapes. Constraints and lists are to be sorted by the caller. */
+/* The payload of a shape alone, without envelope: equal shapes have equal bytes, so this is also
+ * the key of the core's map of shapes. Constraints and lists are to be sorted by the caller;
+ * custom resources (by name) and exit codes must ascend strictly, which is asserted. */
 void jv_shape_encode_payload(const struct jv_shape_record *record, struct jv_buffer *payload);
 
 /* Decoders check the envelope; texts in the record are borrowed from key and value. */
-struct jv_status jv_meta_decode(struct jv_bytes key, struct jv_bytes value, struct jv_meta_record *record) JV_MUST_USE;
-struct jv_status jv_shape_decode(struct jv_bytes key, struct jv_bytes value, uint32_t *id, struct jv_shape_record *record) JV_MUST_USE;
-struct jv_status jv_task_decode(struct jv_bytes key, struct jv_bytes value, struct jv_task_record *record) JV_MUST_USE; /* L or D */
-struct jv_status jv_event_decode(struct jv_bytes key, struct jv_bytes value, int64_t *revision, uint32_t *index, struct jv_task_record *record) JV_MUST_USE;
-struct jv_status jv_spec_decode(struct jv_bytes key, struct jv_bytes value, uint64_t *task, struct jv_bytes *spec) JV_MUST_USE;
-struct jv_status jv_log_decode(struct jv_bytes key, struct jv_bytes value, struct jv_log_record *record) JV_MUST_USE;
-struct jv_status jv_log_head_decode(struct jv_bytes key, struct jv_bytes value, struct jv_log_head_record *record) JV_MUST_USE;
-struct jv_status jv_node_decode(struct jv_bytes key, struct jv_bytes value, struct jv_node_record *record) JV_MUST_USE;
-struct jv_status jv_request_decode(struct jv_bytes key, struct jv_bytes value, struct jv_request_record *record) JV_MUST_USE;
+struct jv_status jv_meta_decode(
+	struct jv_bytes key, struct jv_bytes value, struct jv_meta_record *record) JV_MUST_USE;
+struct jv_status jv_shape_decode(struct jv_bytes key, struct jv_bytes value, uint32_t *id,
+	struct jv_shape_record *record) JV_MUST_USE;
+struct jv_status jv_task_decode(struct jv_bytes key, struct jv_bytes value,
+	struct jv_task_record *record) JV_MUST_USE; /* L or D */
+struct jv_status jv_event_decode(struct jv_bytes key, struct jv_bytes value, int64_t *revision,
+	uint32_t *index, struct jv_task_record *record) JV_MUST_USE;
+struct jv_status jv_spec_decode(struct jv_bytes key, struct jv_bytes value, uint64_t *task,
+	struct jv_bytes *spec) JV_MUST_USE;
+struct jv_status jv_log_decode(
+	struct jv_bytes key, struct jv_bytes value, struct jv_log_record *record) JV_MUST_USE;
+struct jv_status jv_log_head_decode(
+	struct jv_bytes key, struct jv_bytes value, struct jv_log_head_record *record) JV_MUST_USE;
+struct jv_status jv_node_decode(
+	struct jv_bytes key, struct jv_bytes value, struct jv_node_record *record) JV_MUST_USE;
+struct jv_status jv_request_decode(
+	struct jv_bytes key, struct jv_bytes value, struct jv_request_record *record) JV_MUST_USE;
 
 /* Keys alone, for gets, scans and deletes. Each clears the buffer first. */
 void jv_key_meta(struct jv_buffer *key);
@@ -246,6 +271,10 @@ void jv_key_log(struct jv_buffer *key, uint64_t task, uint32_t attempt, int64_t 
 void jv_key_node(struct jv_buffer *key, struct jv_bytes name);
 void jv_key_event(struct jv_buffer *key, int64_t revision, uint32_t index);
 void jv_key_request(struct jv_buffer *key, const uint8_t hash[JV_REQUEST_HASH_SIZE]);
+
+/* Appends what a key names, for messages: "live task 42", "node n1"; hexadecimal if it names
+ * nothing. */
+void jv_key_describe(struct jv_bytes key, struct jv_buffer *text);
 
 static inline bool jv_task_state_final(enum jv_task_state state)
 {

@@ -1,0 +1,58 @@
+#include "base/assert.h"
+#include "storage/envelope.h"
+
+#define META_VERSION    1
+#define REQUEST_VERSION 1
+
+void jv_meta_encode(
+	const struct jv_meta_record *record, struct jv_buffer *key, struct jv_buffer *value)
+{
+	JV_ASSERT(key->size == 0);
+	jv_key_meta(key);
+	jv_envelope_begin(key, value, META_VERSION);
+	jv_buffer_append(value, record->cluster_id, sizeof(record->cluster_id));
+	jv_put_varint(value, record->next_task);
+	jv_put_varint(value, record->next_shape);
+	jv_put_signed(value, record->revision);
+	jv_put_signed(value, record->event_floor);
+	jv_envelope_seal(key, value);
+}
+
+struct jv_status jv_meta_decode(
+	struct jv_bytes key, struct jv_bytes value, struct jv_meta_record *record)
+{
+	struct jv_envelope envelope;
+	*record = (struct jv_meta_record){0};
+	JV_TRY(jv_envelope_open(key, value, JV_RECORD_META, META_VERSION, &envelope));
+	jv_field_raw(&envelope.payload, record->cluster_id, sizeof(record->cluster_id));
+	record->next_task = jv_get_varint(&envelope.payload);
+	record->next_shape = jv_field_u32(&envelope.payload);
+	record->revision = jv_get_signed(&envelope.payload);
+	record->event_floor = jv_get_signed(&envelope.payload);
+	return jv_envelope_close(&envelope);
+}
+
+void jv_request_encode(
+	const struct jv_request_record *record, struct jv_buffer *key, struct jv_buffer *value)
+{
+	JV_ASSERT(key->size == 0);
+	jv_key_request(key, record->hash);
+	jv_envelope_begin(key, value, REQUEST_VERSION);
+	jv_put_u64(value, record->spec_hash);
+	jv_put_varint(value, record->task);
+	jv_put_signed(value, record->time_ms);
+	jv_envelope_seal(key, value);
+}
+
+struct jv_status jv_request_decode(
+	struct jv_bytes key, struct jv_bytes value, struct jv_request_record *record)
+{
+	struct jv_envelope envelope;
+	*record = (struct jv_request_record){0};
+	JV_TRY(jv_envelope_open(key, value, JV_RECORD_REQUEST, REQUEST_VERSION, &envelope));
+	jv_field_raw(&envelope.ids, record->hash, sizeof(record->hash));
+	record->spec_hash = jv_get_u64(&envelope.payload);
+	record->task = jv_get_varint(&envelope.payload);
+	record->time_ms = jv_get_signed(&envelope.payload);
+	return jv_envelope_close(&envelope);
+}

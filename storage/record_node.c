@@ -1,0 +1,84 @@
+#include "base/assert.h"
+#include "storage/envelope.h"
+
+#define NODE_VERSION 1
+
+static void labels_put(struct jv_buffer *payload, const struct jv_node_record *record)
+{
+	JV_ASSERT(record->label_count <= JV_LABELS_MAX);
+	jv_put_varint(payload, record->label_count);
+	for (uint32_t i = 0; i < record->label_count; i++) {
+		jv_put_bytes(payload, record->labels[i].key);
+		jv_put_bytes(payload, record->labels[i].value);
+	}
+}
+
+static void labels_get(struct jv_reader *payload, struct jv_node_record *record)
+{
+	record->label_count = jv_field_count(payload, JV_LABELS_MAX);
+	for (uint32_t i = 0; i < record->label_count; i++) {
+		record->labels[i].key = jv_get_bytes(payload);
+		record->labels[i].value = jv_get_bytes(payload);
+	}
+}
+
+static void executors_put(struct jv_buffer *payload, const struct jv_node_record *record)
+{
+	JV_ASSERT(record->executor_count <= JV_EXECUTORS_MAX);
+	jv_put_varint(payload, record->executor_count);
+	for (uint32_t i = 0; i < record->executor_count; i++)
+		jv_put_bytes(payload, record->executors[i]);
+}
+
+static void executors_get(struct jv_reader *payload, struct jv_node_record *record)
+{
+	record->executor_count = jv_field_count(payload, JV_EXECUTORS_MAX);
+	for (uint32_t i = 0; i < record->executor_count; i++)
+		record->executors[i] = jv_get_bytes(payload);
+}
+
+void jv_node_encode(
+	const struct jv_node_record *record, struct jv_buffer *key, struct jv_buffer *value)
+{
+	JV_ASSERT(key->size == 0);
+	jv_key_node(key, record->name);
+	jv_envelope_begin(key, value, NODE_VERSION);
+	jv_buffer_append(value, record->worker_id, sizeof(record->worker_id));
+	jv_buffer_append(value, record->boot_id, sizeof(record->boot_id));
+	jv_resources_put(value, &record->capacity);
+	labels_put(value, record);
+	executors_put(value, record);
+	jv_put_u8(value, record->lost);
+	jv_put_signed(value, record->connect_ms);
+	jv_put_bytes(value, record->inventory);
+	jv_envelope_seal(key, value);
+}
+
+/* The rest of the key. */
+static struct jv_bytes name_get(struct jv_reader *ids)
+{
+	struct jv_bytes name = jv_bytes_of(ids->at, jv_reader_left(ids));
+	ids->at = ids->end;
+	if (name.size == 0 || name.size >= JV_STORE_KEY_BYTES_MAX)
+		jv_field_fail(ids);
+	return name;
+}
+
+struct jv_status jv_node_decode(
+	struct jv_bytes key, struct jv_bytes value, struct jv_node_record *record)
+{
+	struct jv_envelope envelope;
+	*record = (struct jv_node_record){0};
+	JV_TRY(jv_envelope_open(key, value, JV_RECORD_NODE, NODE_VERSION, &envelope));
+	struct jv_reader *payload = &envelope.payload;
+	record->name = name_get(&envelope.ids);
+	jv_field_raw(payload, record->worker_id, sizeof(record->worker_id));
+	jv_field_raw(payload, record->boot_id, sizeof(record->boot_id));
+	jv_resources_get(payload, &record->capacity);
+	labels_get(payload, record);
+	executors_get(payload, record);
+	record->lost = jv_field_bool(payload);
+	record->connect_ms = jv_get_signed(payload);
+	record->inventory = jv_get_bytes(payload);
+	return jv_envelope_close(&envelope);
+}
