@@ -53,7 +53,8 @@ struct jv_call_end {
 };
 
 struct jv_call_events {
-	/* The server has answered with headers, so it has accepted the call. May be NULL. */
+	/* Headers have come, so there is a server. A call that it refuses may have them too. May be
+	 * NULL. */
 	void (*started)(struct jv_call *call);
 	/* A message; it lives until the callback returns. */
 	void (*message)(struct jv_call *call, const ProtobufCMessage *message);
@@ -90,7 +91,8 @@ bool jv_call_send(struct jv_call *call, const ProtobufCMessage *message);
 uint32_t jv_call_unsent(const struct jv_call *call);
 /* No more messages will be sent; what is queued still goes out. Once. */
 void jv_call_close_send(struct jv_call *call);
-/* Ends the call with CANCELLED, soon; `ended` still comes. Harmless when it is ending. */
+/* Ends the call with CANCELLED, soon: no message of a stream comes any more, but `ended` does.
+ * Harmless when it is ending. */
 void jv_call_cancel(struct jv_call *call);
 
 /* The blocking ones. interrupted (may be NULL) may be set by a signal handler: the call is then

@@ -1,0 +1,139 @@
+#include <grpc/grpc_security.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "proto/rpc/private.h"
+
+#define ARGS_MAX 20
+
+/* Channel arguments while they are put together. */
+struct args {
+	grpc_arg list[ARGS_MAX];
+	size_t count;
+};
+
+static void add_number(struct args *args, const char *key, int64_t value)
+{
+	JV_ASSERT(args->count < ARGS_MAX);
+	JV_ASSERT(value >= 0 && value <= INT32_MAX);
+	args->list[args->count++] = (grpc_arg){
+		.type = GRPC_ARG_INTEGER, .key = (char *)key, .value.integer = (int)value};
+}
+
+static void add_text(struct args *args, const char *key, const char *value)
+{
+	JV_ASSERT(args->count < ARGS_MAX);
+	/* gRPC copies; its type lacks the const. */
+	args->list[args->count++] = (grpc_arg){
+		.type = GRPC_ARG_STRING, .key = (char *)key, .value.string = (char *)value};
+}
+
+static void fill_args(struct args *args, const struct jv_client_options *options)
+{
+	add_number(args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, options->message_bytes_max);
+	add_number(args, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, options->message_bytes_max);
+	add_number(args, GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
+	/* A server that is gone without a word is noticed well before a lease ends. */
+	add_number(args, GRPC_ARG_KEEPALIVE_TIME_MS, options->keepalive_ms);
+	add_number(args, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options->keepalive_timeout_ms);
+	add_number(args, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+	add_number(args, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+	add_number(args, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
+	add_number(args, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 200);
+	add_number(args, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, options->reconnect_backoff_ms_max);
+	/* Retries are for who knows the request_id. */
+	add_number(args, GRPC_ARG_ENABLE_RETRIES, 0);
+	add_number(args, GRPC_ARG_ENABLE_CHANNELZ, 0);
+	/* No surprises from the environment or from DNS TXT records. */
+	add_number(args, GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+	add_number(args, GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+	add_text(args, GRPC_ARG_PRIMARY_USER_AGENT_STRING, options->user_agent);
+}
+
+/* The one place that decides how peers prove who they are. */
+static grpc_channel_credentials *credentials(const struct jv_client_options *options)
+{
+	(void)options;
+	return grpc_insecure_credentials_create();
+}
+
+static void fill_number(int64_t *value, int64_t fallback)
+{
+	if (*value == 0)
+		*value = fallback;
+}
+
+static void fill_options(struct jv_client_options *options)
+{
+	fill_number(&options->message_bytes_max, 4 << 20);
+	fill_number(&options->arena_bytes_max, 64 << 20);
+	fill_number(&options->keepalive_ms, 15000);
+	fill_number(&options->keepalive_timeout_ms, 10000);
+	fill_number(&options->reconnect_backoff_ms_max, 5000);
+	if (options->write_queue_max == 0)
+		options->write_queue_max = 256;
+	if (options->user_agent == NULL)
+		options->user_agent = "jarvis";
+}
+
+static bool is_port(const char *text)
+{
+	char *end;
+	long port = strtol(text, &end, 10);
+
+	return text[0] >= '0' && text[0] <= '9' && *end == 0 && port >= 1 && port <= 65535;
+}
+
+static struct jv_status check_target(const char *target)
+{
+	const char *colon = strrchr(target, ':');
+
+	if (strncmp(target, "unix:", 5) == 0 && target[5] != 0)
+		return jv_ok();
+	if (colon != NULL && colon != target && is_port(colon + 1))
+		return jv_ok();
+	return jv_error(JV_INVALID_ARGUMENT,
+		"\"%s\" is no address of a server; write host:port or unix:/path", target);
+}
+
+struct jv_status jv_client_open(struct jv_cq *cq, const char *target,
+	const struct jv_client_options *options, struct jv_client **client)
+{
+	grpc_channel_credentials *credential;
+	grpc_channel_args channel_args;
+	struct args args = {.count = 0};
+	struct jv_client *opened;
+
+	*client = NULL;
+	JV_TRY(check_target(target));
+	opened = jv_calloc(1, sizeof(*opened));
+	opened->cq = cq;
+	if (options != NULL)
+		opened->options = *options;
+	fill_options(&opened->options);
+	fill_args(&args, &opened->options);
+	channel_args = (grpc_channel_args){.num_args = args.count, .args = args.list};
+	credential = credentials(&opened->options);
+	opened->channel = grpc_channel_create(target, credential, &channel_args);
+	grpc_channel_credentials_release(credential);
+	JV_ASSERT(opened->channel != NULL);
+	/* Borrowed for this call only. */
+	opened->options.user_agent = NULL;
+	*client = opened;
+	return jv_ok();
+}
+
+void jv_client_close(struct jv_client *client)
+{
+	if (client == NULL)
+		return;
+	JV_ASSERT(client->calls == 0);
+	grpc_channel_destroy(client->channel);
+	free(client);
+}
+
+uint32_t jv_client_calls(const struct jv_client *client)
+{
+	return client->calls;
+}
