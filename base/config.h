@@ -20,17 +20,29 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
+/* The type of the bound field, and what a value may look like. */
 enum jv_config_type {
-	JV_CONFIG_BOOL,  /* bool: true, false */
-	JV_CONFIG_INT,   /* int64_t: decimal, minimum..maximum */
-	JV_CONFIG_BYTES, /* int64_t: a number with or without B, KiB (K), MiB (M), GiB (G), TiB (T)
-			  */
-	JV_CONFIG_DURATION, /* int64_t milliseconds: a number with the unit ms, s, m, h or d */
-	JV_CONFIG_TEXT,     /* char *, malloc'ed; maximum is its longest length in bytes, 0: 4096 */
-	JV_CONFIG_CHOICE,   /* int64_t: index in choices */
-	JV_CONFIG_LIST,     /* struct jv_config_list of texts */
-	JV_CONFIG_MAP, /* struct jv_config_map of text to text; YAML scalars are taken as text */
-	JV_CONFIG_OBJECTS, /* struct jv_config_objects: a sequence of mappings, of `fields` each */
+	/* bool: true, false */
+	JV_CONFIG_BOOL,
+	/* int64_t: decimal, minimum..maximum */
+	JV_CONFIG_INT,
+	/* int64_t: a number with one of the units B, KiB, MiB, GiB, TiB (or K, M, G, T), or none */
+	JV_CONFIG_BYTES,
+	/* int64_t milliseconds: a number with the unit ms, s, m, h or d */
+	JV_CONFIG_DURATION,
+	/* char *, malloc'ed, never NULL; minimum and maximum are bytes of length, maximum 0: 4096
+	 */
+	JV_CONFIG_TEXT,
+	/* int64_t: index in choices */
+	JV_CONFIG_CHOICE,
+	/* struct jv_config_list of texts; minimum and maximum of their count. Also a,b,c, as long
+	 * as no text holds a comma: for variables and flags. */
+	JV_CONFIG_LIST,
+	/* struct jv_config_map of text to text, in the order of the file; scalars are taken as text
+	 */
+	JV_CONFIG_MAP,
+	/* struct jv_config_objects: a sequence of mappings, of `fields` each */
+	JV_CONFIG_OBJECTS,
 };
 
 struct jv_config_list {
@@ -71,9 +83,11 @@ struct jv_config_source {
 	const char *const *flags;   /* NULL-terminated "key=value" without the dashes; NULL: none */
 };
 
-/* Fills `target` (which is zeroed first) from defaults and source. On failure target is left
- * deinit'ed; the status says where and what. An environment variable with the prefix that names no
- * key is an error only if no key of the schema is near it; otherwise a warning is logged. */
+/* Fills the bound fields of `target` from defaults and source; what they held is forgotten, other
+ * fields are left alone. On failure target is left deinit'ed, and the status says where and what.
+ * An environment variable with the prefix that names no key is an error if a key of the schema is
+ * near it; otherwise it is somebody else's, and a warning is logged. A default that its own field
+ * refuses is an assertion. */
 struct jv_status jv_config_load(const struct jv_config_field *schema,
 	const struct jv_config_source *source, void *target) JV_MUST_USE;
 /* Frees what load has allocated inside target. */
