@@ -74,8 +74,11 @@ void *jv_malloc(unsigned long size)
 
 void *jv_calloc(unsigned long count, unsigned long size)
 {
-	int nothing = count == 0 || size == 0;
-	void *memory = nothing ? calloc(1, 1) : calloc(count, size);
+	if (count == 0 || size == 0) {
+		count = 1;
+		size = 1;
+	}
+	void *memory = calloc(count, size);
 	if (memory == NULL)
 		out_of_memory(count > ULONG_MAX / size ? ULONG_MAX : count * size);
 	return memory;

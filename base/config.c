@@ -28,6 +28,13 @@ static size_t schema_size(const struct jv_config_field *schema)
 	return size;
 }
 
+static const struct jv_config_node **set_by_new(
+	struct jv_arena *arena, const struct jv_config_field *schema)
+{
+	return jv_arena_calloc(
+		arena, schema_size(schema) + 1, sizeof(const struct jv_config_node *));
+}
+
 static const struct jv_config_field *field_find(
 	const struct jv_config_field *schema, const char *key)
 {
@@ -92,8 +99,7 @@ static struct jv_status item_bind(const struct layer *layer, const struct jv_con
 		.label = jv_arena_printf(
 			layer->arena, "%s%s[%zu].", layer->label, field->key, index),
 		.arena = layer->arena,
-		.set_by =
-			jv_arena_calloc(layer->arena, schema_size(field->fields) + 1, sizeof(node)),
+		.set_by = set_by_new(layer->arena, field->fields),
 	};
 	if (node->kind != JV_CONFIG_NODE_MAPPING)
 		return at_node(layer, node,
@@ -263,8 +269,7 @@ static void defaults_bind(
 		.target = target,
 		.label = "",
 		.arena = arena,
-		.set_by = jv_arena_calloc(
-			arena, schema_size(schema) + 1, sizeof(struct jv_config_node *)),
+		.set_by = set_by_new(arena, schema),
 	};
 	for (const struct jv_config_field *field = schema; field->key != NULL; field++)
 		jv_config_value_init(field, target);
@@ -299,18 +304,21 @@ static struct jv_status file_bind(struct layer *layer, const char *path)
 	return mapping_bind(layer, "", root);
 }
 
+static const char *variable_of_key(struct jv_arena *arena, const char *key)
+{
+	char *name = jv_arena_copy_text(arena, key);
+	for (char *at = name; *at != '\0'; at++)
+		*at = (char)(*at == '.' || *at == '-' ? '_' : toupper((unsigned char)*at));
+	return name;
+}
+
 /* What the variables of all keys are called behind the prefix, in the order of the schema. */
 static const char **variables_of_schema(const struct layer *layer)
 {
 	size_t count = schema_size(layer->schema);
 	const char **names = jv_arena_calloc(layer->arena, count + 1, sizeof(char *));
-	for (size_t i = 0; i < count; i++) {
-		char *name = jv_arena_copy_text(layer->arena, layer->schema[i].key);
-		names[i] = name;
-		for (; *name != '\0'; name++)
-			*name = *name == '.' || *name == '-' ? '_'
-							     : (char)toupper((unsigned char)*name);
-	}
+	for (size_t i = 0; i < count; i++)
+		names[i] = variable_of_key(layer->arena, layer->schema[i].key);
 	return names;
 }
 
@@ -392,8 +400,7 @@ struct jv_status jv_config_load(
 		.target = target,
 		.label = "",
 		.arena = &arena,
-		.set_by = jv_arena_calloc(
-			&arena, schema_size(schema) + 1, sizeof(struct jv_config_node *)),
+		.set_by = set_by_new(&arena, schema),
 	};
 	defaults_bind(schema, target, &arena);
 	struct jv_status status = sources_bind(&layer, source);

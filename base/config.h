@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/nearest.h"
 #include "base/status.h"
 
 /* The type of the bound field, and what a value may look like. */
@@ -94,10 +95,6 @@ struct jv_status jv_config_load(const struct jv_config_field *schema,
 void jv_config_deinit(const struct jv_config_field *schema, void *target);
 /* Appends a commented YAML file with every key, its help, unit, range and default. */
 void jv_config_describe(const struct jv_config_field *schema, struct jv_buffer *out);
-/* The nearest of the NULL-terminated names by edit distance, or NULL if none is near (distance <=
- * 1/3 of its length, at least 2). Also used for mistyped commands. */
-const char *jv_nearest(const char *name, const char *const *names);
-
 /* Parsers of single values, for flags of their own. Each says what it expected. */
 struct jv_status jv_parse_duration_ms(const char *text, int64_t *ms) JV_MUST_USE;
 struct jv_status jv_parse_bytes(const char *text, int64_t *bytes) JV_MUST_USE;

@@ -1,4 +1,3 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -45,11 +44,11 @@ static void comment_field(struct jv_buffer *out, size_t indent, const char *fron
 	jv_buffer_deinit(&text);
 }
 
-static void put_quoted(struct jv_buffer *out, const char *text)
+static void put_quoted(struct jv_buffer *out, struct jv_bytes text)
 {
 	jv_buffer_append_byte(out, '"');
-	for (; *text != '\0'; text++) {
-		unsigned char byte = (unsigned char)*text;
+	for (size_t i = 0; i < text.size; i++) {
+		uint8_t byte = text.data[i];
 		if (byte < 0x20 || byte == 0x7f) {
 			jv_buffer_printf(out, "\\x%02x", byte);
 			continue;
@@ -93,10 +92,8 @@ static void put_list(struct jv_buffer *out, const char *texts)
 	jv_buffer_append_byte(out, '[');
 	while (*texts != '\0') {
 		size_t size = strcspn(texts, ",");
-		struct jv_bytes item = jv_bytes_copy(jv_bytes_of(texts, size));
 		jv_buffer_append_text(out, between);
-		put_quoted(out, (const char *)item.data);
-		free((void *)(uintptr_t)item.data);
+		put_quoted(out, jv_bytes_of(texts, size));
 		between = ", ";
 		texts += size + (texts[size] == ',');
 	}
@@ -123,7 +120,7 @@ static void put_leaf(
 	if (value != NULL)
 		jv_buffer_append_byte(out, ' ');
 	if (value != NULL && field->type == JV_CONFIG_TEXT)
-		put_quoted(out, value);
+		put_quoted(out, jv_bytes_of_text(value));
 	else if (value != NULL && field->type == JV_CONFIG_LIST && value[0] != '[')
 		put_list(out, value);
 	else if (value != NULL)

@@ -8,7 +8,7 @@
 
 #include "base/assert.h"
 
-#define DOCUMENT_MAX (1024 * 1024)
+#define DOCUMENT_MAX ((size_t)1024 * 1024)
 #define DEPTH_MAX    32
 #define NODES_MAX    10000
 
@@ -18,6 +18,12 @@ struct parser {
 	struct jv_arena *arena;
 	unsigned nodes;
 };
+
+static struct jv_status too_large(const char *origin)
+{
+	return jv_error(JV_RESOURCE_EXHAUSTED,
+		"%s: a configuration may be 1 MiB, this one is larger", origin);
+}
 
 static struct jv_status read_all(int fd, const char *path, struct jv_buffer *out)
 {
@@ -37,8 +43,7 @@ static struct jv_status read_all(int fd, const char *path, struct jv_buffer *out
 		out->size += (size_t)got;
 		total += (size_t)got;
 		if (total > DOCUMENT_MAX)
-			return jv_error(JV_RESOURCE_EXHAUSTED,
-				"%s: a configuration file may be 1 MiB, this one is larger", path);
+			return too_large(path);
 	}
 }
 
@@ -104,6 +109,7 @@ static struct jv_status node_new(
 	if (++parser->nodes > NODES_MAX)
 		return refuse(parser, event, "more than 10000 values in one document");
 	*node = jv_arena_calloc(parser->arena, 1, sizeof(**node));
+	JV_ASSERT(*node != NULL); /* the arena has no limit */
 	(*node)->line = (unsigned)event->start_mark.line + 1;
 	(*node)->column = (unsigned)event->start_mark.column + 1;
 	return jv_ok();
@@ -169,6 +175,7 @@ static struct jv_status key_check(const struct parser *parser, const struct jv_c
 	const struct jv_config_node *key)
 {
 	struct jv_status status = jv_ok();
+	JV_ASSERT(mapping->kind == JV_CONFIG_NODE_MAPPING);
 	if (key->kind != JV_CONFIG_NODE_SCALAR)
 		status = jv_error(JV_INVALID_ARGUMENT, "a key must be text");
 	const struct jv_config_node *value = mapping->first;
@@ -206,20 +213,22 @@ static struct jv_status value_read(struct parser *parser, const yaml_event_t *ev
 	if (depth == DEPTH_MAX)
 		return refuse(parser, event, "nested more than 32 levels deep");
 	JV_TRY(node_new(parser, event, node));
+	struct jv_config_node *made = *node;
+	JV_ASSERT(made != NULL);
 	yaml_event_type_t type = event->type;
 	if (type == YAML_SCALAR_EVENT)
-		return scalar_read(parser, event, *node);
+		return scalar_read(parser, event, made);
 	if (type == YAML_SEQUENCE_START_EVENT) {
-		(*node)->kind = JV_CONFIG_NODE_SEQUENCE;
+		made->kind = JV_CONFIG_NODE_SEQUENCE;
 		JV_TRY(refuse_extras(parser, event, event->data.sequence_start.anchor,
 			event->data.sequence_start.tag));
-		return sequence_read(parser, depth + 1, *node);
+		return sequence_read(parser, depth + 1, made);
 	}
 	if (type == YAML_MAPPING_START_EVENT) {
-		(*node)->kind = JV_CONFIG_NODE_MAPPING;
+		made->kind = JV_CONFIG_NODE_MAPPING;
 		JV_TRY(refuse_extras(parser, event, event->data.mapping_start.anchor,
 			event->data.mapping_start.tag));
-		return mapping_read(parser, depth + 1, *node);
+		return mapping_read(parser, depth + 1, made);
 	}
 	JV_ASSERT(type == YAML_ALIAS_EVENT);
 	return refuse_extras(parser, event, event->data.alias.anchor, NULL);
@@ -255,6 +264,9 @@ struct jv_status jv_config_node_parse(struct jv_arena *arena, const char *origin
 	struct jv_bytes yaml, const struct jv_config_node **root)
 {
 	struct parser parser = {.origin = origin, .arena = arena};
+	*root = NULL;
+	if (yaml.size > DOCUMENT_MAX)
+		return too_large(origin);
 	struct jv_config_node *node = NULL;
 	JV_ASSERT(arena->limit == 0);
 	if (yaml_parser_initialize(&parser.yaml) == 0)

@@ -294,8 +294,10 @@ static struct jv_status set_list(
 	size_t count = 0;
 	JV_TRY(count_texts(field, node, &count));
 	list.items = count == 0 ? NULL : jv_calloc(count, sizeof(char *));
-	for (const struct jv_config_node *item = node->first; item != NULL; item = item->next)
+	for (const struct jv_config_node *item = node->first; item != NULL; item = item->next) {
+		JV_ASSERT(list.count < count);
 		list.items[list.count++] = jv_strdup(item->text);
+	}
 	jv_config_value_free(field, target);
 	*(struct jv_config_list *)jv_config_slot(field, target) = list;
 	return jv_ok();
@@ -310,6 +312,7 @@ static struct jv_status set_map(
 	map.keys = count == 0 ? NULL : jv_calloc(count, sizeof(char *));
 	map.values = count == 0 ? NULL : jv_calloc(count, sizeof(char *));
 	for (const struct jv_config_node *item = node->first; item != NULL; item = item->next) {
+		JV_ASSERT(map.count < count);
 		map.keys[map.count] = jv_strdup(item->key->text);
 		map.values[map.count++] = jv_strdup(item->text);
 	}

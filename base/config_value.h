@@ -28,7 +28,7 @@ void jv_config_value_init(const struct jv_config_field *field, void *target);
 void jv_config_type_describe(const struct jv_config_field *field, struct jv_buffer *out);
 /* "a mapping" and the like. */
 const char *jv_config_kind_name(enum jv_config_node_kind kind);
-/* True if the types's values are sequences or mappings. */
+/* True if the type's values are sequences or mappings. */
 bool jv_config_is_compound(enum jv_config_type type);
 
 #endif

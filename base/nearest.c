@@ -1,6 +1,6 @@
-#include <string.h>
+#include "base/nearest.h"
 
-#include "base/config.h"
+#include <string.h>
 
 #define NAME_MAX_SIZE 255
 

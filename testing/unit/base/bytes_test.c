@@ -50,11 +50,11 @@ static void a_copy_ends_in_nul(void **state)
 	struct jv_bytes copy = jv_bytes_copy(jv_bytes_of("a\0b", 3));
 	assert_int_equal(copy.size, 3);
 	assert_memory_equal(copy.data, "a\0b\0", 4);
-	free((void *)(uintptr_t)copy.data);
+	free((void *)copy.data);
 	copy = jv_bytes_copy(jv_bytes_of(NULL, 0));
 	assert_int_equal(copy.size, 0);
 	assert_string_equal((const char *)copy.data, "");
-	free((void *)(uintptr_t)copy.data);
+	free((void *)copy.data);
 }
 
 static void a_buffer_grows_and_keeps_its_content(void **state)

@@ -105,7 +105,8 @@ static void json_is_json(void **state)
 	assert_memory_equal(line, "{\"time\":\"", 9);
 	assert_string_equal(line + 9 + TIME_SIZE,
 		"\",\"level\":\"warn\",\"event\":\"task.lost\","
-		"\"task\":\"t \\\"1\\\"\\n\\u0001\\ufffd é\",\"n\":-3,\"none\":null,\"empty\":\"\"}\n");
+		"\"task\":\"t \\\"1\\\"\\n\\u0001\\ufffd "
+		"é\",\"n\":-3,\"none\":null,\"empty\":\"\"}\n");
 }
 
 static void lower_levels_are_silent(void **state)

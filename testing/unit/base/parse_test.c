@@ -129,10 +129,12 @@ static void long_values_are_cut_in_messages(void **state)
 	struct jv_status status =
 		jv_parse_int("123456789 123456789 123456789 12345678é and more", 0, 9, &value);
 	assert_string_equal(status.message,
-		"expected a whole number from 0 to 9, got \"123456789 123456789 123456789 12345678é…\"");
+		"expected a whole number from 0 to 9, got \"123456789 123456789 123456789 "
+		"12345678é…\"");
 	status = jv_parse_int("123456789 123456789 123456789 123456789é and more", 0, 9, &value);
 	assert_string_equal(status.message,
-		"expected a whole number from 0 to 9, got \"123456789 123456789 123456789 123456789…\"");
+		"expected a whole number from 0 to 9, got \"123456789 123456789 123456789 "
+		"123456789…\"");
 }
 
 static void the_nearest_name_is_found(void **state)
