@@ -240,6 +240,11 @@ void jv_request_encode(
  * custom resources (by name) and exit codes must ascend strictly, which is asserted. */
 void jv_shape_encode_payload(const struct jv_shape_record *record, struct jv_buffer *payload);
 
+/* The reverse. INVALID_ARGUMENT if it is not exactly one payload. Fields beyond a count are left as
+ * they were: the record is large, and this is done for every placement. */
+struct jv_status jv_shape_decode_payload(
+	struct jv_bytes payload, struct jv_shape_record *record) JV_MUST_USE;
+
 /* Decoders check the envelope; texts in the record are borrowed from key and value. */
 struct jv_status jv_meta_decode(
 	struct jv_bytes key, struct jv_bytes value, struct jv_meta_record *record) JV_MUST_USE;

@@ -119,6 +119,15 @@ static void shape_get(struct jv_reader *payload, struct jv_shape_record *record)
 	retry_get(payload, record);
 }
 
+struct jv_status jv_shape_decode_payload(struct jv_bytes payload, struct jv_shape_record *record)
+{
+	struct jv_reader reader = jv_reader_of(payload);
+	shape_get(&reader, record);
+	if (reader.failed || jv_reader_left(&reader) > 0)
+		return jv_error(JV_INVALID_ARGUMENT, "the bytes are not those of a shape");
+	return jv_ok();
+}
+
 void jv_shape_encode(uint32_t id, const struct jv_shape_record *record, struct jv_buffer *key,
 	struct jv_buffer *value)
 {
