@@ -95,6 +95,7 @@ struct jv_status jv_config_load(const struct jv_config_field *schema,
 void jv_config_deinit(const struct jv_config_field *schema, void *target);
 /* Appends a commented YAML file with every key, its help, unit, range and default. */
 void jv_config_describe(const struct jv_config_field *schema, struct jv_buffer *out);
+
 /* Parsers of single values, for flags of their own. Each says what it expected. */
 struct jv_status jv_parse_duration_ms(const char *text, int64_t *ms) JV_MUST_USE;
 struct jv_status jv_parse_bytes(const char *text, int64_t *bytes) JV_MUST_USE;
