@@ -1,0 +1,116 @@
+#include "server/core/private.h"
+
+/* The answer to a request_id that was met before. */
+static void answer_again(struct jv_event *event, const struct jv_request *request)
+{
+	struct jv_event_submit *submit = &event->submit;
+	if (request->spec_hash != submit->spec_hash) {
+		event->status = jv_field_error(JV_ALREADY_EXISTS, "spec.request_id",
+			"the request_id was used before, with another spec, for task t-%llu; send "
+			"that spec again, or choose a new request_id",
+			(unsigned long long)request->task);
+		return;
+	}
+	submit->task = request->task;
+	submit->submit_ms = request->time_ms;
+	submit->duplicate = true;
+	event->status = jv_ok();
+}
+
+static struct jv_status check_room(struct jv_core *core, const struct jv_event_submit *submit)
+{
+	if (HASH_COUNT(core->tasks) >= core->options.tasks_max)
+		return jv_error(JV_RESOURCE_EXHAUSTED,
+			"%u tasks are waiting or running, as many as this server takes; submit "
+			"again when some have ended, or raise the limit in its configuration",
+			core->options.tasks_max);
+	if (submit->has_request && HASH_COUNT(core->requests) >= jv_request_max(core))
+		return jv_error(JV_RESOURCE_EXHAUSTED,
+			"%u request_ids are remembered, as many as this server takes; submit "
+			"later, or without a request_id",
+			jv_request_max(core));
+	return jv_ok();
+}
+
+/* Whether the shape is one, and any node could ever run it. */
+static struct jv_status check_shape(
+	struct jv_core *core, struct jv_shape *known, struct jv_bytes payload)
+{
+	const struct jv_shape_record *record = &core->shape_record;
+	if (known != NULL) {
+		record = jv_shape_read(core, known);
+	} else {
+		core->decoded = NULL;
+		JV_TRY(jv_status_context(
+			jv_shape_decode_payload(payload, &core->shape_record), "shape"));
+	}
+	return jv_explain_impossible(core, known, record);
+}
+
+static void accept(struct jv_core *core, struct jv_event *event, struct jv_shape *shape)
+{
+	struct jv_event_submit *submit = &event->submit;
+	if (shape == NULL)
+		shape = jv_shape_new(core, submit->shape);
+	struct jv_task *task = jv_task_new(core, shape, submit->priority);
+	submit->task = task->id;
+	submit->submit_ms = task->submit_ms;
+	submit->duplicate = false;
+	jv_write_spec(core, task->id, submit->spec);
+	if (submit->has_request)
+		jv_request_new(core, submit);
+	jv_task_changed(core, task);
+	jv_task_queue(core, task);
+}
+
+void jv_task_submit(struct jv_core *core, struct jv_event *event)
+{
+	const struct jv_event_submit *submit = &event->submit;
+	if (submit->has_request) {
+		const struct jv_request *request = jv_request_find(core, submit->request_hash);
+		if (request != NULL) {
+			answer_again(event, request);
+			return;
+		}
+	}
+	struct jv_shape *shape = jv_shape_find(core, submit->shape);
+	event->status = check_room(core, submit);
+	if (!jv_is_ok(&event->status))
+		return;
+	event->status = check_shape(core, shape, submit->shape);
+	if (jv_is_ok(&event->status))
+		accept(core, event, shape);
+}
+
+static void cancel_active(struct jv_core *core, struct jv_task *task)
+{
+	JV_ASSERT(jv_task_active(task) && task->state != JV_TASK_STOPPING);
+	jv_task_advance(core, task, JV_TASK_STOPPING);
+	/* A node that is away is told when it comes back. */
+	if (task->node->session != NULL)
+		jv_effect_direct(
+			core, task->node->session, task, JV_DESIRED_STOP, "cancelled by a client");
+}
+
+void jv_task_cancel(struct jv_core *core, struct jv_event *event)
+{
+	const struct jv_event_cancel *cancel = &event->cancel;
+	struct jv_task *task = jv_task_find(core, cancel->task);
+	if (task == NULL) {
+		event->status = jv_error(JV_NOT_FOUND, "task t-%llu is not waiting or running",
+			(unsigned long long)cancel->task);
+		return;
+	}
+	event->status = jv_ok();
+	if (task->state == JV_TASK_STOPPING)
+		return;
+	task->cancelled = true;
+	jv_task_reason_set(task, cancel->reason);
+	if (task->state != JV_TASK_QUEUED) {
+		cancel_active(core, task);
+		return;
+	}
+	task->failure = JV_FAILURE_NONE;
+	jv_task_message_set(task, jv_bytes_of_text("cancelled while it waited in the queue"));
+	jv_task_end(core, task, JV_TASK_CANCELLED);
+}

@@ -1,0 +1,123 @@
+#include <string.h>
+
+#include "server/core/private.h"
+
+/* Every write begins here. */
+static void begin(struct jv_core *core)
+{
+	JV_ASSERT(core->batch != NULL);
+	jv_buffer_clear(&core->key);
+	jv_buffer_clear(&core->value);
+}
+
+static void put(struct jv_core *core)
+{
+	JV_ASSERT(core->key.size > 0 && core->value.size > 0);
+	jv_batch_put(core->batch, jv_buffer_bytes(&core->key), jv_buffer_bytes(&core->value));
+}
+
+static void drop(struct jv_core *core)
+{
+	JV_ASSERT(core->batch != NULL);
+	jv_batch_delete(core->batch, jv_buffer_bytes(&core->key));
+}
+
+void jv_write_task(struct jv_core *core, const struct jv_task_record *record)
+{
+	JV_ASSERT(record->revision == jv_core_open_revision(core));
+	begin(core);
+	jv_task_encode(record, &core->key, &core->value);
+	put(core);
+	begin(core);
+	jv_event_encode(record, record->revision, core->watch.index, &core->key, &core->value);
+	put(core);
+	JV_ASSERT(core->watch.index < UINT32_MAX);
+	core->watch.index++;
+}
+
+void jv_write_task_gone(struct jv_core *core, uint64_t task)
+{
+	jv_key_live(&core->key, task);
+	drop(core);
+}
+
+void jv_write_spec(struct jv_core *core, uint64_t task, struct jv_bytes spec)
+{
+	begin(core);
+	jv_spec_encode(task, spec, &core->key, &core->value);
+	put(core);
+}
+
+void jv_write_shape(struct jv_core *core, const struct jv_shape *shape)
+{
+	const struct jv_shape_record *record = jv_shape_read(core, shape);
+	begin(core);
+	jv_shape_encode(shape->id, record, &core->key, &core->value);
+	put(core);
+}
+
+void jv_write_shape_gone(struct jv_core *core, uint32_t shape)
+{
+	jv_key_shape(&core->key, shape);
+	drop(core);
+}
+
+void jv_write_node(struct jv_core *core, const struct jv_node *node)
+{
+	JV_ASSERT(core->batch != NULL);
+	jv_batch_put(core->batch, jv_buffer_bytes(&node->key), jv_buffer_bytes(&node->value));
+}
+
+void jv_write_log(struct jv_core *core, const struct jv_log_record *chunk, int64_t log_bytes)
+{
+	begin(core);
+	jv_log_encode(chunk, &core->key, &core->value);
+	put(core);
+	/* No head for an empty log: then it need not be deleted either. */
+	if (log_bytes == 0)
+		return;
+	begin(core);
+	struct jv_log_head_record head = {
+		.task = chunk->task, .attempt = chunk->attempt, .log_bytes = log_bytes};
+	jv_log_head_encode(&head, &core->key, &core->value);
+	put(core);
+}
+
+void jv_write_log_head_gone(struct jv_core *core, uint64_t task)
+{
+	jv_key_log_head(&core->key, task);
+	drop(core);
+}
+
+void jv_request_describe(const struct jv_request *request, struct jv_request_record *record)
+{
+	memcpy(record->hash, request->hash, sizeof(record->hash));
+	record->spec_hash = request->spec_hash;
+	record->task = request->task;
+	record->time_ms = request->time_ms;
+}
+
+void jv_write_request(struct jv_core *core, const struct jv_request *request)
+{
+	struct jv_request_record record;
+	jv_request_describe(request, &record);
+	begin(core);
+	jv_request_encode(&record, &core->key, &core->value);
+	put(core);
+}
+
+void jv_write_request_gone(struct jv_core *core, const struct jv_request *request)
+{
+	jv_key_request(&core->key, request->hash);
+	drop(core);
+}
+
+void jv_write_meta(struct jv_core *core, int64_t revision)
+{
+	struct jv_meta_record record = core->meta;
+	record.revision = revision;
+	JV_ASSERT(record.event_floor < revision);
+	begin(core);
+	jv_meta_encode(&record, &core->key, &core->value);
+	put(core);
+}
