@@ -86,65 +86,65 @@ struct jv_status jv_envelope_close(const struct jv_envelope *envelope)
 	return jv_ok();
 }
 
-void jv_field_fail(struct jv_reader *reader)
+void jv_record_fail(struct jv_reader *reader)
 {
 	reader->failed = true;
 	reader->at = reader->end;
 }
 
-uint32_t jv_field_u32(struct jv_reader *reader)
+uint32_t jv_record_u32(struct jv_reader *reader)
 {
-	return jv_field_count(reader, UINT32_MAX);
+	return jv_record_count(reader, UINT32_MAX);
 }
 
-int32_t jv_field_i32(struct jv_reader *reader)
+int32_t jv_record_i32(struct jv_reader *reader)
 {
 	int64_t value = jv_get_signed(reader);
 	if (value >= INT32_MIN && value <= INT32_MAX)
 		return (int32_t)value;
-	jv_field_fail(reader);
+	jv_record_fail(reader);
 	return 0;
 }
 
-bool jv_field_bool(struct jv_reader *reader)
+bool jv_record_bool(struct jv_reader *reader)
 {
-	return jv_field_enum(reader, 0, 1) == 1;
+	return jv_record_enum(reader, 0, 1) == 1;
 }
 
-uint8_t jv_field_enum(struct jv_reader *reader, unsigned first, unsigned last)
+uint8_t jv_record_enum(struct jv_reader *reader, unsigned first, unsigned last)
 {
 	uint8_t value = jv_get_u8(reader);
 	if (!reader->failed && value >= first && value <= last)
 		return value;
-	jv_field_fail(reader);
+	jv_record_fail(reader);
 	return (uint8_t)first;
 }
 
-uint32_t jv_field_count(struct jv_reader *reader, uint32_t limit)
+uint32_t jv_record_count(struct jv_reader *reader, uint32_t limit)
 {
 	uint64_t value = jv_get_varint(reader);
 	if (value <= limit)
 		return (uint32_t)value;
-	jv_field_fail(reader);
+	jv_record_fail(reader);
 	return 0;
 }
 
-void jv_field_raw(struct jv_reader *reader, uint8_t *out, size_t size)
+void jv_record_raw(struct jv_reader *reader, uint8_t *out, size_t size)
 {
 	memset(out, 0, size);
 	if (jv_reader_left(reader) < size) {
-		jv_field_fail(reader);
+		jv_record_fail(reader);
 		return;
 	}
 	memcpy(out, reader->at, size);
 	reader->at += size;
 }
 
-int64_t jv_field_key_i64(struct jv_reader *reader)
+int64_t jv_record_key_i64(struct jv_reader *reader)
 {
 	uint64_t value = jv_get_key_u64(reader);
 	if (value <= INT64_MAX)
 		return (int64_t)value;
-	jv_field_fail(reader);
+	jv_record_fail(reader);
 	return 0;
 }

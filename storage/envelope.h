@@ -33,18 +33,18 @@ struct jv_status jv_envelope_open(struct jv_bytes key, struct jv_bytes value,
 struct jv_status jv_envelope_close(const struct jv_envelope *envelope) JV_MUST_USE;
 
 /* Fields with a range: the reader has failed if the number is outside. */
-void jv_field_fail(struct jv_reader *reader);
-uint32_t jv_field_u32(struct jv_reader *reader);
-int32_t jv_field_i32(struct jv_reader *reader);
-bool jv_field_bool(struct jv_reader *reader);
+void jv_record_fail(struct jv_reader *reader);
+uint32_t jv_record_u32(struct jv_reader *reader);
+int32_t jv_record_i32(struct jv_reader *reader);
+bool jv_record_bool(struct jv_reader *reader);
 /* One byte, first..last; first after an error. */
-uint8_t jv_field_enum(struct jv_reader *reader, unsigned first, unsigned last);
+uint8_t jv_record_enum(struct jv_reader *reader, unsigned first, unsigned last);
 /* 0..limit. */
-uint32_t jv_field_count(struct jv_reader *reader, uint32_t limit);
+uint32_t jv_record_count(struct jv_reader *reader, uint32_t limit);
 /* Exactly size bytes, no length in front; zeroes after an error. */
-void jv_field_raw(struct jv_reader *reader, uint8_t *out, size_t size);
+void jv_record_raw(struct jv_reader *reader, uint8_t *out, size_t size);
 /* A number of a key that is never negative. */
-int64_t jv_field_key_i64(struct jv_reader *reader);
+int64_t jv_record_key_i64(struct jv_reader *reader);
 
 /* The resources of a shape or a node. */
 void jv_resources_put(struct jv_buffer *payload, const struct jv_resources *resources);

@@ -124,7 +124,7 @@ static void describe_event(struct jv_reader *ids, struct jv_buffer *text)
 static void describe_request(struct jv_reader *ids, struct jv_buffer *text)
 {
 	uint8_t hash[JV_REQUEST_HASH_SIZE];
-	jv_field_raw(ids, hash, sizeof(hash));
+	jv_record_raw(ids, hash, sizeof(hash));
 	jv_buffer_append_text(text, "request ");
 	describe_hex(jv_bytes_of(hash, sizeof(hash)), text);
 }

@@ -30,9 +30,9 @@ struct jv_status jv_log_decode(
 	JV_TRY(jv_envelope_open(key, value, JV_RECORD_LOG, LOG_VERSION, &envelope));
 	record->task = jv_get_key_u64(&envelope.ids);
 	record->attempt = jv_get_key_u32(&envelope.ids);
-	record->offset = jv_field_key_i64(&envelope.ids);
-	record->stream = jv_field_enum(&envelope.payload, STREAM_FIRST, STREAM_LAST);
-	record->truncated = jv_field_bool(&envelope.payload);
+	record->offset = jv_record_key_i64(&envelope.ids);
+	record->stream = jv_record_enum(&envelope.payload, STREAM_FIRST, STREAM_LAST);
+	record->truncated = jv_record_bool(&envelope.payload);
 	record->time_ms = jv_get_signed(&envelope.payload);
 	record->data = jv_get_bytes(&envelope.payload);
 	return jv_envelope_close(&envelope);
@@ -56,7 +56,7 @@ struct jv_status jv_log_head_decode(
 	*record = (struct jv_log_head_record){0};
 	JV_TRY(jv_envelope_open(key, value, JV_RECORD_LOG_HEAD, LOG_HEAD_VERSION, &envelope));
 	record->task = jv_get_key_u64(&envelope.ids);
-	record->attempt = jv_field_u32(&envelope.payload);
+	record->attempt = jv_record_u32(&envelope.payload);
 	record->log_bytes = jv_get_signed(&envelope.payload);
 	return jv_envelope_close(&envelope);
 }

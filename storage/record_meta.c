@@ -24,9 +24,9 @@ struct jv_status jv_meta_decode(
 	struct jv_envelope envelope;
 	*record = (struct jv_meta_record){0};
 	JV_TRY(jv_envelope_open(key, value, JV_RECORD_META, META_VERSION, &envelope));
-	jv_field_raw(&envelope.payload, record->cluster_id, sizeof(record->cluster_id));
+	jv_record_raw(&envelope.payload, record->cluster_id, sizeof(record->cluster_id));
 	record->next_task = jv_get_varint(&envelope.payload);
-	record->next_shape = jv_field_u32(&envelope.payload);
+	record->next_shape = jv_record_u32(&envelope.payload);
 	record->revision = jv_get_signed(&envelope.payload);
 	record->event_floor = jv_get_signed(&envelope.payload);
 	return jv_envelope_close(&envelope);
@@ -50,7 +50,7 @@ struct jv_status jv_request_decode(
 	struct jv_envelope envelope;
 	*record = (struct jv_request_record){0};
 	JV_TRY(jv_envelope_open(key, value, JV_RECORD_REQUEST, REQUEST_VERSION, &envelope));
-	jv_field_raw(&envelope.ids, record->hash, sizeof(record->hash));
+	jv_record_raw(&envelope.ids, record->hash, sizeof(record->hash));
 	record->spec_hash = jv_get_u64(&envelope.payload);
 	record->task = jv_get_varint(&envelope.payload);
 	record->time_ms = jv_get_signed(&envelope.payload);

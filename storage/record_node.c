@@ -15,7 +15,7 @@ static void labels_put(struct jv_buffer *payload, const struct jv_node_record *r
 
 static void labels_get(struct jv_reader *payload, struct jv_node_record *record)
 {
-	record->label_count = jv_field_count(payload, JV_LABELS_MAX);
+	record->label_count = jv_record_count(payload, JV_LABELS_MAX);
 	for (uint32_t i = 0; i < record->label_count; i++) {
 		record->labels[i].key = jv_get_bytes(payload);
 		record->labels[i].value = jv_get_bytes(payload);
@@ -32,7 +32,7 @@ static void executors_put(struct jv_buffer *payload, const struct jv_node_record
 
 static void executors_get(struct jv_reader *payload, struct jv_node_record *record)
 {
-	record->executor_count = jv_field_count(payload, JV_EXECUTORS_MAX);
+	record->executor_count = jv_record_count(payload, JV_EXECUTORS_MAX);
 	for (uint32_t i = 0; i < record->executor_count; i++)
 		record->executors[i] = jv_get_bytes(payload);
 }
@@ -60,7 +60,7 @@ static struct jv_bytes name_get(struct jv_reader *ids)
 	struct jv_bytes name = jv_bytes_of(ids->at, jv_reader_left(ids));
 	ids->at = ids->end;
 	if (name.size == 0 || name.size >= JV_STORE_KEY_BYTES_MAX)
-		jv_field_fail(ids);
+		jv_record_fail(ids);
 	return name;
 }
 
@@ -72,12 +72,12 @@ struct jv_status jv_node_decode(
 	JV_TRY(jv_envelope_open(key, value, JV_RECORD_NODE, NODE_VERSION, &envelope));
 	struct jv_reader *payload = &envelope.payload;
 	record->name = name_get(&envelope.ids);
-	jv_field_raw(payload, record->worker_id, sizeof(record->worker_id));
-	jv_field_raw(payload, record->boot_id, sizeof(record->boot_id));
+	jv_record_raw(payload, record->worker_id, sizeof(record->worker_id));
+	jv_record_raw(payload, record->boot_id, sizeof(record->boot_id));
 	jv_resources_get(payload, &record->capacity);
 	labels_get(payload, record);
 	executors_get(payload, record);
-	record->lost = jv_field_bool(payload);
+	record->lost = jv_record_bool(payload);
 	record->connect_ms = jv_get_signed(payload);
 	record->inventory = jv_get_bytes(payload);
 	return jv_envelope_close(&envelope);

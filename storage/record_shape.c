@@ -30,13 +30,13 @@ void jv_resources_get(struct jv_reader *payload, struct jv_resources *resources)
 	resources->disk_bytes = jv_get_signed(payload);
 	resources->gpus = jv_get_signed(payload);
 	resources->pids = jv_get_signed(payload);
-	resources->custom_count = jv_field_count(payload, JV_CUSTOM_RESOURCES_MAX);
+	resources->custom_count = jv_record_count(payload, JV_CUSTOM_RESOURCES_MAX);
 	for (uint32_t i = 0; i < resources->custom_count; i++) {
 		struct jv_custom_resource *custom = &resources->custom[i];
 		custom->name = jv_get_bytes(payload);
 		custom->amount = jv_get_signed(payload);
 		if (i > 0 && jv_bytes_compare(custom[-1].name, custom->name) >= 0)
-			jv_field_fail(payload);
+			jv_record_fail(payload);
 	}
 }
 
@@ -56,9 +56,9 @@ static void constraint_get(struct jv_reader *payload, struct jv_constraint *cons
 {
 	constraint->key = jv_get_bytes(payload);
 	enum jv_constraint_operator *kind = &constraint->operator;
-	*kind = (enum jv_constraint_operator)jv_field_enum(
+	*kind = (enum jv_constraint_operator)jv_record_enum(
 		payload, JV_CONSTRAINT_IN, JV_CONSTRAINT_NOT_EXISTS);
-	constraint->value_count = jv_field_count(payload, JV_CONSTRAINT_VALUES_MAX);
+	constraint->value_count = jv_record_count(payload, JV_CONSTRAINT_VALUES_MAX);
 	for (uint32_t i = 0; i < constraint->value_count; i++)
 		constraint->values[i] = jv_get_bytes(payload);
 }
@@ -81,16 +81,16 @@ static void retry_put(struct jv_buffer *payload, const struct jv_shape_record *r
 
 static void retry_get(struct jv_reader *payload, struct jv_shape_record *record)
 {
-	record->max_attempts = jv_field_u32(payload);
-	record->max_lost = jv_field_u32(payload);
+	record->max_attempts = jv_record_u32(payload);
+	record->max_lost = jv_record_u32(payload);
 	record->backoff_initial_ms = jv_get_signed(payload);
 	record->backoff_max_ms = jv_get_signed(payload);
-	record->retry_on = jv_field_count(payload, FAILURES_ALL);
-	record->exit_code_count = jv_field_count(payload, JV_RETRY_EXIT_CODES_MAX);
+	record->retry_on = jv_record_count(payload, FAILURES_ALL);
+	record->exit_code_count = jv_record_count(payload, JV_RETRY_EXIT_CODES_MAX);
 	for (uint32_t i = 0; i < record->exit_code_count; i++) {
 		record->exit_codes[i] = jv_get_u8(payload);
 		if (i > 0 && record->exit_codes[i - 1] >= record->exit_codes[i])
-			jv_field_fail(payload);
+			jv_record_fail(payload);
 	}
 }
 
@@ -112,7 +112,7 @@ static void shape_get(struct jv_reader *payload, struct jv_shape_record *record)
 	record->queue = jv_get_bytes(payload);
 	record->executor = jv_get_bytes(payload);
 	jv_resources_get(payload, &record->resources);
-	record->constraint_count = jv_field_count(payload, JV_CONSTRAINTS_MAX);
+	record->constraint_count = jv_record_count(payload, JV_CONSTRAINTS_MAX);
 	for (uint32_t i = 0; i < record->constraint_count; i++)
 		constraint_get(payload, &record->constraints[i]);
 	record->queued_timeout_ms = jv_get_signed(payload);

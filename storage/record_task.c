@@ -67,21 +67,21 @@ static void task_put(struct jv_buffer *payload, const struct jv_task_record *rec
 
 static void task_get(struct jv_reader *payload, struct jv_task_record *record)
 {
-	record->shape = jv_field_u32(payload);
-	record->priority = jv_field_i32(payload);
+	record->shape = jv_record_u32(payload);
+	record->priority = jv_record_i32(payload);
 	record->state =
-		(enum jv_task_state)jv_field_enum(payload, JV_TASK_QUEUED, JV_TASK_CANCELLED);
+		(enum jv_task_state)jv_record_enum(payload, JV_TASK_QUEUED, JV_TASK_CANCELLED);
 	record->failure =
-		(enum jv_failure)jv_field_enum(payload, JV_FAILURE_NONE, JV_FAILURE_EXECUTOR);
-	record->attempt = jv_field_u32(payload);
-	record->failed_attempts = jv_field_u32(payload);
-	record->lost_attempts = jv_field_u32(payload);
-	record->exit_code = jv_field_i32(payload);
-	record->signal = jv_field_i32(payload);
+		(enum jv_failure)jv_record_enum(payload, JV_FAILURE_NONE, JV_FAILURE_EXECUTOR);
+	record->attempt = jv_record_u32(payload);
+	record->failed_attempts = jv_record_u32(payload);
+	record->lost_attempts = jv_record_u32(payload);
+	record->exit_code = jv_record_i32(payload);
+	record->signal = jv_record_i32(payload);
 	times_get(payload, record);
 	record->revision = jv_get_signed(payload);
 	record->log_bytes = jv_get_signed(payload);
-	record->cancelled = jv_field_bool(payload);
+	record->cancelled = jv_record_bool(payload);
 	usage_get(payload, &record->usage);
 	record->node = jv_get_bytes(payload);
 	record->message = jv_get_bytes(payload);
@@ -114,7 +114,7 @@ struct jv_status jv_task_decode(
 	record->id = jv_get_key_u64(&envelope.ids);
 	task_get(&envelope.payload, record);
 	if (done != jv_task_state_final(record->state) || (done && record->shape != 0))
-		jv_field_fail(&envelope.payload);
+		jv_record_fail(&envelope.payload);
 	return jv_envelope_close(&envelope);
 }
 
@@ -135,7 +135,7 @@ struct jv_status jv_event_decode(struct jv_bytes key, struct jv_bytes value, int
 	struct jv_envelope envelope;
 	*record = (struct jv_task_record){0};
 	JV_TRY(jv_envelope_open(key, value, JV_RECORD_EVENT, EVENT_VERSION, &envelope));
-	*revision = jv_field_key_i64(&envelope.ids);
+	*revision = jv_record_key_i64(&envelope.ids);
 	*index = jv_get_key_u32(&envelope.ids);
 	record->id = jv_get_varint(&envelope.payload);
 	task_get(&envelope.payload, record);

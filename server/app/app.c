@@ -1,0 +1,200 @@
+#include "server/app/app.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "proto/wire/jarvis.h"
+#include "server/api/handlers.h"
+#include "server/app/core_thread.h"
+#include "server/rpc/grpc.h"
+
+#define TICK_BUDGET        1000
+#define SCHEDULE_BUDGET    1000
+#define UNSYNCED_MAX       64
+#define SESSION_EVENTS_MAX 256
+#define CALLS_MAX          65536
+
+struct jv_app {
+	const struct jv_server_config *config;
+	struct jv_schema *schema;
+	struct jv_store *store;
+	struct jv_api api;
+	struct jv_limits limits;
+	struct jv_core_thread *core;
+	struct jv_grpc *grpc;
+	struct jv_edge **edges;
+	size_t edge_count;
+};
+
+static void fill_limits(struct jv_app *app)
+{
+	const struct jv_server_config *config = app->config;
+
+	app->limits = (struct jv_limits){
+		.message_bytes_max = config->message_bytes_max,
+		.default_cpu_millis = config->default_cpu_millis,
+		.default_memory_bytes = config->default_memory_bytes,
+		.default_pids = config->default_pids,
+		.default_log_bytes = config->default_log_bytes,
+		.list_scan_max = config->list_scan_max,
+		.session_events_max = SESSION_EVENTS_MAX,
+		.calls_max = CALLS_MAX,
+	};
+}
+
+static void fill_api(struct jv_app *app)
+{
+	struct jv_api *api = &app->api;
+
+	fill_limits(app);
+	app->schema = jv_schema_new_jarvis();
+	api->schema = app->schema;
+	api->store = app->store;
+	api->env = &jv_env_system;
+	api->handlers = jv_handlers;
+	api->limits = &app->limits;
+	api->lease_ms = app->config->lease_ms;
+	api->heartbeat_ms = app->config->heartbeat_ms;
+	api->start_ms = api->env->wall_ms(api->env);
+	strncpy(api->version, JV_VERSION, sizeof(api->version) - 1);
+	if (gethostname(api->hostname, sizeof(api->hostname) - 1) != 0)
+		strncpy(api->hostname, "unknown", sizeof(api->hostname) - 1);
+}
+
+static struct jv_status open_store(struct jv_app *app)
+{
+	struct jv_rocksdb_options options = {
+		.path = app->config->storage_path,
+		.block_cache_bytes = app->config->storage_block_cache_bytes,
+		.write_buffer_bytes = app->config->storage_write_buffer_bytes,
+		.sync = true,
+	};
+
+	return jv_store_rocksdb_open(&options, &app->store);
+}
+
+static struct jv_status open_core(struct jv_app *app)
+{
+	const struct jv_server_config *config = app->config;
+	struct jv_core_thread_options options = {
+		.host =
+			{
+				.core =
+					{
+						.lease_ms = config->lease_ms,
+						.fence_ms = config->fence_ms,
+						.request_window_ms = config->request_window_ms,
+						.tasks_max = (uint32_t)config->tasks_max,
+						.nodes_max = (uint32_t)config->nodes_max,
+						.events_max = (uint32_t)config->watch_events_max,
+					},
+				.tick_budget = TICK_BUDGET,
+				.schedule_budget = SCHEDULE_BUDGET,
+				.unsynced_max = UNSYNCED_MAX,
+			},
+		.inbox_max = (uint32_t)config->inbox_max,
+		.store = app->store,
+		.api = &app->api,
+	};
+
+	jv_env_system.random(&jv_env_system, options.host.core.cluster_id, JV_CLUSTER_ID_SIZE);
+	jv_env_system.random(&jv_env_system, &options.host.core.seed, sizeof(uint64_t));
+	return jv_core_thread_open(&options, &app->core);
+}
+
+static struct jv_status open_grpc(struct jv_app *app)
+{
+	const char *listen[] = {app->config->grpc_listen, NULL};
+	struct jv_grpc_options options = {
+		.listen = listen,
+		.edges = (uint32_t)app->config->grpc_edges,
+		.slots = (uint32_t)app->config->grpc_slots,
+		.memory_bytes_max = app->config->memory_bytes_max,
+	};
+
+	return jv_grpc_open(&options, &app->api, &app->grpc);
+}
+
+/* All edges of all transports, for the core's publications. */
+static void collect_edges(struct jv_app *app)
+{
+	uint32_t count = jv_grpc_edge_count(app->grpc);
+
+	app->edges = jv_calloc(count, sizeof(app->edges[0]));
+	for (uint32_t i = 0; i < count; i++)
+		app->edges[app->edge_count++] = jv_grpc_edge(app->grpc, i);
+}
+
+static void start(struct jv_app *app)
+{
+	collect_edges(app);
+	jv_core_thread_start(app->core, app->edges, app->edge_count);
+	jv_grpc_start(app->grpc);
+	atomic_store(&app->api.serving, 1);
+	JV_INFO("server.started", JV_KV("version", JV_VERSION),
+		JV_KI("grpc_port", jv_app_grpc_port(app)),
+		JV_KI("rest_port", jv_app_rest_port(app)),
+		JV_KV("storage", app->config->storage_path),
+		JV_KI("revision", atomic_load(&app->api.durable_revision)));
+}
+
+/* Frees what was opened so far, in the order that docs/architecture.md gives. */
+static void close_all(struct jv_app *app)
+{
+	if (app->grpc != NULL)
+		jv_grpc_drain(app->grpc, app->config->stop_grace_ms);
+	if (app->core != NULL)
+		jv_core_thread_stop(app->core);
+	if (app->grpc != NULL)
+		jv_grpc_close(app->grpc);
+	if (app->store != NULL)
+		jv_store_close(app->store);
+	jv_schema_free(app->schema);
+	free(app->edges);
+	free(app);
+}
+
+struct jv_status jv_app_open(const struct jv_server_config *config, struct jv_app **opened)
+{
+	struct jv_app *app = jv_calloc(1, sizeof(*app));
+	struct jv_status status;
+
+	app->config = config;
+	status = open_store(app);
+	if (jv_is_ok(&status)) {
+		fill_api(app);
+		status = open_core(app);
+	}
+	if (jv_is_ok(&status))
+		status = open_grpc(app);
+	if (!jv_is_ok(&status)) {
+		close_all(app);
+		return status;
+	}
+	start(app);
+	*opened = app;
+	return jv_ok();
+}
+
+void jv_app_close(struct jv_app *app)
+{
+	JV_INFO("server.stopping");
+	atomic_store(&app->api.serving, 2);
+	close_all(app);
+	JV_INFO("server.stopped");
+}
+
+int jv_app_grpc_port(const struct jv_app *app)
+{
+	return jv_grpc_port(app->grpc, 0);
+}
+
+int jv_app_rest_port(const struct jv_app *app)
+{
+	(void)app;
+	return 0;
+}

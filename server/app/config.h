@@ -1,0 +1,47 @@
+/*
+ * The configuration of jarvisd: one struct, and the schema that binds keys to it.
+ *
+ * Read once at start-up, read-only after. `jarvis config check` uses the same schema. The embedded
+ * worker's own keys stand under `worker.` and are described in worker/config.h.
+ */
+#ifndef JV_SERVER_APP_CONFIG_H
+#define JV_SERVER_APP_CONFIG_H
+
+#include "base/config.h"
+
+struct jv_server_config {
+	char *grpc_listen;
+	char *rest_listen;
+	int64_t grpc_edges;
+	int64_t grpc_slots;
+	int64_t message_bytes_max;
+	int64_t memory_bytes_max;
+	int64_t rest_connections_max;
+	char *storage_path;
+	int64_t storage_block_cache_bytes;
+	int64_t storage_write_buffer_bytes;
+	int64_t lease_ms;
+	int64_t fence_ms;
+	int64_t heartbeat_ms;
+	int64_t tasks_max;
+	int64_t nodes_max;
+	int64_t watch_events_max;
+	int64_t inbox_max;
+	int64_t request_window_ms;
+	int64_t stop_grace_ms;
+	int64_t default_cpu_millis;
+	int64_t default_memory_bytes;
+	int64_t default_pids;
+	int64_t default_log_bytes;
+	int64_t list_scan_max;
+	int64_t log_level;
+	int64_t log_format;
+	bool worker_enabled;
+};
+
+extern const struct jv_config_field jv_server_config_schema[];
+
+/* What the ranges of single keys cannot say, such as a heartbeat longer than the lease. */
+struct jv_status jv_server_config_check(const struct jv_server_config *config) JV_MUST_USE;
+
+#endif

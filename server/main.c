@@ -1,0 +1,165 @@
+/* jarvisd: reads its configuration, starts the server, and waits for the signal to stop it. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "server/app/app.h"
+
+extern char **environ;
+
+static const char usage[] =
+	"Usage: jarvisd [--config FILE] [--KEY=VALUE ...]\n"
+	"\n"
+	"The Jarvis server: accepts container tasks, places them on workers, keeps what became of them.\n"
+	"\n"
+	"  --config FILE   read this YAML file (default: none; every key has a default)\n"
+	"  --KEY=VALUE     set one key, such as --grpc.listen=0.0.0.0:7070; wins over file and environment\n"
+	"  --check         check the configuration, print nothing if it is good, and exit\n"
+	"  --describe      print every key with its meaning, unit, range and default, as a YAML file\n"
+	"  --version       print the version\n"
+	"  --help          print this\n"
+	"\n"
+	"Environment: JARVIS_ and the key in upper case, dots as underscores: JARVIS_GRPC_LISTEN.\n"
+	"Signals: TERM and INT stop the server in order; running tasks go on and are adopted at the next start.\n"
+	"Exit codes: 0 stopped, 64 wrong usage, 70 a commit failed, 75 cannot start now, 78 wrong configuration.\n"
+	"\n"
+	"Next: jarvis status --server 127.0.0.1:7070\n";
+
+struct arguments {
+	const char *config;
+	const char **flags; /* NULL-terminated key=value */
+	size_t flag_count;
+	bool check;
+	bool describe;
+};
+
+static int wrong_usage(const char *argument)
+{
+	fprintf(stderr, "jarvisd: \"%s\" is no option; see jarvisd --help\n", argument);
+	return EX_USAGE;
+}
+
+/* 0 to go on, or the exit code + 1. */
+static int parse(int argc, char **argv, struct arguments *arguments)
+{
+	arguments->flags = jv_calloc((size_t)argc + 1, sizeof(arguments->flags[0]));
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0)
+			return fputs(usage, stdout), 1;
+		else if (strcmp(argv[i], "--version") == 0)
+			return puts("jarvisd " JV_VERSION), 1;
+		else if (strcmp(argv[i], "--check") == 0)
+			arguments->check = true;
+		else if (strcmp(argv[i], "--describe") == 0)
+			arguments->describe = true;
+		else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
+			arguments->config = argv[++i];
+		else if (strncmp(argv[i], "--config=", 9) == 0)
+			arguments->config = argv[i] + 9;
+		else if (strncmp(argv[i], "--", 2) == 0 && strchr(argv[i], '=') != NULL)
+			arguments->flags[arguments->flag_count++] = argv[i] + 2;
+		else
+			return wrong_usage(argv[i]) + 1;
+	}
+	return 0;
+}
+
+static int describe(void)
+{
+	struct jv_buffer text = {0};
+
+	jv_config_describe(jv_server_config_schema, &text);
+	fputs(jv_buffer_text(&text), stdout);
+	jv_buffer_deinit(&text);
+	return 0;
+}
+
+static int load(const struct arguments *arguments, struct jv_server_config *config)
+{
+	struct jv_config_source source = {
+		.file = arguments->config,
+		.prefix = "JARVIS_",
+		.environ = (const char *const *)environ,
+		.flags = arguments->flags,
+	};
+	struct jv_status status = jv_config_load(jv_server_config_schema, &source, config);
+
+	if (jv_is_ok(&status)) {
+		status = jv_server_config_check(config);
+		if (!jv_is_ok(&status))
+			jv_config_deinit(jv_server_config_schema, config);
+	}
+	if (jv_is_ok(&status))
+		return 0;
+	fprintf(stderr, "jarvisd: %s\n", status.message);
+	return EX_CONFIG;
+}
+
+/* RocksDB and connections need descriptors; what the system allows is taken. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		JV_WARN("server.descriptors", JV_KV("error", strerror(errno)));
+}
+
+static int serve(const struct jv_server_config *config, const sigset_t *signals)
+{
+	struct jv_app *app = NULL;
+	struct jv_status status = jv_app_open(config, &app);
+	int signal_number = 0;
+
+	if (!jv_is_ok(&status)) {
+		fprintf(stderr, "jarvisd: cannot start: %s\n", status.message);
+		return EX_TEMPFAIL;
+	}
+	while (sigwait(signals, &signal_number) != 0)
+		continue;
+	JV_INFO("server.signal", JV_KV("signal", strsignal(signal_number)));
+	jv_app_close(app);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {0};
+	struct jv_server_config config = {0};
+	sigset_t signals;
+	int code = parse(argc, argv, &arguments);
+
+	if (code != 0 || arguments.describe) {
+		free(arguments.flags);
+		return code != 0 ? code - 1 : describe();
+	}
+	code = load(&arguments, &config);
+	free(arguments.flags);
+	if (code != 0)
+		return code;
+	if (!arguments.check) {
+		/* Before any thread: all threads inherit the mask, and only this one takes signals.
+		 */
+		sigemptyset(&signals);
+		sigaddset(&signals, SIGTERM);
+		sigaddset(&signals, SIGINT);
+		pthread_sigmask(SIG_BLOCK, &signals, NULL);
+		signal(SIGPIPE, SIG_IGN);
+		jv_log_open(STDERR_FILENO, (enum jv_log_level)config.log_level,
+			(enum jv_log_format)config.log_format);
+		raise_descriptors();
+		code = serve(&config, &signals);
+	}
+	jv_config_deinit(jv_server_config_schema, &config);
+	return code;
+}
