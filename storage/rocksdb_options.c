@@ -70,6 +70,8 @@ static void set_compaction(rocksdb_options_t *options, uint64_t write_buffer_byt
 	rocksdb_options_set_max_bytes_for_level_base(options, 4 * write_buffer_bytes);
 	rocksdb_options_set_max_bytes_for_level_multiplier(options, 10);
 	rocksdb_options_set_target_file_size_base(options, 64 * MIB);
+	/* Values stay in the tables: whether blob files would save rewriting is not measured. */
+	rocksdb_options_set_enable_blob_files(options, 0);
 	/* One flush and one compaction beside the server's own threads, also on two cores. */
 	rocksdb_options_set_max_background_jobs(options, 2);
 	rocksdb_options_set_max_subcompactions(options, 1);
