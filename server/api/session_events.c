@@ -86,6 +86,9 @@ static struct jv_status keep_capacity(
 		};
 	}
 	qsort(to->custom, to->custom_count, sizeof(to->custom[0]), compare_custom);
+	for (uint32_t i = 1; i < to->custom_count; i++)
+		if (jv_bytes_equal(to->custom[i - 1].name, to->custom[i].name))
+			return INVALID("hello.inventory.capacity.custom", "names a resource twice");
 	return jv_ok();
 }
 

@@ -176,6 +176,21 @@ static int compare_codes(const void *a, const void *b)
 	return (int)*(const uint8_t *)a - (int)*(const uint8_t *)b;
 }
 
+/* Ascending, each once. */
+static void shape_exit_codes(const Jarvis__V1__RetryPolicy *retry, struct jv_shape_record *shape)
+{
+	uint32_t kept = 0;
+
+	for (size_t i = 0; i < retry->n_exit_codes; i++)
+		shape->exit_codes[i] = (uint8_t)retry->exit_codes[i];
+	qsort(shape->exit_codes, retry->n_exit_codes, 1, compare_codes);
+	for (size_t i = 0; i < retry->n_exit_codes; i++)
+		if (kept == 0 || shape->exit_codes[kept - 1] != shape->exit_codes[i])
+			shape->exit_codes[kept++] = shape->exit_codes[i];
+	memset(shape->exit_codes + kept, 0, sizeof(shape->exit_codes) - kept);
+	shape->exit_code_count = kept;
+}
+
 static void shape_retry(const Jarvis__V1__RetryPolicy *retry, struct jv_shape_record *shape)
 {
 	shape->max_attempts = (uint32_t)retry->max_attempts;
@@ -186,9 +201,7 @@ static void shape_retry(const Jarvis__V1__RetryPolicy *retry, struct jv_shape_re
 		shape->retry_on |= FAILURE_BIT(retry->on[i]);
 	if (retry->n_on == 0)
 		shape->retry_on = default_retry_on();
-	for (size_t i = 0; i < retry->n_exit_codes; i++)
-		shape->exit_codes[shape->exit_code_count++] = (uint8_t)retry->exit_codes[i];
-	qsort(shape->exit_codes, shape->exit_code_count, 1, compare_codes);
+	shape_exit_codes(retry, shape);
 }
 
 void jv_spec_shape(const Jarvis__V1__TaskSpec *spec, struct jv_shape_record *shape)

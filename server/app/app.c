@@ -10,6 +10,7 @@
 #include "proto/wire/jarvis.h"
 #include "server/api/handlers.h"
 #include "server/app/core_thread.h"
+#include "server/rest/edge.h"
 #include "server/rpc/grpc.h"
 
 #define TICK_BUDGET        1000
@@ -26,6 +27,7 @@ struct jv_app {
 	struct jv_limits limits;
 	struct jv_core_thread *core;
 	struct jv_grpc *grpc;
+	struct jv_rest_edge *rest; /* NULL if it is off */
 	struct jv_edge **edges;
 	size_t edge_count;
 };
@@ -119,14 +121,29 @@ static struct jv_status open_grpc(struct jv_app *app)
 	return jv_grpc_open(&options, &app->api, &app->grpc);
 }
 
+/* It answers at once, and its calls wait for the core's thread like any others. */
+static struct jv_status open_rest(struct jv_app *app)
+{
+	struct jv_rest_options options = jv_rest_options_default();
+
+	if (app->config->rest_listen[0] == '\0')
+		return jv_ok();
+	options.listen = app->config->rest_listen;
+	options.connections_max = (uint32_t)app->config->rest_connections_max;
+	options.body_bytes_max = (size_t)app->config->message_bytes_max;
+	return jv_rest_edge_start(&options, &app->api, &app->rest);
+}
+
 /* All edges of all transports, for the core's publications. */
 static void collect_edges(struct jv_app *app)
 {
 	uint32_t count = jv_grpc_edge_count(app->grpc);
 
-	app->edges = jv_calloc(count, sizeof(app->edges[0]));
+	app->edges = jv_calloc(count + 1, sizeof(app->edges[0]));
 	for (uint32_t i = 0; i < count; i++)
 		app->edges[app->edge_count++] = jv_grpc_edge(app->grpc, i);
+	if (app->rest != NULL)
+		app->edges[app->edge_count++] = jv_rest_edge_edge(app->rest);
 }
 
 static void start(struct jv_app *app)
@@ -145,10 +162,16 @@ static void start(struct jv_app *app)
 /* Frees what was opened so far, in the order that docs/architecture.md gives. */
 static void close_all(struct jv_app *app)
 {
+	if (app->rest != NULL)
+		jv_rest_edge_drain(app->rest);
 	if (app->grpc != NULL)
 		jv_grpc_drain(app->grpc, app->config->stop_grace_ms);
+	if (app->rest != NULL)
+		jv_rest_edge_stop(app->rest, app->config->stop_grace_ms);
 	if (app->core != NULL)
 		jv_core_thread_stop(app->core);
+	if (app->rest != NULL)
+		jv_rest_edge_free(app->rest);
 	if (app->grpc != NULL)
 		jv_grpc_close(app->grpc);
 	if (app->store != NULL)
@@ -171,6 +194,8 @@ struct jv_status jv_app_open(const struct jv_server_config *config, struct jv_ap
 	}
 	if (jv_is_ok(&status))
 		status = open_grpc(app);
+	if (jv_is_ok(&status))
+		status = open_rest(app);
 	if (!jv_is_ok(&status)) {
 		close_all(app);
 		return status;
@@ -195,6 +220,5 @@ int jv_app_grpc_port(const struct jv_app *app)
 
 int jv_app_rest_port(const struct jv_app *app)
 {
-	(void)app;
-	return 0;
+	return app->rest == NULL ? 0 : (int)jv_rest_edge_port(app->rest);
 }

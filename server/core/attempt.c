@@ -159,7 +159,7 @@ static void finished(
 		cancelled(core, task);
 	} else if (report->stopped) {
 		jv_attempt_lost(core, task, JV_FAILURE_NODE_LOST,
-			"stopped by the worker, which had lost the server for longer than its lease",
+			"its worker had lost the server for longer than the lease, and ended it",
 			report->message);
 	} else if (failure == JV_FAILURE_NONE) {
 		succeeded(core, task);

@@ -64,7 +64,6 @@ void jv_core_free(struct jv_core *core)
 	jv_heap_deinit(&core->blocked);
 	tasks_free(core);
 	peers_free(core);
-	free(core->watch.ring);
 	jv_buffer_deinit(&core->key);
 	jv_buffer_deinit(&core->value);
 	jv_buffer_deinit(&core->text);
@@ -78,7 +77,7 @@ void jv_core_enter(
 	JV_ASSERT(batch != NULL && effects != NULL);
 	JV_ASSERT(now.monotonic_ms >= core->now.monotonic_ms);
 	/* One batch until it is sealed: events are numbered within it. */
-	JV_ASSERT(core->watch.index == 0 || batch->count > 0);
+	JV_ASSERT(core->newest == core->meta.revision || batch->count > 0);
 	core->now = now;
 	core->batch = batch;
 	core->effects = effects;
@@ -132,14 +131,15 @@ int64_t jv_core_seal(struct jv_core *core, struct jv_batch *batch)
 {
 	JV_ASSERT(core->started && core->batch == NULL);
 	if (batch->count == 0) {
-		JV_ASSERT(core->watch.index == 0);
+		JV_ASSERT(core->newest == core->meta.revision);
 		return core->meta.revision;
 	}
 	core->batch = batch;
-	jv_watch_seal(core);
-	jv_write_meta(core, jv_core_open_revision(core));
+	core->newest = jv_core_open_revision(core);
+	jv_watch_trim(core);
+	jv_write_meta(core, core->newest);
 	core->batch = NULL;
-	core->meta.revision++;
+	core->meta.revision = core->newest;
 	JV_ASSERT(core->meta.event_floor < core->meta.revision);
 	return core->meta.revision;
 }

@@ -289,7 +289,7 @@ static void append_waiting(struct jv_core *core, const struct tally *tally)
 
 static void append_backoff(struct jv_core *core, const struct jv_task *task)
 {
-	int64_t wait = task->due_ms - core->now.monotonic_ms;
+	int64_t wait = task->not_before_ms - core->now.wall_ms;
 	jv_buffer_printf(&core->text,
 		"waits %lld ms more before attempt %u, as the retry policy says; ",
 		(long long)(wait > 0 ? wait : 0), task->attempt + 1);

@@ -138,7 +138,7 @@ struct jv_status jv_core_start(struct jv_core *core, struct jv_now now, struct j
 	start_tasks(core);
 	jv_request_start(core);
 	jv_placement_measure(core);
-	jv_watch_start(core);
+	core->newest = core->meta.revision;
 	if (core->has_meta)
 		return jv_ok();
 	JV_ASSERT(core->meta.revision == 0);

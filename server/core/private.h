@@ -106,6 +106,7 @@ struct jv_node {
 	uint64_t grown_epoch; /* when something was freed here last, or it became ready */
 	struct jv_heap_node due;
 	int64_t lease_end_ms; /* monotonic */
+	int64_t dial_ms;      /* of the latest session in this life of the server; 0: not known */
 	int64_t last_seen_ms; /* wall */
 };
 
@@ -124,25 +125,6 @@ struct jv_request {
 	int64_t time_ms;
 	int64_t due_ms; /* monotonic */
 	UT_hash_handle hh;
-};
-
-/* How many events a sealed revision holds. */
-struct jv_kept {
-	int64_t revision;
-	uint32_t events;
-};
-
-/* Which events the store holds: those of (meta.event_floor, meta.revision]. Of those written before
- * the last start only a count is known, taken as one a revision. */
-struct jv_watch {
-	uint32_t index; /* events of the open revision so far */
-	uint32_t total; /* in all sealed revisions that are kept */
-	uint32_t old;   /* of these, before the last start */
-	int64_t old_revision;
-	struct jv_kept *ring;
-	uint32_t first;
-	uint32_t count;
-	uint32_t capacity; /* a power of two, or 0 */
 };
 
 struct jv_core {
@@ -176,7 +158,8 @@ struct jv_core {
 	struct jv_session *sessions;
 	struct jv_request *requests; /* by hash */
 	struct jv_list requests_by_age;
-	struct jv_watch watch;
+	int64_t newest; /* revision of the last change; past meta.revision while a transaction is
+			   open */
 
 	int64_t states[JV_TASK_STATES]; /* live tasks by state */
 	struct jv_stats since_start;    /* only what counts since the start */
@@ -188,10 +171,17 @@ struct jv_core {
 	struct jv_buffer text;
 };
 
-/* The revision that the open transaction will have. */
+/* Every change of a task takes a revision of its own, so that a watcher can resume between any two;
+ * a transaction is sealed under the last of its changes, or the next number if it has none. */
+static inline int64_t jv_core_next_revision(struct jv_core *core)
+{
+	return ++core->newest;
+}
+
+/* The least revision that the open transaction can be sealed under. */
 static inline int64_t jv_core_open_revision(const struct jv_core *core)
 {
-	return core->meta.revision + 1;
+	return core->newest > core->meta.revision ? core->newest : core->meta.revision + 1;
 }
 
 static inline bool jv_task_active(const struct jv_task *task)
@@ -228,9 +218,8 @@ void jv_effect_close(struct jv_core *core, const struct jv_session *session, str
 void jv_effect_withdraw(struct jv_core *core, uint64_t session);
 
 /* watch.c: the events kept for watchers */
-void jv_watch_start(struct jv_core *core);
-/* Counts the events of the open revision as sealed and drops the oldest beyond the limit. */
-void jv_watch_seal(struct jv_core *core);
+/* Drops the oldest changes beyond the limit; at seal. */
+void jv_watch_trim(struct jv_core *core);
 
 /* task.c: states and records */
 struct jv_task *jv_task_find(struct jv_core *core, uint64_t id); /* NULL: not live */

@@ -59,6 +59,15 @@ static struct jv_status check_capacity(const struct jv_resources *capacity)
 	return jv_ok();
 }
 
+/* Connections overtake one another. The older Hello does not name what was placed since, and would
+ * have it taken as lost while it runs. */
+static bool outdated(const struct jv_node *node, const struct jv_event_session_open *open)
+{
+	const uint8_t *boot_id = open->node->boot_id;
+	return open->dial_ms != 0 && open->dial_ms < node->dial_ms &&
+		memcmp(node->record.boot_id, boot_id, sizeof(node->record.boot_id)) == 0;
+}
+
 /* Another worker may take a name only when the one that had it is out of its lease: until then both
  * might run the same attempts. */
 static struct jv_status check_open(struct jv_core *core, const struct jv_event_session_open *open)
@@ -74,8 +83,13 @@ static struct jv_status check_open(struct jv_core *core, const struct jv_event_s
 			"%u nodes are known, as many as this server takes; raise the limit in "
 			"its configuration",
 			core->options.nodes_max);
-	if (node == NULL || node->state == JV_NODE_LOST ||
-		memcmp(node->record.worker_id, hello->worker_id, sizeof(hello->worker_id)) == 0)
+	if (node == NULL)
+		return jv_ok();
+	bool same = memcmp(node->record.worker_id, hello->worker_id, sizeof(hello->worker_id)) == 0;
+	if (same && outdated(node, open))
+		return jv_error(JV_ABORTED,
+			"a session that this worker opened later has replaced this one");
+	if (same || node->state == JV_NODE_LOST)
 		return jv_ok();
 	return jv_field_error(JV_ALREADY_EXISTS, "hello.node",
 		"node %.*s is %s another worker; give this node another name, or wait %lld ms "
@@ -177,6 +191,7 @@ void jv_session_open(struct jv_core *core, struct jv_event *event)
 	jv_node_state_set(core, node, JV_NODE_READY);
 	jv_node_lease(core, node);
 	node->last_seen_ms = core->now.wall_ms;
+	node->dial_ms = open->dial_ms;
 	reconcile(core, node, open, same_life);
 }
 

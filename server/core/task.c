@@ -210,7 +210,7 @@ void jv_task_changed(struct jv_core *core, struct jv_task *task)
 {
 	struct jv_task_record record;
 	JV_ASSERT(!jv_task_state_final((enum jv_task_state)task->state));
-	task->revision = jv_core_open_revision(core);
+	task->revision = jv_core_next_revision(core);
 	jv_task_describe(task, &record);
 	jv_write_task(core, &record);
 	jv_effect_publish(core, task->id, JV_PUBLISH_CHANGED);
@@ -282,7 +282,7 @@ void jv_task_end(struct jv_core *core, struct jv_task *task, enum jv_task_state 
 		jv_node_detach(core, task->node, task);
 	move(core, task, state);
 	end_count(core, state);
-	task->revision = jv_core_open_revision(core);
+	task->revision = jv_core_next_revision(core);
 	jv_task_describe(task, &record);
 	record.shape = 0;
 	record.not_before_ms = 0;

@@ -24,15 +24,13 @@ static void drop(struct jv_core *core)
 
 void jv_write_task(struct jv_core *core, const struct jv_task_record *record)
 {
-	JV_ASSERT(record->revision == jv_core_open_revision(core));
+	JV_ASSERT(record->revision == core->newest && core->newest > core->meta.revision);
 	begin(core);
 	jv_task_encode(record, &core->key, &core->value);
 	put(core);
 	begin(core);
-	jv_event_encode(record, record->revision, core->watch.index, &core->key, &core->value);
+	jv_event_encode(record, record->revision, 0, &core->key, &core->value);
 	put(core);
-	JV_ASSERT(core->watch.index < UINT32_MAX);
-	core->watch.index++;
 }
 
 void jv_write_task_gone(struct jv_core *core, uint64_t task)

@@ -4,6 +4,8 @@
 
 #include "base/assert.h"
 
+#define BATCH_BYTES_MAX (8 << 20)
+
 /* What a pass has put out, until the revision that it saw is durable. */
 struct parcel {
 	struct jv_list link; /* in host->parcels, by revision */
@@ -160,15 +162,26 @@ static void park(struct jv_host *host, struct parcel *parcel, int64_t revision)
 	jv_list_push_back(&host->parcels, &parcel->link);
 }
 
+/* Takes mail until there is none, or the transaction has grown large: memory and the time to the
+ * next answer are bounded whatever the peers send. */
+static void take_mail(
+	struct jv_host *host, struct jv_now now, struct jv_list *mail, struct jv_effects *effects)
+{
+	while (host->batch.operations.size < BATCH_BYTES_MAX) {
+		struct jv_list *link = jv_list_pop_front(mail);
+		if (link == NULL)
+			return;
+		jv_core_step(host->core, now, JV_CONTAINER_OF(link, struct jv_event, link),
+			&host->batch, effects);
+	}
+}
+
 bool jv_host_pass(struct jv_host *host, struct jv_now now, struct jv_list *mail)
 {
 	if (full(host))
 		return false;
 	struct parcel *parcel = parcel_new();
-	struct jv_list *link;
-	while ((link = jv_list_pop_front(mail)) != NULL)
-		jv_core_step(host->core, now, JV_CONTAINER_OF(link, struct jv_event, link),
-			&host->batch, &parcel->effects);
+	take_mail(host, now, mail, &parcel->effects);
 	bool again = jv_core_tick(
 		host->core, now, host->options.tick_budget, &host->batch, &parcel->effects);
 	again |= jv_core_schedule(
@@ -177,13 +190,13 @@ bool jv_host_pass(struct jv_host *host, struct jv_now now, struct jv_list *mail)
 	/* Parked before it is committed: the sink may make it durable at once. */
 	park(host, parcel, revision);
 	if (host->batch.count > 0) {
-		JV_ASSERT(revision == host->committed + 1);
+		JV_ASSERT(revision > host->committed);
 		host->committed = revision;
 		host->sink.commit(host->sink.context, &host->batch, revision);
 		JV_ASSERT(host->batch.count == 0);
 	}
 	release(host);
-	return again && !full(host);
+	return (again || !jv_list_empty(mail)) && !full(host);
 }
 
 void jv_host_durable(struct jv_host *host, int64_t revision)

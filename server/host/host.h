@@ -46,9 +46,10 @@ struct jv_status jv_host_open(const struct jv_host_options *options,
 	struct jv_host **host) JV_MUST_USE;
 /* Nothing may be parked. */
 void jv_host_close(struct jv_host *host);
-/* One pass over the mail (a list of struct jv_event by link; left empty, unless the host is full:
- * then what was not taken stays in the list). True if it wants to be called again without waiting.
- */
+/* One pass over the mail (a list of struct jv_event by link). What was not taken stays in the list:
+ * all of it if the host is full, the rest if the transaction has grown to some MiB. True if it
+ * wants to be called again without waiting. When full it returns false: call it again after
+ * jv_host_durable. */
 bool jv_host_pass(struct jv_host *host, struct jv_now now, struct jv_list *mail);
 /* All revisions up to this one are durable. */
 void jv_host_durable(struct jv_host *host, int64_t revision);

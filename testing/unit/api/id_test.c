@@ -26,8 +26,21 @@ static void ids_come_back_as_they_went(void **state)
 static void other_texts_are_refused(void **state)
 {
 	static const char *const texts[] = {
-		"",	"t",	 "t-",	  "42",	  "t-0", "t-01", "T-1", "t-1 ", " t-1", "t-1x",
-		"t--1", "t-1.1", "t-+1", "t-1\n", "t-18446744073709551616",
+		"",
+		"t",
+		"t-",
+		"42",
+		"t-0",
+		"t-01",
+		"T-1",
+		"t-1 ",
+		" t-1",
+		"t-1x",
+		"t--1",
+		"t-1.1",
+		"t-+1",
+		"t-1\n",
+		"t-18446744073709551616",
 	};
 
 	(void)state;

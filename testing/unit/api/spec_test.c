@@ -204,6 +204,8 @@ static void expect_shapes(const char *a, const char *b, bool equal)
 static void shapes_ignore_order_and_what_scheduling_does_not_read(void **state)
 {
 	(void)state;
+	expect_shapes("{\"image\":\"a\",\"retry\":{\"exitCodes\":[3,1,3]}}",
+		"{\"image\":\"a\",\"retry\":{\"exitCodes\":[1,3,1]}}", true);
 	expect_shapes("{\"image\":\"a\",\"command\":[\"x\"]}",
 		"{\"image\":\"b\",\"env\":{\"A\":\"b\"}}", true);
 	expect_shapes("{\"image\":\"a\",\"resources\":{\"custom\":{\"x\":1,\"y\":2}}}",
