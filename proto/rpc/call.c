@@ -64,6 +64,21 @@ static void fail(struct jv_call *call, struct jv_status failure)
 	jv_call_cancel(call);
 }
 
+/* gRPC would end the call too, but not say why. */
+static grpc_byte_buffer *pack(struct jv_call *call, const ProtobufCMessage *message)
+{
+	grpc_byte_buffer *payload = jv_payload_pack(message);
+	size_t size = grpc_byte_buffer_length(payload);
+
+	if (size > (size_t)call->client->options.message_bytes_max)
+		fail(call, jv_error(JV_RESOURCE_EXHAUSTED,
+				   "a message of %zu bytes is larger than the client's limit of %lld",
+				   size, (long long)call->client->options.message_bytes_max));
+	if (size > call->largest)
+		call->largest = size;
+	return payload;
+}
+
 /* Gives out what has arrived. */
 static void deliver(struct jv_call *call)
 {
@@ -197,7 +212,7 @@ static void fill_status(struct jv_call *call, grpc_op *op)
 
 static void start_unary(struct jv_call *call, const ProtobufCMessage *request)
 {
-	grpc_byte_buffer *payload = jv_payload_pack(request);
+	grpc_byte_buffer *payload = pack(call, request);
 	grpc_op ops[6];
 
 	memset(ops, 0, sizeof(ops));
@@ -313,7 +328,7 @@ bool jv_call_send(struct jv_call *call, const ProtobufCMessage *message)
 		return false;
 	}
 	write = jv_malloc(sizeof(*write));
-	write->payload = jv_payload_pack(message);
+	write->payload = pack(call, message);
 	jv_list_push_back(&call->writes, &write->link);
 	call->queued++;
 	if (call->opened)

@@ -3,52 +3,29 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "proto/rpc/args.h"
 #include "proto/rpc/private.h"
 
-#define ARGS_MAX 20
-
-/* Channel arguments while they are put together. */
-struct args {
-	grpc_arg list[ARGS_MAX];
-	size_t count;
-};
-
-static void add_number(struct args *args, const char *key, int64_t value)
+static void fill_args(struct jv_args *args, const struct jv_client_options *options)
 {
-	JV_ASSERT(args->count < ARGS_MAX);
-	JV_ASSERT(value >= 0 && value <= INT32_MAX);
-	args->list[args->count++] = (grpc_arg){
-		.type = GRPC_ARG_INTEGER, .key = (char *)key, .value.integer = (int)value};
-}
-
-static void add_text(struct args *args, const char *key, const char *value)
-{
-	JV_ASSERT(args->count < ARGS_MAX);
-	/* gRPC copies; its type lacks the const. */
-	args->list[args->count++] = (grpc_arg){
-		.type = GRPC_ARG_STRING, .key = (char *)key, .value.string = (char *)value};
-}
-
-static void fill_args(struct args *args, const struct jv_client_options *options)
-{
-	add_number(args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, options->message_bytes_max);
-	add_number(args, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, options->message_bytes_max);
-	add_number(args, GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
+	jv_args_number(args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, options->message_bytes_max);
+	jv_args_number(args, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, options->message_bytes_max);
+	jv_args_number(args, GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
 	/* A server that is gone without a word is noticed well before a lease ends. */
-	add_number(args, GRPC_ARG_KEEPALIVE_TIME_MS, options->keepalive_ms);
-	add_number(args, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options->keepalive_timeout_ms);
-	add_number(args, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-	add_number(args, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-	add_number(args, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
-	add_number(args, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 200);
-	add_number(args, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, options->reconnect_backoff_ms_max);
+	jv_args_number(args, GRPC_ARG_KEEPALIVE_TIME_MS, options->keepalive_ms);
+	jv_args_number(args, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options->keepalive_timeout_ms);
+	jv_args_number(args, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+	jv_args_number(args, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+	jv_args_number(args, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
+	jv_args_number(args, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 200);
+	jv_args_number(args, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, options->reconnect_backoff_ms_max);
 	/* Retries are for who knows the request_id. */
-	add_number(args, GRPC_ARG_ENABLE_RETRIES, 0);
-	add_number(args, GRPC_ARG_ENABLE_CHANNELZ, 0);
+	jv_args_number(args, GRPC_ARG_ENABLE_RETRIES, 0);
+	jv_args_number(args, GRPC_ARG_ENABLE_CHANNELZ, 0);
 	/* No surprises from the environment or from DNS TXT records. */
-	add_number(args, GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-	add_number(args, GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
-	add_text(args, GRPC_ARG_PRIMARY_USER_AGENT_STRING, options->user_agent);
+	jv_args_number(args, GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+	jv_args_number(args, GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+	jv_args_text(args, GRPC_ARG_PRIMARY_USER_AGENT_STRING, options->user_agent);
 }
 
 /* The one place that decides how peers prove who they are. */
@@ -102,7 +79,7 @@ struct jv_status jv_client_open(struct jv_cq *cq, const char *target,
 {
 	grpc_channel_credentials *credential;
 	grpc_channel_args channel_args;
-	struct args args = {.count = 0};
+	struct jv_args args = {.count = 0};
 	struct jv_client *opened;
 
 	*client = NULL;
@@ -113,7 +90,7 @@ struct jv_status jv_client_open(struct jv_cq *cq, const char *target,
 		opened->options = *options;
 	fill_options(&opened->options);
 	fill_args(&args, &opened->options);
-	channel_args = (grpc_channel_args){.num_args = args.count, .args = args.list};
+	channel_args = jv_args_of(&args);
 	credential = credentials(&opened->options);
 	opened->channel = grpc_channel_create(target, credential, &channel_args);
 	grpc_channel_credentials_release(credential);

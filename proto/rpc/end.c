@@ -3,6 +3,7 @@
 
 #include "proto/rpc/payload.h"
 #include "proto/rpc/private.h"
+#include "proto/wire/status.h"
 
 static struct jv_bytes find_details(const grpc_metadata_array *trailing)
 {
@@ -13,6 +14,20 @@ static struct jv_bytes find_details(const grpc_metadata_array *trailing)
 				GRPC_SLICE_START_PTR(pair->value), GRPC_SLICE_LENGTH(pair->value));
 	}
 	return (struct jv_bytes){NULL, 0};
+}
+
+/* gRPC ends some calls without a word. */
+static void explain(const struct jv_call *call, struct jv_status *status)
+{
+	if (status->message[0] != 0)
+		return;
+	if (status->code == JV_RESOURCE_EXHAUSTED)
+		*status = jv_error(JV_RESOURCE_EXHAUSTED,
+			"the server refused a message as larger than its limit, or its answer is larger than ours (%zu bytes were the most sent)",
+			call->largest);
+	else
+		*status = jv_error(status->code, "the call ended with %s and no reason",
+			jv_code_name(status->code));
 }
 
 void jv_call_describe_end(const struct jv_call *call, struct jv_call_end *end)
@@ -29,6 +44,9 @@ void jv_call_describe_end(const struct jv_call *call, struct jv_call_end *end)
 			end->status = jv_error(JV_INTERNAL, "the server answered with nothing");
 		return;
 	}
-	end->status.code = (enum jv_code)call->code;
 	jv_payload_text(call->message, end->status.message, sizeof(end->status.message));
+	/* The details name the field; the code that counts is that of the call. */
+	jv_status_unpack(end->details, &end->status);
+	end->status.code = (enum jv_code)call->code;
+	explain(call, &end->status);
 }

@@ -1,0 +1,58 @@
+#include <signal.h>
+
+#include "base/assert.h"
+#include "server/rpc/private.h"
+
+/* After so many tags the mail gets its turn. */
+#define TAGS_MAX 64
+
+static void arm_all(struct jv_grpc_thread *thread)
+{
+	const struct jv_grpc *grpc = thread->grpc;
+
+	for (size_t i = 0; i < grpc->method_count; i++)
+		for (uint32_t n = 0; n < grpc->options.slots; n++)
+			jv_grpc_call_arm(thread, &grpc->methods[i]);
+}
+
+/* Streams have no end of their own: their clients come back to another server, or later. */
+static void begin_drain(struct jv_grpc_thread *thread)
+{
+	struct jv_status status =
+		jv_error(JV_UNAVAILABLE, "the server is stopping; try again after a moment");
+
+	thread->draining = true;
+	JV_LIST_EACH(node, &thread->edge.calls) {
+		struct jv_rpc *rpc = JV_CONTAINER_OF(node, struct jv_rpc, calls_link);
+		if (rpc->method->server_streaming || rpc->method->client_streaming)
+			jv_grpc_finish((struct jv_grpc_call *)(void *)rpc, &status);
+	}
+}
+
+static void look_at_phase(struct jv_grpc_thread *thread, int phase)
+{
+	if (phase >= JV_GRPC_DRAINING && !thread->draining)
+		begin_drain(thread);
+	if (phase >= JV_GRPC_EMPTYING && !thread->told_idle && thread->live == 0 &&
+		thread->armed == 0) {
+		JV_ASSERT(thread->edge.call_count == 0);
+		thread->told_idle = jv_mailbox_post(&thread->grpc->control, &thread->idle);
+	}
+}
+
+void *jv_grpc_run(void *context)
+{
+	struct jv_grpc_thread *thread = context;
+	int phase;
+
+	arm_all(thread);
+	while ((phase = atomic_load(&thread->grpc->phase)) != JV_GRPC_STOPPING) {
+		int64_t timer_ms = jv_edge_run(&thread->edge);
+		int64_t cut_ms = jv_grpc_cut_lingering(thread);
+		look_at_phase(thread, phase);
+		/* Suspended: a tag, mail (by a wake), or the first of the two moments. */
+		jv_cq_run_once(&thread->cq, timer_ms < cut_ms ? timer_ms : cut_ms);
+		jv_cq_run_ready(&thread->cq, TAGS_MAX);
+	}
+	return NULL;
+}

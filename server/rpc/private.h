@@ -1,0 +1,128 @@
+/*
+ * What the files of the gRPC edge share: the server, an edge's thread, and a call.
+ *
+ * Only server/rpc includes this. A call is one slot: armed for a method, then a call in progress,
+ * then back in its thread's pool. Two things keep it: tags that are out (`pending`; the close tag is
+ * out until the client is gone or answered), and the rpc (`has_rpc`), which the core may hold for
+ * longer than the client stays. Each file says which functions run on which thread; those on a
+ * struct jv_grpc_call and struct jv_grpc_thread run on the edge's own.
+ */
+#ifndef JV_SERVER_RPC_PRIVATE_H
+#define JV_SERVER_RPC_PRIVATE_H
+
+#include <grpc/grpc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "proto/rpc/cq.h"
+#include "server/rpc/grpc.h"
+
+#define JV_GRPC_LISTEN_MAX 8
+
+/* A method that is served, or the one entry that stands for all unknown methods. */
+struct jv_grpc_method {
+	const struct jv_method *method; /* NULL: unknown */
+	const struct jv_handler *handler;
+	void *registered;
+	bool payload; /* the request comes with the call */
+};
+
+enum jv_grpc_phase {
+	JV_GRPC_OPENED,
+	JV_GRPC_RUNNING,
+	JV_GRPC_DRAINING, /* no new calls; those in progress end */
+	JV_GRPC_EMPTYING, /* gRPC has shut down; rpcs that the core holds end */
+	JV_GRPC_STOPPING, /* threads end */
+};
+
+struct jv_grpc_thread {
+	struct jv_grpc *grpc;
+	struct jv_edge edge;
+	struct jv_cq cq;
+	pthread_t thread;
+	uint32_t armed; /* slots that wait for a call */
+	uint32_t live;  /* calls in progress */
+	bool draining;
+	bool told_idle;
+	struct jv_mail idle; /* to the control box: nothing is left here */
+	struct jv_list pool; /* struct jv_grpc_call by link */
+	struct jv_list lingering; /* answered calls by link, the first one due first */
+};
+
+struct jv_grpc {
+	struct jv_grpc_options options;
+	struct jv_api *api;
+	grpc_server *server;
+	struct jv_grpc_method *methods;
+	size_t method_count;
+	struct jv_grpc_thread *threads;
+	uint32_t thread_count;
+	int ports[JV_GRPC_LISTEN_MAX];
+	_Atomic int phase; /* enum jv_grpc_phase; written by the opener's thread */
+	struct jv_mailbox control; /* from the threads to the opener's */
+	struct jv_tag shut_down;
+	struct jv_mail has_shut_down;
+};
+
+struct jv_grpc_call {
+	struct jv_rpc rpc; /* first: the transport's calls come with it */
+	struct jv_grpc_thread *thread;
+	const struct jv_grpc_method *method;
+	struct jv_list link;
+
+	grpc_call *call;
+	gpr_timespec deadline;
+	grpc_call_details details; /* of unknown methods */
+	grpc_metadata_array metadata;
+	grpc_byte_buffer *payload; /* what was received last */
+	struct jv_arena messages;  /* of a client stream; holds the one received last */
+
+	struct jv_tag requested;
+	struct jv_tag closed;
+	struct jv_tag opened; /* initial metadata of a stream */
+	struct jv_tag written;
+	struct jv_tag finished;
+	struct jv_tag received;
+	unsigned pending;
+	bool has_rpc;
+
+	bool headers_sent;
+	bool writing;
+	bool receiving;
+	bool answered;    /* nothing more is accepted from the handler */
+	bool status_sent; /* and on its way */
+	struct jv_status status;
+	int64_t linger_until_ms;
+	int cancelled; /* gRPC writes it for the close tag */
+	grpc_metadata details_pair;
+	bool has_details;
+};
+
+/* call.c */
+void jv_grpc_call_arm(struct jv_grpc_thread *thread, const struct jv_grpc_method *method);
+/* A tag has been handled: the last one lets go of gRPC's call. */
+void jv_grpc_call_put(struct jv_grpc_call *call);
+void jv_grpc_call_start_batch(struct jv_grpc_call *call, const grpc_op *ops, size_t count,
+			      struct jv_tag *tag);
+void jv_grpc_call_free_pool(struct jv_grpc_thread *thread);
+/* Of struct jv_transport: the rpc has ended, and nobody holds it. */
+void jv_grpc_release(struct jv_rpc *rpc);
+
+/* stream.c */
+extern const struct jv_transport jv_grpc_transport;
+void jv_grpc_stream_init_tags(struct jv_grpc_call *call);
+/* Sends the headers of a stream at once, as its client waits for them. */
+void jv_grpc_send_headers(struct jv_grpc_call *call);
+/* Ends the call with a status; the first one counts. */
+void jv_grpc_finish(struct jv_grpc_call *call, const struct jv_status *status);
+/* Cuts off clients that do not read their last answer. Returns when to look again. */
+int64_t jv_grpc_cut_lingering(struct jv_grpc_thread *thread);
+
+/* listen.c */
+grpc_server *jv_grpc_create_server(const struct jv_grpc_options *options, int64_t message_bytes_max);
+struct jv_status jv_grpc_listen(struct jv_grpc *grpc) JV_MUST_USE;
+
+/* loop.c */
+void *jv_grpc_run(void *context);
+
+#endif
