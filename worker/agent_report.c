@@ -1,0 +1,380 @@
+/* What the server is told of attempts: their phase, and their output. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "worker/agent_private.h"
+
+#define PHASE_NONE     JARVIS__V1__ATTEMPT_PHASE__ATTEMPT_PHASE_UNSPECIFIED
+#define PHASE_STARTING JARVIS__V1__ATTEMPT_PHASE__ATTEMPT_PHASE_STARTING
+#define PHASE_RUNNING  JARVIS__V1__ATTEMPT_PHASE__ATTEMPT_PHASE_RUNNING
+#define PHASE_FINISHED JARVIS__V1__ATTEMPT_PHASE__ATTEMPT_PHASE_FINISHED
+
+#define REASON(name) JARVIS__V1__FAILURE_REASON__FAILURE_REASON_##name
+
+/* Limit of AttemptResult.message. */
+#define MESSAGE_MAX 1024
+
+/* Where it is. */
+static Jarvis__V1__AttemptPhase phase_of(const struct jv_ward *ward)
+{
+	if (ward->state == JV_WARD_FINISHED)
+		return PHASE_FINISHED;
+	return ward->start_ms != 0 ? PHASE_RUNNING : PHASE_STARTING;
+}
+
+/* The same, but it has not ended before its output is sent. */
+static Jarvis__V1__AttemptPhase phase_to_say(const struct jv_ward *ward)
+{
+	if (ward->state == JV_WARD_FINISHED && ward->log.ended)
+		return PHASE_FINISHED;
+	/* The end will be said in a moment, and what comes before it need not be. */
+	if (ward->state == JV_WARD_FINISHED && ward->log.sent >= ward->log_bytes)
+		return ward->said;
+	return ward->start_ms != 0 ? PHASE_RUNNING : PHASE_STARTING;
+}
+
+static bool has_output(const struct jv_ward *ward)
+{
+	const struct jv_ward_log *log = &ward->log;
+
+	if (log->ended || log->rewinding || log->flight_count == JV_WARD_FLIGHT_MAX)
+		return false;
+	return log->sent < ward->log_bytes || ward->state == JV_WARD_FINISHED;
+}
+
+static void list_put(struct jv_list *list, struct jv_list *link, bool wanted)
+{
+	if (!wanted)
+		jv_list_remove(link);
+	else if (jv_list_empty(link))
+		jv_list_push_back(list, link);
+}
+
+void jv_ward_changed(struct jv_agent *agent, struct jv_ward *ward)
+{
+	bool synced = agent->session == JV_AGENT_SYNCED;
+
+	/* What never ran has no output. */
+	if (ward->state == JV_WARD_FINISHED && ward->executor == NULL)
+		ward->log.ended = true;
+	list_put(&agent->talking, &ward->talking, synced && has_output(ward));
+	list_put(&agent->reporting, &ward->reporting, synced && phase_to_say(ward) != ward->said);
+}
+
+void jv_ward_unsay(struct jv_agent *agent, struct jv_ward *ward)
+{
+	struct jv_ward_log *log = &ward->log;
+
+	for (uint32_t i = 0; i < log->flight_count; i++) {
+		uint32_t at = (log->flight_first + i) % JV_WARD_FLIGHT_MAX;
+		agent->log_in_flight -= log->flight[at].size;
+	}
+	*log = (struct jv_ward_log){.acked = log->acked, .sent = log->acked};
+	ward->said = PHASE_NONE;
+	jv_list_remove(&ward->reporting);
+	jv_list_remove(&ward->talking);
+}
+
+/* Results. */
+
+static Jarvis__V1__FailureReason reason_of(const struct jv_ward *ward)
+{
+	switch (ward->cause) {
+	case JV_CAUSE_SERVER:
+	case JV_CAUSE_LEASE:
+		return REASON(UNSPECIFIED);
+	case JV_CAUSE_STARTING:
+		return REASON(STARTING_TIMEOUT);
+	case JV_CAUSE_RUNNING:
+		return REASON(RUNNING_TIMEOUT);
+	case JV_CAUSE_NO_OUTPUT:
+		return REASON(NO_OUTPUT_TIMEOUT);
+	case JV_CAUSE_NONE:
+	default:
+		return ward->result->failure;
+	}
+}
+
+static char *message_new(const struct jv_ward *ward, struct jv_arena *arena)
+{
+	const char *said = ward->result->message;
+	const char *join = said[0] != '\0' ? "; " : "";
+
+	switch (ward->cause) {
+	case JV_CAUSE_LEASE:
+		return jv_arena_printf(
+			arena, "lost the server for longer than the lease%s%s", join, said);
+	case JV_CAUSE_STARTING:
+		return jv_arena_printf(arena,
+			"did not start within timeouts.starting, %" PRId64 " ms%s%s",
+			ward->limits.starting_ms, join, said);
+	case JV_CAUSE_RUNNING:
+		return jv_arena_printf(arena,
+			"ran for longer than timeouts.running, %" PRId64 " ms%s%s",
+			ward->limits.running_ms, join, said);
+	case JV_CAUSE_NO_OUTPUT:
+		return jv_arena_printf(arena,
+			"printed nothing for timeouts.no_output, %" PRId64 " ms%s%s",
+			ward->limits.no_output_ms, join, said);
+	case JV_CAUSE_SERVER:
+	case JV_CAUSE_NONE:
+	default:
+		return jv_arena_printf(arena, "%s", said);
+	}
+}
+
+/* What a runtime says may be any bytes, and the server ends a session over bad UTF-8. */
+static char *message_of(const struct jv_ward *ward, struct jv_arena *arena)
+{
+	char *message = message_new(ward, arena);
+
+	if (!jv_utf8_valid(jv_bytes_of_text(message)))
+		for (char *at = message; *at != '\0'; at++)
+			if ((*at & 0x80) != 0)
+				*at = '?';
+	return message;
+}
+
+static Jarvis__V1__AttemptResult *result_new(const struct jv_ward *ward, struct jv_arena *arena)
+{
+	const struct jv_execution_result *from = ward->result;
+	Jarvis__V1__AttemptResult *result = jv_arena_alloc(arena, sizeof(*result));
+	Jarvis__V1__ResourceUsage *usage = jv_arena_alloc(arena, sizeof(*usage));
+
+	jarvis__v1__resource_usage__init(usage);
+	usage->cpu_micros = from->cpu_micros;
+	usage->memory_peak_bytes = from->memory_peak_bytes;
+	usage->throttled_periods = from->throttled_periods;
+	usage->oom_kills = from->oom_kills;
+	jarvis__v1__attempt_result__init(result);
+	result->failure_reason = reason_of(ward);
+	result->exit_code = from->exit_code;
+	result->signal = from->signal;
+	result->stopped = ward->cause == JV_CAUSE_SERVER || ward->cause == JV_CAUSE_LEASE;
+	result->message = message_of(ward, arena);
+	result->usage = usage;
+	JV_ASSERT(strlen(result->message) <= MESSAGE_MAX);
+	return result;
+}
+
+static Jarvis__V1__AttemptReport *report_new(
+	const struct jv_ward *ward, Jarvis__V1__AttemptPhase phase, struct jv_arena *arena)
+{
+	Jarvis__V1__AttemptReport *report = jv_arena_alloc(arena, sizeof(*report));
+
+	jarvis__v1__attempt_report__init(report);
+	report->task_id = jv_arena_copy_text(arena, ward->id.task);
+	report->attempt = ward->id.attempt;
+	report->phase = phase;
+	report->start_time_ms = ward->start_ms;
+	report->log_bytes = ward->log_bytes;
+	if (phase == PHASE_FINISHED) {
+		report->finish_time_ms = ward->result->finish_ms;
+		report->result = result_new(ward, arena);
+	}
+	return report;
+}
+
+Jarvis__V1__AttemptReport *jv_ward_report_new(const struct jv_ward *ward, struct jv_arena *arena)
+{
+	return report_new(ward, phase_of(ward), arena);
+}
+
+/* Sending. */
+
+static bool send_report(struct jv_agent *agent, struct jv_ward *ward)
+{
+	Jarvis__V1__SessionRequest request = JARVIS__V1__SESSION_REQUEST__INIT;
+	Jarvis__V1__AttemptPhase phase = phase_to_say(ward);
+	struct jv_arena arena;
+	bool sent;
+
+	jv_arena_init(&arena, 0, 0);
+	request.message_case = JARVIS__V1__SESSION_REQUEST__MESSAGE_REPORT;
+	request.report = report_new(ward, phase, &arena);
+	sent = agent->sink.send(agent->sink.context, &request);
+	jv_arena_deinit(&arena);
+	if (!sent)
+		return false;
+	ward->said = phase;
+	ward->said_beat = agent->heartbeat_count;
+	jv_ward_changed(agent, ward);
+	return true;
+}
+
+static bool send_chunk(
+	struct jv_agent *agent, struct jv_ward *ward, const struct jv_output_chunk *chunk)
+{
+	Jarvis__V1__SessionRequest request = JARVIS__V1__SESSION_REQUEST__INIT;
+	Jarvis__V1__AttemptLog log = JARVIS__V1__ATTEMPT_LOG__INIT;
+	Jarvis__V1__LogChunk piece = JARVIS__V1__LOG_CHUNK__INIT;
+	Google__Protobuf__Timestamp time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+
+	time.seconds = chunk->time_ms / 1000;
+	time.nanos = (int32_t)(chunk->time_ms % 1000) * 1000000;
+	piece.attempt = ward->id.attempt;
+	piece.stream = chunk->stream;
+	piece.offset = chunk->offset;
+	/* protobuf-c does not write to what it packs. */
+	piece.data.data = (uint8_t *)(uintptr_t)chunk->data.data;
+	piece.data.len = chunk->data.size;
+	piece.time = &time;
+	piece.truncated = chunk->truncated;
+	log.task_id = ward->id.task;
+	log.chunk = &piece;
+	request.message_case = JARVIS__V1__SESSION_REQUEST__MESSAGE_LOG;
+	request.log = &log;
+	return agent->sink.send(agent->sink.context, &request);
+}
+
+static void chunk_sent(
+	struct jv_agent *agent, struct jv_ward *ward, const struct jv_output_chunk *chunk)
+{
+	struct jv_ward_log *log = &ward->log;
+	uint32_t at = (log->flight_first + log->flight_count) % JV_WARD_FLIGHT_MAX;
+
+	JV_ASSERT(log->flight_count < JV_WARD_FLIGHT_MAX);
+	log->sent = chunk->offset + (int64_t)chunk->data.size;
+	log->flight[at] = (struct jv_ward_flight){log->sent, (int64_t)chunk->data.size};
+	log->flight_count++;
+	agent->log_in_flight += (int64_t)chunk->data.size;
+	if (log->sent > ward->log_bytes)
+		ward->log_bytes = log->sent;
+}
+
+/* There is no more to read of an attempt that has ended. */
+static void log_end(struct jv_agent *agent, struct jv_ward *ward)
+{
+	if (ward->log.sent < ward->log_bytes) {
+		jv_agent_warn(agent, "attempt.output_lost", &ward->id,
+			"the executor cannot read the rest of the output");
+		ward->log_bytes = ward->log.sent;
+	}
+	ward->log.ended = true;
+}
+
+static bool chunk_wanted(const struct jv_ward *ward, const struct jv_output_chunk *chunk)
+{
+	JV_ASSERT(chunk->offset == ward->log.sent && chunk->data.size <= JV_WARD_CHUNK_MAX);
+	if (chunk->data.size == 0)
+		return chunk->truncated && ward->state == JV_WARD_FINISHED;
+	return ward->state != JV_WARD_FINISHED ||
+		chunk->offset + (int64_t)chunk->data.size <= ward->log_bytes;
+}
+
+/* Sends the next chunk of an attempt. False if there was no room. */
+static bool send_output(struct jv_agent *agent, struct jv_ward *ward)
+{
+	struct jv_output_chunk chunk = {0};
+	bool finished = ward->state == JV_WARD_FINISHED;
+	bool found = ward->executor->operations->read_output(
+		ward->executor, &ward->id, ward->log.sent, &chunk);
+
+	if (found && chunk_wanted(ward, &chunk)) {
+		if (!send_chunk(agent, ward, &chunk))
+			return false;
+		chunk_sent(agent, ward, &chunk);
+		/* The mark of a cut log is its last piece. */
+		ward->log.ended = finished && chunk.truncated && chunk.data.size == 0;
+	} else if (finished) {
+		log_end(agent, ward);
+	} else {
+		/* It comes again with the next output. */
+		jv_list_remove(&ward->talking);
+		return true;
+	}
+	/* To the end of the line: every attempt has its turn. */
+	jv_list_remove(&ward->talking);
+	jv_ward_changed(agent, ward);
+	return true;
+}
+
+static bool pump_reports(struct jv_agent *agent)
+{
+	while (!jv_list_empty(&agent->reporting))
+		if (!send_report(agent,
+			    JV_CONTAINER_OF(agent->reporting.next, struct jv_ward, reporting)))
+			return false;
+	return true;
+}
+
+void jv_agent_pump(struct jv_agent *agent)
+{
+	while (pump_reports(agent)) {
+		if (jv_list_empty(&agent->talking) ||
+			agent->log_in_flight >= agent->options.limits.log_window_bytes)
+			return;
+		if (!send_output(
+			    agent, JV_CONTAINER_OF(agent->talking.next, struct jv_ward, talking)))
+			return;
+	}
+}
+
+/* Acknowledgements. */
+
+void jv_ward_report_acked(struct jv_agent *agent, const Jarvis__V1__ReportAck *ack)
+{
+	struct jv_execution_id id;
+	struct jv_ward *ward;
+
+	if (ack->phase != PHASE_FINISHED || !jv_ward_id(ack->task_id, ack->attempt, &id))
+		return;
+	ward = jv_ward_find(agent, &id);
+	/* An end that was said in this session only: the agent may have learned more since. */
+	if (ward != NULL && ward->said == PHASE_FINISHED)
+		jv_ward_forget(agent, ward);
+}
+
+static struct jv_ward_flight flight_land(struct jv_agent *agent, struct jv_ward_log *log)
+{
+	struct jv_ward_flight flight = log->flight[log->flight_first];
+
+	JV_ASSERT(log->flight_count > 0);
+	log->flight_first = (log->flight_first + 1) % JV_WARD_FLIGHT_MAX;
+	log->flight_count--;
+	agent->log_in_flight -= flight.size;
+	return flight;
+}
+
+/* All chunks that followed the refused one were refused too: begin again behind what the server
+ * has. An end that was said already was not taken, for the output was not there. */
+static void rewind_done(struct jv_ward *ward)
+{
+	ward->log.rewinding = false;
+	ward->log.ended = false;
+	ward->log.sent = ward->log.acked;
+	if (ward->said == PHASE_FINISHED)
+		ward->said = PHASE_NONE;
+}
+
+void jv_ward_log_acked(struct jv_agent *agent, const Jarvis__V1__LogAck *ack)
+{
+	struct jv_execution_id id;
+	struct jv_ward_flight flight;
+	struct jv_ward *ward = NULL;
+
+	if (ack->offset >= 0 && jv_ward_id(ack->task_id, ack->attempt, &id))
+		ward = jv_ward_find(agent, &id);
+	/* Each chunk is acknowledged once, in order; what does not fit is of no interest. */
+	if (ward == NULL || ward->log.flight_count == 0)
+		return;
+	flight = flight_land(agent, &ward->log);
+	ward->log.acked = ack->offset;
+	if (ack->offset < flight.end)
+		ward->log.rewinding = true;
+	else if (ack->offset > ward->log.sent)
+		ward->log.sent = ack->offset;
+	if (ward->log.rewinding && ward->log.flight_count == 0)
+		rewind_done(ward);
+	jv_ward_changed(agent, ward);
+}
+
+void jv_ward_repeat(struct jv_agent *agent, int64_t heartbeat)
+{
+	for (struct jv_ward *ward = agent->wards; ward != NULL; ward = ward->hh.next) {
+		if (ward->said != PHASE_FINISHED || ward->said_beat + 2 > heartbeat)
+			continue;
+		ward->said = PHASE_NONE;
+		jv_ward_changed(agent, ward);
+	}
+}
