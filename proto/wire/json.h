@@ -12,42 +12,47 @@
 #include "proto/wire/schema.h"
 
 struct jv_json_write_options {
-	bool skip_defaults; /* leave out fields with their default value (false: grpc-gateway's
-			       EmitUnpopulated) */
-	int indent;         /* spaces; 0: one line */
-	bool proto_names;   /* lower_case names instead of lowerCamelCase */
+	/* Leave out fields with their default value (false: grpc-gateway's EmitUnpopulated). */
+	bool skip_defaults;
+	int indent;       /* spaces a level; 0: one line */
+	bool proto_names; /* lower_case names instead of lowerCamelCase */
 };
 
-/* Appends the message as JSON. Never fails on our own messages: invalid UTF-8 is replaced by
- * U+FFFD, a Timestamp or Any that cannot be written gives INTERNAL. options NULL: all false. */
+/* Appends the message as JSON; fields in the order of the .proto file, maps sorted by key. Never
+ * fails on our own messages: invalid UTF-8 is replaced by U+FFFD; INTERNAL for what JSON cannot
+ * say (a Timestamp out of range, an Any of an unknown or broken message, NaN in a Value). options
+ * NULL: all false. On failure nothing is appended. */
 struct jv_status jv_json_write(const struct jv_schema *schema, const ProtobufCMessage *message,
 	const struct jv_json_write_options *options, struct jv_buffer *out) JV_MUST_USE;
-/* Appends the value of one field, as it stands in its message's JSON. */
+/* Appends the value of one field (which exists), as it stands in its message's JSON. */
 struct jv_status jv_json_write_field(const struct jv_schema *schema,
 	const ProtobufCMessage *message, const char *field,
 	const struct jv_json_write_options *options, struct jv_buffer *out) JV_MUST_USE;
-/* Appends a JSON string with its quotes. */
+/* Appends a JSON string with its quotes. Invalid UTF-8 is replaced by U+FFFD. */
 void jv_json_write_text(struct jv_buffer *out, struct jv_bytes text);
 
 struct jv_json_read_options {
-	bool ignore_unknown; /* false: an unknown field is INVALID_ARGUMENT with its path, and the
-				nearest known name */
+	/* false: an unknown field is INVALID_ARGUMENT with its path and the nearest known name. */
+	bool ignore_unknown;
 };
 
-/* Reads one JSON object into an (initialised) message of the arena, on top of what is there.
- * INVALID_ARGUMENT with `field` = path such as spec.resources.cpu_millis and a message with line
- * and column; RESOURCE_EXHAUSTED. */
+/* Reads one JSON object into an (initialised) message of the arena. A field that the text names
+ * replaces what is there, lists and maps as a whole; null leaves it; of a name given twice the
+ * last counts. INVALID_ARGUMENT with `field` = path such as spec.mounts[0].source and a message
+ * with line and column; RESOURCE_EXHAUSTED past the arena's limit. After a failure the message is
+ * half filled. options NULL: all false. */
 struct jv_status jv_json_read(const struct jv_schema *schema, struct jv_bytes json,
 	const struct jv_json_read_options *options, struct jv_arena *arena,
 	ProtobufCMessage *message) JV_MUST_USE;
-/* Reads one JSON value into one field (a body: "field" of google.api.http). */
+/* Reads one JSON value into one field (a body: "field" of google.api.http), which exists. */
 struct jv_status jv_json_read_field(const struct jv_schema *schema, struct jv_bytes json,
 	const char *field, const struct jv_json_read_options *options, struct jv_arena *arena,
 	ProtobufCMessage *message) JV_MUST_USE;
 /* Sets the field at a dotted path (proto or JSON names) from a text, as path variables and query
- * parameters have it: scalars, enums by name or number, Timestamp, Duration, FieldMask, wrappers;
- * repeated fields are appended to; `m[k]` sets a map entry. NOT_FOUND if there is no such field
- * (the caller decides whether that is an error). */
+ * parameters have it: scalars, enums by name or number, Timestamp, Duration, FieldMask (its paths
+ * as they are), wrappers, Struct and Value as JSON; repeated fields are appended to; `m[k]` sets a
+ * map entry. NOT_FOUND if there is no such field (the caller decides whether that is an error);
+ * INVALID_ARGUMENT for a bad value, a second member of a oneof, a message without text. */
 struct jv_status jv_json_set(const struct jv_schema *schema, const char *path, const char *text,
 	struct jv_arena *arena, ProtobufCMessage *message) JV_MUST_USE;
 

@@ -19,6 +19,9 @@ struct jv_path {
 	size_t index;        /* of a list's item, from 1; 0: none */
 };
 
+/* Room for a path: more than a status takes, which cuts it between characters. */
+#define JV_PATH_TEXT_MAX 256
+
 /* Prints the path into text, which holds size bytes; what does not fit is left out at the end. */
 void jv_path_print(const struct jv_path *path, char *text, size_t size);
 

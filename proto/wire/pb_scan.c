@@ -23,7 +23,7 @@ struct scan {
 
 static bool fail(const struct scan *scan, const char *what)
 {
-	char field[JV_STATUS_FIELD_MAX];
+	char field[JV_PATH_TEXT_MAX];
 	jv_path_print(&scan->path, field, sizeof(field));
 	*scan->status = jv_field_error(JV_INVALID_ARGUMENT, field, "%s", what);
 	return false;
