@@ -344,7 +344,7 @@ static void rewind_done(struct jv_ward *ward)
 	ward->log.ended = false;
 	ward->log.sent = ward->log.acked;
 	if (ward->said == PHASE_FINISHED)
-		ward->said = PHASE_NONE;
+		ward->said = ward->start_ms != 0 ? PHASE_RUNNING : PHASE_STARTING;
 }
 
 void jv_ward_log_acked(struct jv_agent *agent, const Jarvis__V1__LogAck *ack)
