@@ -9,6 +9,8 @@ narrow it further, never widen it. testing/tidy reads the same tables for the #i
 _PROTOCOL_USERS = [
     "cli",
     "proto",
+    "proto/rpc",
+    "proto/wire",
     "server/api",
     "server/app",
     "server/rest",

@@ -51,12 +51,14 @@ static bool snake_case(struct jv_bytes path, char *out)
 {
 	for (size_t i = 0; i < path.size; i++) {
 		char letter = (char)path.data[i];
-		if (letter == '_')
-			return false;
-		if (letter >= 'A' && letter <= 'Z') {
+		bool capital = letter >= 'A' && letter <= 'Z';
+		if (capital) {
 			*out++ = '_';
 			letter = (char)(letter - 'A' + 'a');
 		}
+		bool small = letter >= 'a' && letter <= 'z';
+		if (!small && letter != '.' && (letter < '0' || letter > '9'))
+			return false;
 		*out++ = letter;
 	}
 	*out = '\0';

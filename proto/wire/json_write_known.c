@@ -38,20 +38,22 @@ static bool write_duration(struct jv_json_writer *writer, const ProtobufCMessage
 	return true;
 }
 
-/* snake_case to lowerCamelCase; false if that cannot be undone. */
+/* snake_case to lowerCamelCase; false if that could not be read again as the same path. */
 static bool write_mask_path(struct jv_json_writer *writer, const char *path)
 {
+	static const char why[] = "a FieldMask holds a path that JSON cannot say";
+	if (path[0] == '\0')
+		return refuse(writer, why);
 	for (const char *at = path; *at != '\0'; at++) {
 		char letter = *at;
-		if (letter >= 'A' && letter <= 'Z')
-			return refuse(writer, "a FieldMask holds a path with upper case");
-		if (letter == '_') {
+		bool again = letter == '_';
+		if (again)
 			letter = *++at;
-			if (letter < 'a' || letter > 'z')
-				return refuse(
-					writer, "a FieldMask holds a path that JSON cannot say");
+		bool small = letter >= 'a' && letter <= 'z';
+		if (!small && (again || (letter != '.' && (letter < '0' || letter > '9'))))
+			return refuse(writer, why);
+		if (again)
 			letter = (char)(letter - 'a' + 'A');
-		}
 		jv_buffer_append_byte(writer->out, (uint8_t)letter);
 	}
 	return true;
@@ -117,9 +119,9 @@ static bool unpack_any(
 		type, jv_bytes_of(any->value.data, any->value.len), &writer->arena, content);
 	if (jv_is_ok(&status))
 		return true;
-	if (status.code == JV_INVALID_ARGUMENT)
-		status.code = JV_INTERNAL;
-	writer->status = jv_status_context(status, "an Any of %s", name);
+	/* Not the fault of a field of some request, but of what we were given to show. */
+	enum jv_code code = status.code == JV_INVALID_ARGUMENT ? JV_INTERNAL : status.code;
+	writer->status = jv_error(code, "an Any of %s: %s %s", name, status.field, status.message);
 	return false;
 }
 

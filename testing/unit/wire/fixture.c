@@ -17,7 +17,7 @@ static const ProtobufCMessageDescriptor *const messages[] = {
 	NULL,
 };
 
-int fixture_setup(void **state)
+int jv_fixture_setup(void **state)
 {
 	(void)state;
 	fixture.schema =
@@ -26,7 +26,7 @@ int fixture_setup(void **state)
 	return 0;
 }
 
-int fixture_teardown(void **state)
+int jv_fixture_teardown(void **state)
 {
 	(void)state;
 	jv_schema_free(fixture.schema);
@@ -35,26 +35,26 @@ int fixture_teardown(void **state)
 	return 0;
 }
 
-void fixture_clear(void)
+void jv_fixture_clear(void)
 {
 	jv_arena_reset(&fixture.arena);
 	jv_buffer_clear(&fixture.out);
 }
 
-void *fixture_new(const ProtobufCMessageDescriptor *descriptor)
+void *jv_fixture_new(const ProtobufCMessageDescriptor *descriptor)
 {
 	ProtobufCMessage *message = jv_pb_new(descriptor, &fixture.arena);
 	assert_non_null(message);
 	return message;
 }
 
-void fixture_ok(struct jv_status status)
+void jv_fixture_ok(struct jv_status status)
 {
 	if (!jv_is_ok(&status))
 		fail_msg("%s: %s: %s", jv_code_name(status.code), status.field, status.message);
 }
 
-void fixture_failed(
+void jv_fixture_failed(
 	struct jv_status status, enum jv_code code, const char *field, const char *message)
 {
 	if (status.code != code || strcmp(status.field, field) != 0 ||

@@ -28,17 +28,17 @@ struct fixture {
 extern struct fixture fixture;
 
 /* For cmocka_run_group_tests. */
-int fixture_setup(void **state);
-int fixture_teardown(void **state);
+int jv_fixture_setup(void **state);
+int jv_fixture_teardown(void **state);
 /* Forgets all that was made. */
-void fixture_clear(void);
+void jv_fixture_clear(void);
 
 /* An empty message. */
-void *fixture_new(const ProtobufCMessageDescriptor *descriptor);
+void *jv_fixture_new(const ProtobufCMessageDescriptor *descriptor);
 /* Fails the test with the status unless it is a success. */
-void fixture_ok(struct jv_status status);
+void jv_fixture_ok(struct jv_status status);
 /* Fails the test unless the status is the code, on that field, and its message holds the text. */
-void fixture_failed(
+void jv_fixture_failed(
 	struct jv_status status, enum jv_code code, const char *field, const char *message);
 
 #endif

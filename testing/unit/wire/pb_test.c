@@ -47,18 +47,19 @@ static void malformed_bytes_name_the_field(void **state)
 		{BYTES("\x22\x07\x0a\x05\x0a\x01\xff\x12\x00"), "maps.text.key", "UTF-8"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		fixture_failed(unpack(cases[i].bytes, cases[i].size), JV_INVALID_ARGUMENT,
+		jv_fixture_failed(unpack(cases[i].bytes, cases[i].size), JV_INVALID_ARGUMENT,
 			cases[i].field, cases[i].message);
-		fixture_clear();
+		jv_fixture_clear();
 	}
 }
 
 static void unknown_fields_are_taken(void **state)
 {
 	(void)state;
-	fixture_ok(unpack(BYTES("\xf8\x3f\x05\xfa\x3f\x02\xff\xff\xf9\x3f........\xfd\x3f....")));
-	fixture_ok(unpack(NULL, 0));
-	fixture_clear();
+	jv_fixture_ok(
+		unpack(BYTES("\xf8\x3f\x05\xfa\x3f\x02\xff\xff\xf9\x3f........\xfd\x3f....")));
+	jv_fixture_ok(unpack(NULL, 0));
+	jv_fixture_clear();
 }
 
 /* A Tree of that many levels within a Request, outermost first. */
@@ -83,7 +84,7 @@ static void depth_is_limited(void **state)
 	(void)state;
 	struct jv_buffer bytes = {0};
 	nest(JV_PB_DEPTH_MAX - 1, &bytes);
-	fixture_ok(unpack(bytes.data, bytes.size));
+	jv_fixture_ok(unpack(bytes.data, bytes.size));
 	nest(JV_PB_DEPTH_MAX, &bytes);
 	struct jv_status status = unpack(bytes.data, bytes.size);
 	assert_int_equal(status.code, JV_INVALID_ARGUMENT);
@@ -93,7 +94,7 @@ static void depth_is_limited(void **state)
 	status = unpack(bytes.data, bytes.size);
 	assert_int_equal(status.code, JV_INVALID_ARGUMENT);
 	jv_buffer_deinit(&bytes);
-	fixture_clear();
+	jv_fixture_clear();
 }
 
 static void memory_is_limited(void **state)
@@ -103,42 +104,42 @@ static void memory_is_limited(void **state)
 	struct jv_buffer bytes = {0};
 	for (size_t i = 0; i < (size_t)1 << 20; i++)
 		jv_buffer_append(&bytes, "\x4a\x00", 2);
-	fixture_failed(unpack(bytes.data, bytes.size), JV_RESOURCE_EXHAUSTED, "", "memory");
+	jv_fixture_failed(unpack(bytes.data, bytes.size), JV_RESOURCE_EXHAUSTED, "", "memory");
 	jv_buffer_deinit(&bytes);
-	fixture_clear();
+	jv_fixture_clear();
 }
 
 static void a_message_survives_pack_and_unpack(void **state)
 {
 	(void)state;
-	Wiretest__Request *request = fixture_new(&wiretest__request__descriptor);
+	Wiretest__Request *request = jv_fixture_new(&wiretest__request__descriptor);
 	assert_string_equal(request->id, "");
 	request->id = (char *)"gr\xc3\xbc\xc3\x9f";
-	request->scalars = fixture_new(&wiretest__scalars__descriptor);
+	request->scalars = jv_fixture_new(&wiretest__scalars__descriptor);
 	request->scalars->i64 = INT64_MIN;
 	request->scalars->dbl = -0.5;
 	jv_buffer_append_text(&fixture.out, ">");
 	jv_pb_pack(&request->base, &fixture.out);
 	ProtobufCMessage *message;
-	fixture_ok(jv_pb_unpack(&wiretest__request__descriptor,
+	jv_fixture_ok(jv_pb_unpack(&wiretest__request__descriptor,
 		jv_bytes_of(fixture.out.data + 1, fixture.out.size - 1), &fixture.arena, &message));
 	Wiretest__Request *copy = (Wiretest__Request *)message;
 	assert_string_equal(copy->id, request->id);
 	assert_true(copy->scalars->i64 == INT64_MIN);
 	assert_true(copy->scalars->dbl == -0.5);
-	fixture_clear();
+	jv_fixture_clear();
 }
 
 static void an_empty_message_packs_to_nothing(void **state)
 {
 	(void)state;
-	jv_pb_pack(fixture_new(&wiretest__request__descriptor), &fixture.out);
+	jv_pb_pack(jv_fixture_new(&wiretest__request__descriptor), &fixture.out);
 	assert_int_equal(fixture.out.size, 0);
 	struct jv_arena tiny;
 	jv_arena_init(&tiny, 0, 16);
 	assert_null(jv_pb_new(&wiretest__request__descriptor, &tiny));
 	jv_arena_deinit(&tiny);
-	fixture_clear();
+	jv_fixture_clear();
 }
 
 int main(void)
@@ -151,5 +152,5 @@ int main(void)
 		cmocka_unit_test(a_message_survives_pack_and_unpack),
 		cmocka_unit_test(an_empty_message_packs_to_nothing),
 	};
-	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
+	return cmocka_run_group_tests(tests, jv_fixture_setup, jv_fixture_teardown);
 }

@@ -96,7 +96,7 @@ static void reflection_gets_the_bytes_as_they_are(void **state)
 	(void)state;
 	struct jv_bytes raw = jv_schema_file(fixture.schema, "wiretest.proto");
 	ProtobufCMessage *message;
-	fixture_ok(jv_pb_unpack(&google__protobuf__file_descriptor_proto__descriptor, raw,
+	jv_fixture_ok(jv_pb_unpack(&google__protobuf__file_descriptor_proto__descriptor, raw,
 		&fixture.arena, &message));
 	jv_pb_pack(message, &fixture.out);
 	assert_true(jv_bytes_equal(raw, jv_buffer_bytes(&fixture.out)));
@@ -106,7 +106,7 @@ static void reflection_gets_the_bytes_as_they_are(void **state)
 	assert_string_equal(imports[8], "google/protobuf/wrappers.proto");
 	assert_null(imports[9]);
 	assert_null(jv_schema_imports(fixture.schema, "none.proto"));
-	fixture_clear();
+	jv_fixture_clear();
 }
 
 static void extensions_are_found_by_number(void **state)
@@ -156,5 +156,5 @@ int main(void)
 		cmocka_unit_test(extensions_are_found_by_number),
 		cmocka_unit_test(the_schema_of_jarvis_fits_its_code),
 	};
-	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
+	return cmocka_run_group_tests(tests, jv_fixture_setup, jv_fixture_teardown);
 }
