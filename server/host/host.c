@@ -21,6 +21,10 @@ struct jv_host {
 	struct jv_list parcels;
 	int64_t committed; /* the newest revision handed to commit */
 	int64_t durable;
+	int64_t *unsynced; /* a ring of options.unsynced_max: revisions handed to commit, not
+			      durable */
+	uint32_t unsynced_first;
+	uint32_t unsynced_count;
 };
 
 static struct jv_bytes letter(const uint8_t *kind)
@@ -70,6 +74,7 @@ static void host_free(struct jv_host *host)
 {
 	jv_core_free(host->core);
 	jv_batch_deinit(&host->batch);
+	free(host->unsynced);
 	free(host);
 }
 
@@ -85,6 +90,7 @@ struct jv_status jv_host_open(const struct jv_host_options *options,
 	made->options = *options;
 	made->sink = *sink;
 	made->core = jv_core_new(&options->core);
+	made->unsynced = jv_calloc(options->unsynced_max, sizeof(*made->unsynced));
 	jv_list_init(&made->parcels);
 	struct jv_status status = start(made, store, now);
 	if (jv_is_ok(&status))
@@ -103,7 +109,8 @@ void jv_host_close(struct jv_host *host)
 static bool full(const struct jv_host *host)
 {
 	JV_ASSERT(host->committed >= host->durable);
-	return host->committed - host->durable >= (int64_t)host->options.unsynced_max;
+	JV_ASSERT((host->unsynced_count == 0) == (host->committed == host->durable));
+	return host->unsynced_count == host->options.unsynced_max;
 }
 
 /* Replies first: the answer to a Hello goes before what was placed on its node in the same pass. */
@@ -176,6 +183,17 @@ static void take_mail(
 	}
 }
 
+static void commit(struct jv_host *host, int64_t revision)
+{
+	JV_ASSERT(revision > host->committed && !full(host));
+	uint32_t place = host->unsynced_first + host->unsynced_count;
+	host->unsynced[place % host->options.unsynced_max] = revision;
+	host->unsynced_count++;
+	host->committed = revision;
+	host->sink.commit(host->sink.context, &host->batch, revision);
+	JV_ASSERT(host->batch.count == 0);
+}
+
 bool jv_host_pass(struct jv_host *host, struct jv_now now, struct jv_list *mail)
 {
 	if (full(host))
@@ -190,10 +208,7 @@ bool jv_host_pass(struct jv_host *host, struct jv_now now, struct jv_list *mail)
 	/* Parked before it is committed: the sink may make it durable at once. */
 	park(host, parcel, revision);
 	if (host->batch.count > 0) {
-		JV_ASSERT(revision > host->committed);
-		host->committed = revision;
-		host->sink.commit(host->sink.context, &host->batch, revision);
-		JV_ASSERT(host->batch.count == 0);
+		commit(host, revision);
 	}
 	release(host);
 	return (again || !jv_list_empty(mail)) && !full(host);
@@ -203,6 +218,10 @@ void jv_host_durable(struct jv_host *host, int64_t revision)
 {
 	JV_ASSERT(revision >= host->durable && revision <= host->committed);
 	host->durable = revision;
+	while (host->unsynced_count > 0 && host->unsynced[host->unsynced_first] <= revision) {
+		host->unsynced_first = (host->unsynced_first + 1) % host->options.unsynced_max;
+		host->unsynced_count--;
+	}
 	release(host);
 }
 

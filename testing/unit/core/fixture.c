@@ -11,7 +11,7 @@
 
 #define WALL_START INT64_C(1700000000000)
 
-struct jv_bytes fixture_text(const char *text)
+struct jv_bytes jv_fixture_text(const char *text)
 {
 	return jv_bytes_of_text(text);
 }
@@ -87,7 +87,7 @@ static void trace_effects(struct fixture *fixture)
 		jv_buffer_printf(&fixture->trace, "  publish t-%d %x\n",
 			(int)effects->publications[i].task, effects->publications[i].kinds);
 	if (fixture->traced)
-		fixture_forget(fixture);
+		jv_fixture_forget(fixture);
 }
 
 static void check_reload(struct fixture *fixture)
@@ -100,12 +100,11 @@ static void check_reload(struct fixture *fixture)
 
 static void settle(struct fixture *fixture)
 {
-	int64_t before = 0;
 	struct jv_stats stats;
 	jv_core_stats(fixture->core, &stats);
-	before = stats.revision;
+	int64_t before = stats.revision;
 	int64_t revision = jv_core_seal(fixture->core, &fixture->batch);
-	assert_int_equal(revision, before + (fixture->batch.count > 0));
+	assert_int_equal(revision > before, fixture->batch.count > 0);
 	if (fixture->traced) {
 		trace_batch(fixture);
 		trace_effects(fixture);
@@ -122,7 +121,7 @@ static void settle(struct fixture *fixture)
 	check_reload(fixture);
 }
 
-struct fixture *fixture_new(void)
+struct fixture *jv_fixture_new(void)
 {
 	struct fixture *fixture = jv_calloc(1, sizeof(*fixture));
 	fixture->options = (struct jv_core_options){
@@ -144,14 +143,14 @@ struct fixture *fixture_new(void)
 	return fixture;
 }
 
-void fixture_forget(struct fixture *fixture)
+void jv_fixture_forget(struct fixture *fixture)
 {
 	struct jv_list *link;
 	while ((link = jv_list_pop_front(&fixture->effects.directives)) != NULL)
 		free(JV_CONTAINER_OF(link, struct jv_directive, link));
 }
 
-struct jv_directive fixture_directive(struct fixture *fixture)
+struct jv_directive jv_fixture_directive(struct fixture *fixture)
 {
 	struct jv_directive copy = {0};
 	struct jv_list *link = jv_list_pop_front(&fixture->effects.directives);
@@ -163,9 +162,9 @@ struct jv_directive fixture_directive(struct fixture *fixture)
 	return copy;
 }
 
-void fixture_free(struct fixture *fixture)
+void jv_fixture_free(struct fixture *fixture)
 {
-	fixture_forget(fixture);
+	jv_fixture_forget(fixture);
 	jv_effects_deinit(&fixture->effects);
 	jv_core_free(fixture->core);
 	jv_store_close(fixture->store);
@@ -175,15 +174,15 @@ void fixture_free(struct fixture *fixture)
 	free(fixture);
 }
 
-void fixture_restart(struct fixture *fixture)
+void jv_fixture_restart(struct fixture *fixture)
 {
-	fixture_forget(fixture);
+	jv_fixture_forget(fixture);
 	jv_core_free(fixture->core);
 	fixture->core = load(fixture);
 	jv_core_check(fixture->core);
 }
 
-void fixture_step(struct fixture *fixture, struct jv_event *event)
+void jv_fixture_step(struct fixture *fixture, struct jv_event *event)
 {
 	jv_list_init(&event->link);
 	jv_core_step(fixture->core, fixture->now, event, &fixture->batch, &fixture->effects);
@@ -192,7 +191,7 @@ void fixture_step(struct fixture *fixture, struct jv_event *event)
 	settle(fixture);
 }
 
-void fixture_schedule(struct fixture *fixture)
+void jv_fixture_schedule(struct fixture *fixture)
 {
 	while (jv_core_schedule(
 		fixture->core, fixture->now, 100, &fixture->batch, &fixture->effects))
@@ -200,21 +199,21 @@ void fixture_schedule(struct fixture *fixture)
 	settle(fixture);
 }
 
-void fixture_pass(struct fixture *fixture, int64_t ms)
+void jv_fixture_pass(struct fixture *fixture, int64_t ms)
 {
 	fixture->now.monotonic_ms += ms;
 	fixture->now.wall_ms += ms;
 	while (jv_core_tick(fixture->core, fixture->now, 1, &fixture->batch, &fixture->effects))
 		;
 	settle(fixture);
-	fixture_schedule(fixture);
+	jv_fixture_schedule(fixture);
 }
 
-struct jv_shape_record fixture_shape(void)
+struct jv_shape_record jv_fixture_shape(void)
 {
 	return (struct jv_shape_record){
-		.queue = fixture_text("default"),
-		.executor = fixture_text("noop"),
+		.queue = jv_fixture_text("default"),
+		.executor = jv_fixture_text("noop"),
 		.resources = {.cpu_millis = 1000, .memory_bytes = FIXTURE_GIB, .pids = 10},
 		.max_attempts = 1,
 		.max_lost = 3,
@@ -224,51 +223,52 @@ struct jv_shape_record fixture_shape(void)
 	};
 }
 
-struct jv_event fixture_submit_event(const struct jv_shape_record *shape, struct jv_buffer *payload)
+struct jv_event jv_fixture_submit_event(
+	const struct jv_shape_record *shape, struct jv_buffer *payload)
 {
 	jv_buffer_clear(payload);
 	jv_shape_encode_payload(shape, payload);
 	return (struct jv_event){
 		.kind = JV_EVENT_SUBMIT,
-		.submit = {.shape = jv_buffer_bytes(payload), .spec = fixture_text("a spec")},
+		.submit = {.shape = jv_buffer_bytes(payload), .spec = jv_fixture_text("a spec")},
 	};
 }
 
-uint64_t fixture_submit(struct fixture *fixture, const struct jv_shape_record *shape)
+uint64_t jv_fixture_submit(struct fixture *fixture, const struct jv_shape_record *shape)
 {
 	struct jv_buffer payload = {0};
-	struct jv_event event = fixture_submit_event(shape, &payload);
-	fixture_step(fixture, &event);
+	struct jv_event event = jv_fixture_submit_event(shape, &payload);
+	jv_fixture_step(fixture, &event);
 	if (!jv_is_ok(&event.status))
 		fail_msg("%s", event.status.message);
 	jv_buffer_deinit(&payload);
 	return event.submit.task;
 }
 
-uint64_t fixture_submit_plain(struct fixture *fixture)
+uint64_t jv_fixture_submit_plain(struct fixture *fixture)
 {
-	struct jv_shape_record shape = fixture_shape();
-	return fixture_submit(fixture, &shape);
+	struct jv_shape_record shape = jv_fixture_shape();
+	return jv_fixture_submit(fixture, &shape);
 }
 
-struct jv_status fixture_cancel(struct fixture *fixture, uint64_t task, const char *reason)
+struct jv_status jv_fixture_cancel(struct fixture *fixture, uint64_t task, const char *reason)
 {
-	struct jv_event event = {
-		.kind = JV_EVENT_CANCEL, .cancel = {.task = task, .reason = fixture_text(reason)}};
-	fixture_step(fixture, &event);
+	struct jv_event event = {.kind = JV_EVENT_CANCEL,
+		.cancel = {.task = task, .reason = jv_fixture_text(reason)}};
+	jv_fixture_step(fixture, &event);
 	return event.status;
 }
 
-struct jv_node_record fixture_node(const char *name, int64_t cpu_millis, int64_t memory_bytes)
+struct jv_node_record jv_fixture_node(const char *name, int64_t cpu_millis, int64_t memory_bytes)
 {
 	struct jv_node_record node = {
-		.name = fixture_text(name),
+		.name = jv_fixture_text(name),
 		.capacity = {.cpu_millis = cpu_millis,
 			.memory_bytes = memory_bytes,
 			.pids = 100000},
 		.executor_count = 1,
-		.executors = {fixture_text("noop")},
-		.inventory = fixture_text("an inventory"),
+		.executors = {jv_fixture_text("noop")},
+		.inventory = jv_fixture_text("an inventory"),
 	};
 	memset(node.worker_id, 1, sizeof(node.worker_id));
 	memset(node.boot_id, 1, sizeof(node.boot_id));
@@ -284,14 +284,14 @@ static struct jv_event open_event(struct fixture *fixture, const struct jv_node_
 	};
 }
 
-uint64_t fixture_reopen(struct fixture *fixture, const struct jv_node_record *node,
+uint64_t jv_fixture_reopen(struct fixture *fixture, const struct jv_node_record *node,
 	const struct jv_attempt_report *reports, uint32_t count, struct jv_desired *desired,
 	uint32_t *desired_count)
 {
 	struct jv_event event = open_event(fixture, node);
 	event.open.reports = reports;
 	event.open.report_count = count;
-	fixture_step(fixture, &event);
+	jv_fixture_step(fixture, &event);
 	if (!jv_is_ok(&event.status))
 		fail_msg("%s", event.status.message);
 	*desired_count = event.open.desired_count;
@@ -301,38 +301,38 @@ uint64_t fixture_reopen(struct fixture *fixture, const struct jv_node_record *no
 	return event.open.session;
 }
 
-uint64_t fixture_open(struct fixture *fixture, const struct jv_node_record *node)
+uint64_t jv_fixture_open(struct fixture *fixture, const struct jv_node_record *node)
 {
 	struct jv_desired desired[16];
 	uint32_t count;
-	return fixture_reopen(fixture, node, NULL, 0, desired, &count);
+	return jv_fixture_reopen(fixture, node, NULL, 0, desired, &count);
 }
 
-struct jv_status fixture_open_refused(struct fixture *fixture, const struct jv_node_record *node)
+struct jv_status jv_fixture_open_refused(struct fixture *fixture, const struct jv_node_record *node)
 {
 	struct jv_event event = open_event(fixture, node);
-	fixture_step(fixture, &event);
+	jv_fixture_step(fixture, &event);
 	assert_false(jv_is_ok(&event.status));
 	assert_null(event.open.desired);
 	return event.status;
 }
 
-void fixture_close(struct fixture *fixture, uint64_t session)
+void jv_fixture_close(struct fixture *fixture, uint64_t session)
 {
 	struct jv_event event = {.kind = JV_EVENT_SESSION_CLOSE, .close = {.session = session}};
-	fixture_step(fixture, &event);
+	jv_fixture_step(fixture, &event);
 	assert_true(jv_is_ok(&event.status));
 }
 
-struct jv_status fixture_heartbeat(struct fixture *fixture, uint64_t session)
+struct jv_status jv_fixture_heartbeat(struct fixture *fixture, uint64_t session)
 {
 	struct jv_event event = {
 		.kind = JV_EVENT_SESSION_HEARTBEAT, .heartbeat = {.session = session}};
-	fixture_step(fixture, &event);
+	jv_fixture_step(fixture, &event);
 	return event.status;
 }
 
-struct jv_attempt_report fixture_report(
+struct jv_attempt_report jv_fixture_report(
 	uint64_t task, uint32_t attempt, enum jv_attempt_phase phase)
 {
 	return (struct jv_attempt_report){
@@ -344,25 +344,26 @@ struct jv_attempt_report fixture_report(
 	};
 }
 
-bool fixture_tell(struct fixture *fixture, uint64_t session, const struct jv_attempt_report *report)
+bool jv_fixture_tell(
+	struct fixture *fixture, uint64_t session, const struct jv_attempt_report *report)
 {
 	struct jv_event event = {
 		.kind = JV_EVENT_SESSION_REPORT, .report = {.session = session, .report = *report}};
-	fixture_step(fixture, &event);
+	jv_fixture_step(fixture, &event);
 	assert_true(jv_is_ok(&event.status));
 	return event.report.accepted;
 }
 
-bool fixture_finish(struct fixture *fixture, uint64_t session, uint64_t task, uint32_t attempt,
+bool jv_fixture_finish(struct fixture *fixture, uint64_t session, uint64_t task, uint32_t attempt,
 	int32_t exit_code)
 {
-	struct jv_attempt_report report = fixture_report(task, attempt, JV_PHASE_FINISHED);
+	struct jv_attempt_report report = jv_fixture_report(task, attempt, JV_PHASE_FINISHED);
 	report.exit_code = exit_code;
 	report.failure = exit_code == 0 ? JV_FAILURE_NONE : JV_FAILURE_EXIT_CODE;
-	return fixture_tell(fixture, session, &report);
+	return jv_fixture_tell(fixture, session, &report);
 }
 
-int64_t fixture_log(struct fixture *fixture, uint64_t session, uint64_t task, uint32_t attempt,
+int64_t jv_fixture_log(struct fixture *fixture, uint64_t session, uint64_t task, uint32_t attempt,
 	int64_t offset, const char *text)
 {
 	struct jv_event event = {
@@ -372,28 +373,28 @@ int64_t fixture_log(struct fixture *fixture, uint64_t session, uint64_t task, ui
 				.attempt = attempt,
 				.offset = offset,
 				.stream = 1,
-				.data = fixture_text(text)}},
+				.data = jv_fixture_text(text)}},
 	};
-	fixture_step(fixture, &event);
+	jv_fixture_step(fixture, &event);
 	assert_true(jv_is_ok(&event.status));
 	return event.log.next_offset;
 }
 
-bool fixture_stored(struct fixture *fixture, const struct jv_buffer *key)
+bool jv_fixture_stored(struct fixture *fixture, const struct jv_buffer *key)
 {
 	struct jv_status status =
 		jv_store_get(fixture->store, NULL, jv_buffer_bytes(key), &fixture->value);
 	return jv_is_ok(&status);
 }
 
-struct jv_task_record fixture_task(struct fixture *fixture, uint64_t task)
+struct jv_task_record jv_fixture_task(struct fixture *fixture, uint64_t task)
 {
 	struct jv_task_record record;
 	struct jv_buffer key = {0};
 	jv_key_done(&key, task);
-	if (!fixture_stored(fixture, &key)) {
+	if (!jv_fixture_stored(fixture, &key)) {
 		jv_key_live(&key, task);
-		assert_true(fixture_stored(fixture, &key));
+		assert_true(jv_fixture_stored(fixture, &key));
 	}
 	struct jv_status status =
 		jv_task_decode(jv_buffer_bytes(&key), jv_buffer_bytes(&fixture->value), &record);
@@ -402,15 +403,15 @@ struct jv_task_record fixture_task(struct fixture *fixture, uint64_t task)
 	return record;
 }
 
-void fixture_expect(
+void jv_fixture_expect(
 	struct fixture *fixture, uint64_t task, enum jv_task_state state, uint32_t attempt)
 {
-	struct jv_task_record record = fixture_task(fixture, task);
+	struct jv_task_record record = jv_fixture_task(fixture, task);
 	assert_int_equal(record.state, state);
 	assert_int_equal(record.attempt, attempt);
 }
 
-uint32_t fixture_count(struct fixture *fixture, enum jv_record_kind kind)
+uint32_t jv_fixture_count(struct fixture *fixture, enum jv_record_kind kind)
 {
 	uint8_t first = (uint8_t)kind;
 	struct jv_bytes key, value;
@@ -426,7 +427,7 @@ uint32_t fixture_count(struct fixture *fixture, enum jv_record_kind kind)
 	return count;
 }
 
-void fixture_assert_text(struct jv_bytes bytes, const char *text)
+void jv_fixture_assert_text(struct jv_bytes bytes, const char *text)
 {
 	struct jv_bytes copy = jv_bytes_copy(bytes);
 	assert_string_equal((const char *)copy.data, text);
