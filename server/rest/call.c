@@ -1,0 +1,405 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "server/rest/private.h"
+
+/* Path and query of a request, decoded several times over, are small beside this. */
+#define ARENA_LIMIT ((size_t)1 << 20)
+/* A stream takes no more once so much waits for the client: small pieces share a packet, and memory
+ * stays bounded by this and one message. */
+#define STREAM_BYTES_MAX ((size_t)16 << 10)
+/* A Grpc-Timeout past this means none. */
+#define TIMEOUT_MAX_MS (INT64_C(366) * 86400 * 1000)
+
+static struct jv_rest_call *call_of(const struct jv_rpc *rpc)
+{
+	return JV_CONTAINER_OF(rpc, struct jv_rest_call, rpc);
+}
+
+int64_t jv_rest_now_ms(const struct jv_rest_edge *rest)
+{
+	return rest->api->env->monotonic_ms(rest->api->env);
+}
+
+bool jv_rest_deadline_before(const struct jv_heap_node *a, const struct jv_heap_node *b)
+{
+	const struct jv_rest_call *first =
+		JV_CONTAINER_OF(a, const struct jv_rest_call, deadline_node);
+	const struct jv_rest_call *second =
+		JV_CONTAINER_OF(b, const struct jv_rest_call, deadline_node);
+
+	return first->rpc.deadline_ms < second->rpc.deadline_ms;
+}
+
+static void split_uri(struct jv_rest_call *call, const char *uri)
+{
+	const char *mark;
+
+	/* The absolute form, as for a proxy: what is in front of the path is our own name. */
+	if (strncmp(uri, "http://", 7) == 0) {
+		uri += 7 + strcspn(uri + 7, "/?");
+		if (uri[0] != '/')
+			uri = "/";
+	}
+	mark = strchrnul(uri, '?');
+	call->path = jv_strdup(uri);
+	call->path[mark - uri] = '\0';
+	if (*mark != '\0')
+		call->query = jv_bytes_of_text(call->path + (mark - uri) + 1);
+}
+
+struct jv_rest_call *jv_rest_call_new(struct jv_rest_connection *connection, const char *uri)
+{
+	struct jv_rest_call *call = jv_calloc(1, sizeof(*call));
+
+	JV_ASSERT(connection->call == NULL);
+	call->rest = connection->rest;
+	call->connection = connection;
+	connection->call = call;
+	jv_arena_init(&call->arena, 0, ARENA_LIMIT);
+	jv_list_init(&call->spent_link);
+	jv_list_push_back(&call->rest->calls, &call->calls_link);
+	call->start_ms = jv_rest_now_ms(call->rest);
+	split_uri(call, uri);
+	return call;
+}
+
+static void free_if_over(struct jv_rest_call *call)
+{
+	if (call->connection != NULL || call->rpc_live)
+		return;
+	JV_ASSERT(!jv_heap_holds(&call->deadline_node));
+	jv_arena_deinit(&call->arena);
+	free(call->path);
+	free(call);
+}
+
+static void release(struct jv_rpc *rpc)
+{
+	struct jv_rest_call *call = call_of(rpc);
+
+	call->rpc_live = false;
+	free_if_over(call);
+}
+
+/* The rpc is over. Its memory stays until the end of the turn: a handler may be at work in it. */
+static void end_rpc(struct jv_rest_call *call)
+{
+	if (!call->rpc_live || call->rpc.ended)
+		return;
+	jv_heap_remove(&call->rest->deadlines, &call->deadline_node);
+	jv_list_push_back(&call->rest->spent, &call->spent_link);
+	jv_rpc_end(&call->rpc);
+}
+
+void jv_rest_let_go(struct jv_rest_edge *rest)
+{
+	struct jv_list *link;
+
+	while ((link = jv_list_pop_front(&rest->spent)) != NULL)
+		jv_rpc_unhold(&JV_CONTAINER_OF(link, struct jv_rest_call, spent_link)->rpc);
+}
+
+void jv_rest_call_wake(struct jv_rest_call *call)
+{
+	if (!call->suspended)
+		return;
+	call->suspended = false;
+	MHD_resume_connection(call->connection->http);
+}
+
+static void forget_body(struct jv_rest_call *call)
+{
+	JV_ASSERT(call->rest->bodies_bytes >= call->body.size);
+	call->rest->bodies_bytes -= call->body.size;
+	jv_buffer_deinit(&call->body);
+}
+
+void jv_rest_call_http_ended(struct jv_rest_call *call)
+{
+	JV_ASSERT(!call->suspended);
+	end_rpc(call);
+	forget_body(call);
+	jv_buffer_deinit(&call->out);
+	jv_list_remove(&call->calls_link);
+	call->connection->call = NULL;
+	call->connection = NULL;
+	free_if_over(call);
+}
+
+void jv_rest_call_cancel(struct jv_rest_call *call)
+{
+	call->cut = true;
+	end_rpc(call);
+	jv_rest_call_wake(call);
+}
+
+static void answer(struct jv_rest_call *call, unsigned http_status, const char *content_type)
+{
+	JV_ASSERT(call->answer == JV_REST_NO_ANSWER);
+	call->answer = JV_REST_WHOLE;
+	call->status = http_status;
+	call->content_type = content_type;
+	jv_rest_call_wake(call);
+}
+
+static void answer_error(
+	struct jv_rest_call *call, unsigned http_status, const struct jv_status *status)
+{
+	jv_buffer_clear(&call->out);
+	jv_transcode_error(call->rest->api->schema, status, &call->out);
+	if (status->code == JV_UNAUTHENTICATED)
+		call->challenge = jv_arena_copy_text(&call->arena, status->message);
+	answer(call, http_status != 0 ? http_status : jv_transcode_http_status(status->code),
+		"application/json");
+}
+
+void jv_rest_call_fail(
+	struct jv_rest_call *call, unsigned http_status, const struct jv_status *status)
+{
+	JV_ASSERT(status->code != JV_OK);
+	if (call->answer == JV_REST_NO_ANSWER) {
+		answer_error(call, http_status, status);
+	} else if (call->answer == JV_REST_STREAM && !call->stream_done) {
+		jv_transcode_late_error(call->rest->api->schema, status, &call->out);
+		call->stream_done = true;
+		jv_rest_call_wake(call);
+	}
+	end_rpc(call);
+}
+
+/* Suspended with pieces to come, or being read right now: what was added goes out. */
+static void stream_on(struct jv_rest_call *call)
+{
+	call->answer = JV_REST_STREAM;
+	call->status = 200;
+	call->content_type = "application/json";
+	jv_rest_call_wake(call);
+}
+
+static void send_piece(struct jv_rest_call *call, const ProtobufCMessage *message)
+{
+	struct jv_status status;
+
+	JV_ASSERT(!call->stream_done);
+	JV_ASSERT(call->out.size - call->out_taken < STREAM_BYTES_MAX);
+	status =
+		jv_transcode_piece(call->rest->api->schema, call->match.route, message, &call->out);
+	if (!jv_is_ok(&status)) {
+		jv_rest_call_fail(call, 0, &status);
+		return;
+	}
+	call->sent = true;
+	stream_on(call);
+}
+
+static void send_whole(struct jv_rest_call *call, const ProtobufCMessage *message)
+{
+	const char *content_type;
+	struct jv_status status = jv_transcode_answer(
+		call->rest->api->schema, call->match.route, message, &call->out, &content_type);
+
+	if (jv_is_ok(&status)) {
+		content_type = jv_arena_copy_text(&call->arena, content_type);
+		if (content_type == NULL)
+			status = jv_error(JV_INTERNAL, "the content type is too long");
+	}
+	if (!jv_is_ok(&status)) {
+		jv_rest_call_fail(call, 0, &status);
+		return;
+	}
+	answer(call, 200, content_type);
+	end_rpc(call);
+}
+
+static void send_message(struct jv_rpc *rpc, const ProtobufCMessage *message)
+{
+	struct jv_rest_call *call = call_of(rpc);
+
+	if (rpc->method->server_streaming)
+		send_piece(call, message);
+	else
+		send_whole(call, message);
+}
+
+static void finish_rpc(struct jv_rpc *rpc, const struct jv_status *status)
+{
+	struct jv_rest_call *call = call_of(rpc);
+
+	if (!jv_is_ok(status)) {
+		jv_rest_call_fail(call, 0, status);
+		return;
+	}
+	JV_ASSERT(rpc->method->server_streaming);
+	call->stream_done = true;
+	stream_on(call);
+	end_rpc(call);
+}
+
+static bool writable(const struct jv_rpc *rpc)
+{
+	const struct jv_rest_call *call = call_of(rpc);
+
+	return !call->stream_done && call->out.size - call->out_taken < STREAM_BYTES_MAX;
+}
+
+/* No method with a client stream has a route. */
+static void receive(struct jv_rpc *rpc)
+{
+	(void)rpc;
+	JV_UNREACHABLE();
+}
+
+static const struct jv_transport transport = {
+	.send = send_message,
+	.finish = finish_rpc,
+	.receive = receive,
+	.writable = writable,
+	.release = release,
+};
+
+static void fail_plain(struct jv_rest_call *call, enum jv_code code, const char *message)
+{
+	jv_transcode_plain_error(call->rest->api->schema, code, message, &call->out);
+	answer(call, jv_transcode_http_status(code), "application/json");
+}
+
+/* Finds the route; false: answered. */
+static bool route(struct jv_rest_call *call, const char *verb)
+{
+	switch (jv_routes_match(call->rest->routes, verb, jv_bytes_of_text(call->path),
+		&call->arena, &call->match)) {
+	case JV_ROUTE_FOUND:
+		return true;
+	case JV_ROUTE_NONE:
+		fail_plain(call, JV_NOT_FOUND, "Not Found");
+		return false;
+	case JV_ROUTE_OTHER_METHOD:
+		fail_plain(call, JV_UNIMPLEMENTED, "Method Not Allowed");
+		return false;
+	case JV_ROUTE_MALFORMED:
+		fail_plain(call, JV_INVALID_ARGUMENT,
+			"the path is malformed: it must begin with a slash, and a percent sign in "
+			"it is written %25");
+		return false;
+	case JV_ROUTE_TOO_LARGE:
+		fail_plain(call, JV_RESOURCE_EXHAUSTED, "the path is too long");
+		return false;
+	default:
+		JV_UNREACHABLE();
+	}
+}
+
+/* What the server as a whole has to say before it looks at the request. */
+static struct jv_status check_server(
+	const struct jv_rest_call *call, const struct jv_handler **handler)
+{
+	const struct jv_rest_edge *rest = call->rest;
+	const char *path = call->match.route->method->path;
+	uint32_t calls_max = rest->api->limits->calls_max;
+
+	*handler = jv_api_handler(rest->api, path);
+	if (*handler == NULL)
+		return jv_error(JV_UNIMPLEMENTED, "this server does not serve %s", path);
+	if (rest->draining)
+		return jv_error(JV_UNAVAILABLE, "the server is stopping");
+	if (calls_max > 0 && rest->edge.call_count >= calls_max)
+		return jv_error(JV_RESOURCE_EXHAUSTED,
+			"the server has too many calls in flight; try again after a moment");
+	return jv_ok();
+}
+
+static struct jv_status set_deadline(struct jv_rest_call *call)
+{
+	const char *text = MHD_lookup_connection_value(
+		call->connection->http, MHD_HEADER_KIND, "Grpc-Timeout");
+	int64_t timeout_ms;
+
+	if (text == NULL)
+		return jv_ok();
+	JV_TRY(jv_transcode_timeout(text, &timeout_ms));
+	if (timeout_ms > TIMEOUT_MAX_MS)
+		return jv_ok();
+	if (timeout_ms == 0)
+		return jv_error(JV_DEADLINE_EXCEEDED, "the Grpc-Timeout of the request is zero");
+	call->rpc.deadline_ms = call->start_ms + timeout_ms;
+	jv_heap_push(&call->rest->deadlines, &call->deadline_node);
+	return jv_ok();
+}
+
+static struct jv_status read_request(struct jv_rest_call *call, ProtobufCMessage **request)
+{
+	const struct jv_transcode_options options = {
+		.ignore_unknown = call->rest->options.ignore_unknown};
+	const struct jv_transcode_input input = {
+		.match = &call->match,
+		.query = call->query,
+		.body = jv_buffer_bytes(&call->body),
+	};
+
+	JV_TRY(set_deadline(call));
+	return jv_transcode_request(
+		call->rest->api->schema, &options, &input, &call->rpc.arena, request);
+}
+
+/* Handlers are told of the end of calls only that they were told of. */
+static const struct jv_handler unstarted = {.path = ""};
+
+static void start(struct jv_rest_call *call, const struct jv_handler *handler)
+{
+	ProtobufCMessage *request = NULL;
+	struct jv_status status;
+
+	jv_rpc_init(&call->rpc, &call->rest->edge, &transport, call->match.route->method, handler);
+	call->rpc_live = true;
+	jv_rpc_hold(&call->rpc);
+	memcpy(call->rpc.peer, call->connection->peer, sizeof(call->rpc.peer));
+	status = read_request(call, &request);
+	forget_body(call);
+	if (!jv_is_ok(&status)) {
+		call->rpc.handler = &unstarted;
+		jv_rest_call_fail(call, 0, &status);
+		return;
+	}
+	jv_rpc_start(&call->rpc, request);
+}
+
+void jv_rest_call_dispatch(struct jv_rest_call *call, const char *verb)
+{
+	const struct jv_handler *handler;
+	struct jv_status status = call->refused;
+
+	call->phase = JV_REST_RUNNING;
+	if (!jv_is_ok(&status)) {
+		jv_rest_call_fail(call, call->refused_status, &status);
+		return;
+	}
+	if (!route(call, verb))
+		return;
+	status = check_server(call, &handler);
+	if (jv_is_ok(&status))
+		start(call, handler);
+	else
+		jv_rest_call_fail(call, 0, &status);
+}
+
+int64_t jv_rest_run_deadlines(struct jv_rest_edge *rest)
+{
+	const struct jv_status status = jv_error(JV_DEADLINE_EXCEEDED,
+		"the deadline of the request (its Grpc-Timeout header) has passed");
+	int64_t now_ms = jv_rest_now_ms(rest);
+	struct jv_heap_node *node;
+
+	while ((node = jv_heap_peek(&rest->deadlines)) != NULL) {
+		struct jv_rest_call *call =
+			JV_CONTAINER_OF(node, struct jv_rest_call, deadline_node);
+		if (call->rpc.deadline_ms > now_ms)
+			return call->rpc.deadline_ms;
+		jv_rest_call_fail(call, 0, &status);
+		JV_ASSERT(!jv_heap_holds(&call->deadline_node));
+	}
+	return INT64_MAX;
+}

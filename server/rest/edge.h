@@ -1,0 +1,61 @@
+/*
+ * The REST edge: HTTP/1.1 on a port of its own, serving the very handlers that gRPC calls.
+ *
+ * One thread owns everything: libmicrohttpd without threads of its own, driven by the edge's epoll
+ * loop together with the mailbox (an eventfd), the handlers' timers and the deadlines of calls.
+ * Requests are routed and transcoded by server/rest/transcode.h. A connection whose call waits for
+ * the core, or for the next piece of a stream, is suspended; nothing blocks, and a slow reader
+ * holds at most one piece of a stream. A client that closes its connection (or its sending side)
+ * has cancelled its call, as with Go's server.
+ *
+ * Life: open, start, then from any one thread drain (optional), stop, close. The core must go on
+ * answering until stop has returned, and be gone before close.
+ */
+#ifndef JV_SERVER_REST_EDGE_H
+#define JV_SERVER_REST_EDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/api/edge.h"
+
+struct jv_rest_edge;
+
+struct jv_rest_options {
+	const char *listen;       /* host:port, [v6]:port or :port; port 0: any free one */
+	uint32_t connections_max; /* beyond, clients wait to be accepted */
+	uint32_t connections_per_address_max; /* beyond, connections are closed; 0: no limit */
+	int64_t idle_ms;         /* a connection without progress is closed; whole seconds */
+	size_t header_bytes_max; /* request line and headers; beyond: 431 */
+	size_t body_bytes_max;   /* of one request; beyond: 413 */
+	size_t bodies_bytes_max; /* of all requests being received; beyond: 429 */
+	bool ignore_unknown;     /* see struct jv_transcode_options */
+};
+
+/* What a server without configuration has: 127.0.0.1:7071 and limits for one machine. */
+struct jv_rest_options jv_rest_options_default(void);
+
+/* Listens; clients wait until the start. api must outlive the edge. FAILED_PRECONDITION if the
+ * address is in use, INVALID_ARGUMENT if it is none of this machine's, PERMISSION_DENIED,
+ * RESOURCE_EXHAUSTED; each names the address and the remedy. */
+struct jv_status jv_rest_edge_open(const struct jv_rest_options *options, struct jv_api *api,
+	struct jv_rest_edge **rest) JV_MUST_USE;
+/* Starts the thread. */
+void jv_rest_edge_start(struct jv_rest_edge *rest);
+/* The port that it listens on. */
+uint16_t jv_rest_edge_port(const struct jv_rest_edge *rest);
+/* For the host's sink: where publications go. Replies and directives find it by their rpc. */
+struct jv_edge *jv_rest_edge_edge(struct jv_rest_edge *rest);
+
+/* Stops listening, refuses new calls on open connections with UNAVAILABLE, and closes each
+ * connection after its answer. Calls in flight go on. Returns at once; may be repeated. */
+void jv_rest_edge_drain(struct jv_rest_edge *rest);
+/* Drains; after grace_ms ends what is still in flight with UNAVAILABLE; waits for the core's
+ * replies to cancelled calls; joins the thread. Nothing if it was never started. */
+void jv_rest_edge_stop(struct jv_rest_edge *rest, int64_t grace_ms);
+/* After stop (or without a start), and after the host: no mail may come any more. NULL is allowed.
+ */
+void jv_rest_edge_close(struct jv_rest_edge *rest);
+
+#endif
