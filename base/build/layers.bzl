@@ -71,7 +71,7 @@ LIBRARY_USERS = {
     "jansson": ["worker"],
     "m": ["*"],
     "microhttpd": ["server/rest"],
-    "protobuf_c": _PROTOCOL_USERS + ["proto/rpc", "proto/wire"],
+    "protobuf_c": _PROTOCOL_USERS,
     # Everything that owns a thread or hands something to one: not server/core.
     "pthread": [
         "base",
