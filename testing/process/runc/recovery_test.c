@@ -1,0 +1,318 @@
+/* What outlives whom: workers that go and come back, keepers that are killed, machines that lack
+ * something. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "testing/process/runc/rig.h"
+#include "worker/shim/files.h"
+
+#define REASON(name) JARVIS__V1__FAILURE_REASON__FAILURE_REASON_##name
+
+static struct jv_rig rig;
+
+static int set_up(void **state)
+{
+	(void)state;
+	jv_rig_init(&rig);
+	jv_rig_open(&rig);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	jv_rig_deinit(&rig);
+	return 0;
+}
+
+static void pause_ms(long ms)
+{
+	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+static void assert_failed(
+	const struct jv_rig_record *record, Jarvis__V1__FailureReason reason, const char *says)
+{
+	if (record->result.failure != reason || strstr(record->result.message, says) == NULL)
+		fail_msg("failure %d, code %d, signal %d: %s", (int)record->result.failure,
+			record->result.exit_code, record->result.signal, record->result.message);
+}
+
+static void reopen(void)
+{
+	jv_rig_close(&rig);
+	jv_rig_open(&rig);
+	jv_rig_recover(&rig);
+}
+
+static void a_running_task_is_adopted(void **state)
+{
+	(void)state;
+	struct jv_rig_record *record = jv_rig_start(&rig,
+		jv_rig_script(&rig,
+			"echo one; trap 'echo two; exit 6' TERM; while :; do usleep 10000; done"));
+	jv_rig_wait_output(&rig, record, 4);
+	int64_t start_ms = record->start_ms;
+	reopen();
+	assert_int_equal(rig.found_count, 1);
+	assert_true(rig.found[0].running);
+	assert_null(rig.found[0].result);
+	assert_string_equal(rig.found[0].id.task, "t-1");
+	assert_int_equal(rig.found[0].id.attempt, 1);
+	assert_int_equal(rig.found[0].start_ms, start_ms);
+	assert_int_equal(rig.found[0].log_bytes, 4);
+	rig.executor->operations->stop(rig.executor, &record->id, false);
+	jv_rig_wait_finished(&rig, record);
+	jv_rig_read(&rig, record);
+	assert_string_equal(jv_buffer_text(&record->out), "one\ntwo\n");
+	assert_int_equal(record->result.exit_code, 6);
+	assert_int_equal(record->started, 1);
+}
+
+static void a_task_that_ended_meanwhile_is_found(void **state)
+{
+	(void)state;
+	struct jv_rig_record *record = jv_rig_start(
+		&rig, jv_rig_script(&rig, "echo first; usleep 300000; seq 1 2000; exit 9"));
+	jv_rig_wait_output(&rig, record, 6);
+	jv_rig_close(&rig);
+	pause_ms(1000);
+	jv_rig_open(&rig);
+	jv_rig_recover(&rig);
+	assert_int_equal(rig.found_count, 1);
+	assert_false(rig.found[0].running);
+	assert_non_null(rig.found[0].result);
+	assert_int_equal(rig.found[0].result->exit_code, 9);
+	record->result = *rig.found[0].result;
+	record->finished = 1;
+	jv_rig_read(&rig, record);
+	assert_int_equal(record->out.size, 6 + 9 + 90 * 2 + 900 * 3 + 1001 * 4 + 2000);
+}
+
+static void a_task_may_be_adopted_many_times(void **state)
+{
+	(void)state;
+	struct jv_rig_record *record = jv_rig_start(
+		&rig, jv_rig_script(&rig, "for i in $(seq 1 100); do echo $i; usleep 10000; done"));
+	for (int i = 0; i < 8; i++) {
+		jv_rig_dispatch_for(&rig, 60);
+		reopen();
+		assert_int_equal(rig.found_count, 1);
+		if (rig.found[0].log_bytes > record->log_bytes)
+			record->log_bytes = rig.found[0].log_bytes;
+	}
+	jv_rig_wait_finished(&rig, record);
+	jv_rig_read(&rig, record);
+	assert_int_equal(record->result.exit_code, 0);
+	assert_int_equal(record->out.size, 9 * 2 + 90 * 3 + 4);
+}
+
+static void a_keeper_that_is_just_starting_is_waited_for(void **state)
+{
+	(void)state;
+	struct jv_rig_record *record = jv_rig_start(&rig, jv_rig_script(&rig, "sleep 100"));
+	rig.executor->operations->dispatch(rig.executor, 0);
+	reopen();
+	assert_int_equal(rig.found_count, 1);
+	assert_null(rig.found[0].result);
+	jv_rig_wait_started(&rig, record);
+	rig.executor->operations->stop(rig.executor, &record->id, true);
+	jv_rig_wait_finished(&rig, record);
+}
+
+static void the_worker_is_killed(void **state)
+{
+	(void)state;
+	/* Another process starts the task and is killed: the keeper is adopted by init first. */
+	struct jv_execution_id id = {.task = "t-77", .attempt = 3};
+	const Jarvis__V1__TaskSpec *spec = jv_rig_script(&rig, "echo up; usleep 500000; exit 4");
+	jv_rig_close(&rig);
+	pid_t pid = fork();
+	if (pid == 0) {
+		jv_rig_open(&rig);
+		struct jv_rig_record *record = jv_rig_adopt(&rig, &id);
+		rig.executor->operations->start(rig.executor, &id, spec);
+		jv_rig_wait_started(&rig, record);
+		kill(getpid(), SIGKILL);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	jv_rig_open(&rig);
+	struct jv_rig_record *record = jv_rig_adopt(&rig, &id);
+	jv_rig_recover(&rig);
+	assert_int_equal(rig.found_count, 1);
+	assert_true(rig.found[0].running);
+	jv_rig_wait_finished(&rig, record);
+	jv_rig_read(&rig, record);
+	assert_int_equal(record->result.exit_code, 4);
+	assert_string_equal(jv_buffer_text(&record->out), "up\n");
+}
+
+static void a_killed_keeper_is_a_clear_failure(void **state)
+{
+	(void)state;
+	struct jv_rig_record *record =
+		jv_rig_start(&rig, jv_rig_script(&rig, "echo up; while :; do sleep 1; done"));
+	jv_rig_wait_output(&rig, record, 3);
+	int keeper = jv_rig_keeper(&rig, record);
+	assert_true(keeper > 1);
+	assert_int_equal(kill(keeper, SIGKILL), 0);
+	jv_rig_wait_finished(&rig, record);
+	assert_failed(record, REASON(EXECUTOR), "keeper was ended by signal 9");
+	jv_rig_read(&rig, record);
+	assert_string_equal(jv_buffer_text(&record->out), "up\n");
+	assert_true(record->result.start_ms > 0);
+}
+
+static void a_keeper_killed_while_it_starts_leaves_nothing(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		struct jv_rig_record *record = jv_rig_start(&rig, jv_rig_script(&rig, "sleep 100"));
+		jv_rig_dispatch_for(&rig, 1 + 5 * i);
+		int keeper = jv_rig_keeper(&rig, record);
+		if (keeper > 1)
+			kill(keeper, SIGKILL);
+		else
+			rig.executor->operations->stop(rig.executor, &record->id, true);
+		jv_rig_wait_finished(&rig, record);
+		assert_int_equal(record->result.failure, REASON(EXECUTOR));
+		jv_rig_remove(&rig, record);
+	}
+}
+
+static void a_keeper_killed_while_no_worker_watches(void **state)
+{
+	(void)state;
+	struct jv_rig_record *record =
+		jv_rig_start(&rig, jv_rig_script(&rig, "echo up; while :; do sleep 1; done"));
+	jv_rig_wait_output(&rig, record, 3);
+	int keeper = jv_rig_keeper(&rig, record);
+	jv_rig_close(&rig);
+	assert_int_equal(kill(keeper, SIGKILL), 0);
+	waitpid(keeper, NULL, 0);
+	jv_rig_open(&rig);
+	jv_rig_recover(&rig);
+	assert_int_equal(rig.found_count, 1);
+	assert_non_null(rig.found[0].result);
+	assert_int_equal(rig.found[0].result->failure, REASON(EXECUTOR));
+	assert_int_equal(rig.found[0].log_bytes, 3);
+	reopen();
+	assert_int_equal(rig.found_count, 1);
+	assert_int_equal(rig.found[0].result->failure, REASON(EXECUTOR));
+}
+
+static void leftovers_are_swept(void **state)
+{
+	(void)state;
+	char path[256];
+	snprintf(path, sizeof(path), "%s/attempts/.new.t-9.1", rig.state);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/trash/5", rig.state);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/runtime/t-9.1", rig.state);
+	assert_int_equal(mkdir(path, 0700), 0);
+	reopen();
+	assert_int_equal(rig.found_count, 0);
+}
+
+static void a_state_directory_has_one_worker(void **state)
+{
+	(void)state;
+	struct jv_executor *second;
+	struct jv_status status = jv_runc_open(&rig.options, &second);
+	assert_int_equal(status.code, JV_ALREADY_EXISTS);
+	assert_non_null(strstr(status.message, "another worker"));
+}
+
+static void a_missing_runtime_is_said_with_its_remedy(void **state)
+{
+	(void)state;
+	struct jv_executor *executor;
+	struct jv_runc_options options = rig.options;
+	options.state_directory = "/tmp/jarvis-never-made";
+	options.runtime = "no-such-runtime";
+	struct jv_status status = jv_runc_open(&options, &executor);
+	assert_int_equal(status.code, JV_FAILED_PRECONDITION);
+	assert_non_null(strstr(status.message, "apt-get install runc"));
+	options.runtime = "/bin/false";
+	status = jv_runc_open(&options, &executor);
+	assert_int_equal(status.code, JV_FAILED_PRECONDITION);
+	options.runtime = NULL;
+	options.init = "/nowhere/tini";
+	status = jv_runc_open(&options, &executor);
+	assert_non_null(strstr(status.message, "apt-get install tini"));
+	assert_int_equal(access("/tmp/jarvis-never-made", F_OK), -1);
+}
+
+static void without_root_it_says_so(void **state)
+{
+	(void)state;
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct jv_executor *executor;
+		if (setuid(65534) != 0)
+			_exit(1);
+		struct jv_status status = jv_runc_open(&rig.options, &executor);
+		_exit(status.code == JV_PERMISSION_DENIED && strstr(status.message, "root") ? 0
+											    : 2);
+	}
+	int status;
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+}
+
+/* As busybox's own: any runtime with runc's command line. */
+static void crun_runs_tasks_too(void **state)
+{
+	(void)state;
+	if (access("/usr/bin/crun", X_OK) != 0)
+		skip();
+	jv_rig_close(&rig);
+	rig.options.runtime = "/usr/bin/crun";
+	jv_rig_open(&rig);
+	struct jv_rig_record *record =
+		jv_rig_run(&rig, jv_rig_script(&rig, "echo by crun; exit 3"));
+	assert_failed(record, REASON(EXIT_CODE), "3");
+	assert_string_equal(jv_buffer_text(&record->out), "by crun\n");
+	Jarvis__V1__TaskSpec *spec = jv_rig_script(&rig, "");
+	spec->no_init = 1;
+	spec->command[0] = (char *)(uintptr_t) "/bin/nothing";
+	assert_failed(jv_rig_run(&rig, spec), REASON(COMMAND), "nothing");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_running_task_is_adopted),
+		TEST(a_task_that_ended_meanwhile_is_found),
+		TEST(a_task_may_be_adopted_many_times),
+		TEST(a_keeper_that_is_just_starting_is_waited_for),
+		TEST(the_worker_is_killed),
+		TEST(a_killed_keeper_is_a_clear_failure),
+		TEST(a_keeper_killed_while_it_starts_leaves_nothing),
+		TEST(a_keeper_killed_while_no_worker_watches),
+		TEST(leftovers_are_swept),
+		TEST(a_state_directory_has_one_worker),
+		TEST(a_missing_runtime_is_said_with_its_remedy),
+		TEST(without_root_it_says_so),
+		TEST(crun_runs_tasks_too),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

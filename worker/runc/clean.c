@@ -1,0 +1,171 @@
+/*
+ * Cleaning up after keepers that died, and after workers that did.
+ *
+ * A keeper's mounts ended with it. What may be left is the container itself, its cgroups, the
+ * runtime's state and directories; and all of it is below paths that are this worker's alone.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "worker/runc/private.h"
+#include "worker/shim/files.h"
+
+#define CLEAN_TIMEOUT_MS 20000
+#define SWEEP_TIMEOUT_MS 2000
+
+static struct jv_status open_cgroup(
+	const struct jv_runc *runc, const char *key, struct jv_cgroup *cgroup)
+{
+	struct jv_buffer path = {0};
+	jv_buffer_printf(&path, "%s/%s", runc->cgroup_parent, key);
+	struct jv_status status = jv_cgroup_open(cgroup, runc->cgroup_root, jv_buffer_text(&path));
+	jv_buffer_deinit(&path);
+	return status;
+}
+
+void jv_execution_clean(struct jv_execution *execution, const char *cause)
+{
+	JV_ASSERT(execution->phase == JV_EXECUTION_KEPT);
+	jv_execution_read_started(execution);
+	jv_execution_read_output(execution);
+	jv_execution_fail(execution, JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR, cause);
+	/* It is told only when nothing of it is left. */
+	execution->phase = JV_EXECUTION_CLEANING;
+	execution->clean_deadline_ms = jv_clock_monotonic_ms() + CLEAN_TIMEOUT_MS;
+	jv_list_push_back(&execution->runc->cleaning, &execution->link);
+	struct jv_cgroup cgroup;
+	struct jv_status status = open_cgroup(execution->runc, execution->key, &cgroup);
+	if (!jv_is_ok(&status))
+		return;
+	struct jv_cgroup_usage usage;
+	jv_cgroup_usage_read(&cgroup, &usage);
+	execution->result.cpu_micros = usage.cpu_micros;
+	execution->result.memory_peak_bytes = usage.memory_peak_bytes;
+	execution->result.throttled_periods = usage.throttled_periods;
+	execution->result.oom_kills = usage.oom_kills;
+}
+
+static void remove_below(const struct jv_runc *runc, const char *directory, const char *name)
+{
+	struct jv_buffer path = {0};
+	jv_buffer_printf(&path, "%s/%s", directory, name);
+	struct jv_status status = jv_file_remove(AT_FDCWD, jv_buffer_text(&path));
+	if (!jv_is_ok(&status))
+		JV_WARN("runc.leftover", JV_KV("state", runc->state),
+			JV_KV("error", status.message));
+	jv_buffer_deinit(&path);
+}
+
+static void remove_parts(const struct jv_execution *execution)
+{
+	static const char *const parts[] = {JV_ATTEMPT_UPPER, JV_ATTEMPT_WORK, JV_ATTEMPT_MERGED,
+		JV_ATTEMPT_MOUNTS, JV_ATTEMPT_BUNDLE, JV_ATTEMPT_PID, JV_ATTEMPT_RUNTIME,
+		JV_ATTEMPT_PLAN};
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		char name[JV_EXECUTION_KEY_MAX + 32];
+		snprintf(name, sizeof(name), "%s/%s", execution->key, parts[i]);
+		remove_below(execution->runc, execution->runc->attempts, name);
+	}
+}
+
+/* So that the next worker finds the same end. */
+static void publish(const struct jv_execution *execution)
+{
+	const struct jv_execution_result *result = &execution->result;
+	struct jv_attempt_result stored = {
+		.failure = (enum jv_attempt_failure)result->failure,
+		.start_ms = result->start_ms,
+		.finish_ms = result->finish_ms,
+		.log_bytes = result->log_bytes,
+		.cpu_micros = result->cpu_micros,
+		.memory_peak_bytes = result->memory_peak_bytes,
+		.throttled_periods = result->throttled_periods,
+		.oom_kills = result->oom_kills,
+	};
+	snprintf(stored.message, sizeof(stored.message), "%s", result->message);
+	struct jv_buffer content = {0};
+	jv_attempt_result_encode(&stored, &content);
+	int directory = openat(
+		execution->runc->attempts_fd, execution->key, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct jv_status status =
+		jv_file_publish(directory, JV_ATTEMPT_RESULT, jv_buffer_bytes(&content), 0600);
+	if (!jv_is_ok(&status))
+		JV_WARN("attempt.result_lost", JV_KV("attempt", execution->key),
+			JV_KV("error", status.message));
+	if (directory >= 0)
+		close(directory);
+	jv_buffer_deinit(&content);
+}
+
+bool jv_execution_clean_more(struct jv_execution *execution)
+{
+	JV_ASSERT(execution->phase == JV_EXECUTION_CLEANING);
+	struct jv_cgroup cgroup;
+	struct jv_status status = open_cgroup(execution->runc, execution->key, &cgroup);
+	if (jv_is_ok(&status) && !jv_cgroup_remove(&cgroup)) {
+		jv_cgroup_kill(&cgroup);
+		if (jv_clock_monotonic_ms() < execution->clean_deadline_ms)
+			return false;
+		JV_ERROR("attempt.cgroup_busy", JV_KV("attempt", execution->key));
+	}
+	remove_below(execution->runc, execution->runc->runtime_root, execution->key);
+	remove_parts(execution);
+	publish(execution);
+	execution->phase = JV_EXECUTION_FINISHED;
+	jv_list_remove(&execution->link);
+	jv_execution_note(execution, 0);
+	return true;
+}
+
+static bool is_known(struct jv_runc *runc, const char *key)
+{
+	struct jv_execution *execution;
+	HASH_FIND_STR(runc->by_key, key, execution);
+	return execution != NULL;
+}
+
+static void sweep_cgroup(void *context, const char *name)
+{
+	struct jv_runc *runc = context;
+	struct jv_cgroup cgroup;
+	if (is_known(runc, name))
+		return;
+	struct jv_status status = open_cgroup(runc, name, &cgroup);
+	if (jv_is_ok(&status) && !jv_cgroup_destroy(&cgroup, SWEEP_TIMEOUT_MS))
+		JV_WARN("runc.leftover", JV_KV("cgroup", cgroup.path));
+}
+
+/* Removes the entries of a directory that no execution has; all of them if known ones do not
+ * count. */
+static void sweep_directory(struct jv_runc *runc, const char *directory, bool keep_known)
+{
+	DIR *entries = opendir(directory);
+	if (entries == NULL)
+		return;
+	const struct dirent *entry;
+	while ((entry = readdir(entries)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+			!(keep_known && is_known(runc, entry->d_name)))
+			remove_below(runc, directory, entry->d_name);
+	closedir(entries);
+}
+
+void jv_runc_sweep(struct jv_runc *runc)
+{
+	struct jv_cgroup parent;
+	struct jv_status status = jv_cgroup_open(&parent, runc->cgroup_root, runc->cgroup_parent);
+	if (jv_is_ok(&status))
+		jv_cgroup_children(&parent, sweep_cgroup, runc);
+	sweep_directory(runc, runc->runtime_root, true);
+	sweep_directory(runc, runc->attempts, true);
+	struct jv_buffer trash = {0};
+	jv_buffer_printf(&trash, "%s/%s", runc->state, JV_RUNC_TRASH);
+	sweep_directory(runc, jv_buffer_text(&trash), false);
+	jv_buffer_deinit(&trash);
+}

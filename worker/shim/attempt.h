@@ -1,0 +1,120 @@
+/*
+ * The directory of one attempt: the only thing that the executor and a task's keeper share.
+ *
+ * The executor writes everything that the keeper (jarvis-shim) needs, and starts it with a locked
+ * descriptor of `keeper`; from then on the keeper owns the directory until it has ended. The
+ * formats are read by later versions too: fields are only ever added behind the others.
+ * Single-threaded. Times are milliseconds since the epoch.
+ */
+#ifndef JV_WORKER_SHIM_ATTEMPT_H
+#define JV_WORKER_SHIM_ATTEMPT_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/status.h"
+
+/* Files in the directory. */
+#define JV_ATTEMPT_SPEC    "spec.bin"    /* packed TaskSpec, for recovery */
+#define JV_ATTEMPT_PLAN    "shim.conf"   /* struct jv_attempt_plan */
+#define JV_ATTEMPT_KEEPER  "keeper"      /* locked as long as the keeper lives */
+#define JV_ATTEMPT_LOG     "shim.log"    /* what the keeper said on its standard error */
+#define JV_ATTEMPT_BUNDLE  "bundle"      /* config.json and files bound into the container */
+#define JV_ATTEMPT_UPPER   "upper"       /* overlay: what the task wrote */
+#define JV_ATTEMPT_WORK    "work"        /* overlay: the kernel's own */
+#define JV_ATTEMPT_MERGED  "merged"      /* overlay: the root file system */
+#define JV_ATTEMPT_MOUNTS  "mounts"      /* the task's mounts, by number */
+#define JV_ATTEMPT_RUNTIME "runtime.log" /* what the runtime says */
+#define JV_ATTEMPT_PID     "pid"         /* of the container's init */
+#define JV_ATTEMPT_OUTPUT  "output"      /* worker/shim/output.h */
+#define JV_ATTEMPT_STARTED "started"     /* struct jv_attempt_started, appears whole */
+#define JV_ATTEMPT_RESULT  "result"      /* struct jv_attempt_result, appears whole */
+
+/* The descriptor of `keeper` that a keeper is started with. */
+#define JV_ATTEMPT_KEEPER_FD 3
+
+/* Why an attempt failed; the numbers are those of jarvis.v1.FailureReason. */
+enum jv_attempt_failure {
+	JV_ATTEMPT_SUCCEEDED = 0,
+	JV_ATTEMPT_EXIT_CODE = 1,
+	JV_ATTEMPT_SIGNAL = 2,
+	JV_ATTEMPT_OUT_OF_MEMORY = 3,
+	JV_ATTEMPT_IMAGE = 9,
+	JV_ATTEMPT_COMMAND = 10,
+	JV_ATTEMPT_REJECTED = 11,
+	JV_ATTEMPT_EXECUTOR = 12,
+};
+
+/* A mount that the executor has allowed. The keeper opens `relative` below `allowed` again
+ * without following any symbolic link, so that nothing can be swapped in between. */
+struct jv_attempt_mount {
+	const char *allowed;  /* real path of the allowed directory */
+	const char *relative; /* below it, without links; "." for itself */
+	bool writable;
+};
+
+/* What a keeper needs to know. Paths are absolute. 0 as a limit means none. */
+struct jv_attempt_plan {
+	const char *id; /* of the container */
+	const char *runtime;
+	const char *runtime_root;
+	const char *lower; /* the image's root file system */
+	const char *cgroup_root;
+	const char *cgroup_path; /* below each hierarchy of cgroup_root */
+	bool init;               /* PID 1 is the init, not the command */
+	bool hide_unified;       /* unmount cgroup_root/unified before the runtime runs */
+	int64_t log_bytes_max;
+	int64_t memory_bytes;
+	int64_t cpu_quota_us;
+	int64_t cpu_period_us;
+	int64_t pids;
+	const struct jv_attempt_mount *mounts;
+	uint32_t mount_count;
+};
+
+void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer *out);
+/* Texts and mounts are allocated in the arena. */
+struct jv_status jv_attempt_plan_decode(
+	struct jv_bytes bytes, struct jv_arena *arena, struct jv_attempt_plan *plan) JV_MUST_USE;
+
+struct jv_attempt_started {
+	int64_t start_ms;
+	int64_t pid; /* of the container's init, as the host sees it */
+};
+
+void jv_attempt_started_encode(const struct jv_attempt_started *started, struct jv_buffer *out);
+struct jv_status jv_attempt_started_decode(
+	struct jv_bytes bytes, struct jv_attempt_started *started) JV_MUST_USE;
+
+#define JV_ATTEMPT_MESSAGE_MAX 512
+
+/* How it ended. */
+struct jv_attempt_result {
+	enum jv_attempt_failure failure;
+	int32_t exit_code;
+	int32_t signal;
+	int64_t start_ms; /* 0: the process never started */
+	int64_t finish_ms;
+	int64_t log_bytes;
+	int64_t cpu_micros;
+	int64_t memory_peak_bytes;
+	int64_t throttled_periods;
+	int64_t oom_kills;
+	char message[JV_ATTEMPT_MESSAGE_MAX];
+};
+
+void jv_attempt_result_encode(const struct jv_attempt_result *result, struct jv_buffer *out);
+struct jv_status jv_attempt_result_decode(
+	struct jv_bytes bytes, struct jv_attempt_result *result) JV_MUST_USE;
+
+/* Opens `keeper` in the directory and locks it for the keeper to inherit. */
+struct jv_status jv_attempt_keeper_create(int directory, int *fd) JV_MUST_USE;
+/* In the keeper: says whose process it is, on the descriptor it was started with. */
+struct jv_status jv_attempt_keeper_claim(int fd) JV_MUST_USE;
+/* A pidfd of the keeper, or -1 if it has ended or never was. Waits for up to a second for one that
+ * is just starting. The lock says who lives: a process id that was given anew cannot deceive. */
+int jv_attempt_keeper_find(int directory);
+
+#endif

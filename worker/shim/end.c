@@ -1,0 +1,171 @@
+/*
+ * The end of an attempt: what is left is killed, counted, drained and removed, and the result is
+ * published as the last thing of all.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "worker/shim/files.h"
+#include "worker/shim/keeper.h"
+#include "worker/shim/verdict.h"
+
+#define DESTROY_TIMEOUT_MS 10000
+#define RUNTIME_LOG_MAX    65536
+/* More than the largest pipe holds. */
+#define DRAIN_READS_MAX 64
+
+static void read_usage(struct jv_keeper *keeper)
+{
+	struct jv_cgroup_usage usage;
+	jv_cgroup_usage_read(&keeper->cgroup, &usage);
+	keeper->result.cpu_micros = usage.cpu_micros;
+	keeper->result.memory_peak_bytes = usage.memory_peak_bytes;
+	keeper->result.throttled_periods = usage.throttled_periods;
+	keeper->result.oom_kills = usage.oom_kills;
+}
+
+/* Whoever could write is dead, so what can be read without waiting is all there will ever be; a
+ * descriptor that was passed out of the container must not keep it alive. */
+static void drain(struct jv_keeper *keeper)
+{
+	for (int i = 0; i < 2; i++)
+		for (int reads = 0; reads < DRAIN_READS_MAX && keeper->pipes[i] >= 0; reads++)
+			if (!jv_keeper_pump(keeper, i))
+				break;
+}
+
+static void judge_refusal(struct jv_keeper *keeper)
+{
+	if (keeper->killed) {
+		keeper->result.failure = JV_ATTEMPT_EXECUTOR;
+		snprintf(keeper->result.message, sizeof(keeper->result.message),
+			"stopped before it had started");
+		return;
+	}
+	struct jv_buffer log = {0};
+	struct jv_status status = jv_file_read(AT_FDCWD, JV_ATTEMPT_RUNTIME, RUNTIME_LOG_MAX, &log);
+	(void)status; /* without a log the exit code has to do */
+	jv_verdict_of_refusal(keeper->plan.runtime, jv_buffer_text(&log), keeper->runtime_status,
+		&keeper->result);
+	jv_buffer_deinit(&log);
+}
+
+static void judge(struct jv_keeper *keeper, const struct jv_status *status)
+{
+	struct jv_attempt_result *result = &keeper->result;
+	if (jv_is_ok(status)) {
+		const struct jv_verdict_facts facts = {
+			.wait_status = keeper->init_status,
+			.init = keeper->plan.init,
+			.oom_kills = result->oom_kills,
+			.memory_bytes = keeper->plan.memory_bytes,
+			.stderr_head = keeper->head,
+		};
+		jv_verdict_of_end(&facts, result);
+		return;
+	}
+	if (status->code == JV_ABORTED) {
+		judge_refusal(keeper);
+		return;
+	}
+	result->failure =
+		status->code == JV_PERMISSION_DENIED ? JV_ATTEMPT_REJECTED : JV_ATTEMPT_EXECUTOR;
+	snprintf(result->message, sizeof(result->message), "%s", status->message);
+}
+
+/* The runtime's own way, if ours does not do. */
+static void runtime_delete(const struct jv_attempt_plan *plan)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		execl(plan->runtime, plan->runtime, "--root", plan->runtime_root, "delete", "-f",
+			plan->id, (char *)NULL);
+		_exit(127);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+static bool remove_runtime_state(const struct jv_attempt_plan *plan)
+{
+	int directory = open(plan->runtime_root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return errno == ENOENT;
+	struct jv_status status = jv_file_remove(directory, plan->id);
+	close(directory);
+	return jv_is_ok(&status);
+}
+
+static void remove_files(struct jv_keeper *keeper)
+{
+	static const char *const leftovers[] = {JV_ATTEMPT_UPPER, JV_ATTEMPT_WORK,
+		JV_ATTEMPT_MERGED, JV_ATTEMPT_MOUNTS, JV_ATTEMPT_BUNDLE, JV_ATTEMPT_PID,
+		JV_ATTEMPT_RUNTIME, JV_ATTEMPT_PLAN};
+	jv_keeper_unmount(keeper);
+	for (size_t i = 0; i < sizeof(leftovers) / sizeof(leftovers[0]); i++) {
+		struct jv_status status = jv_file_remove(AT_FDCWD, leftovers[i]);
+		if (!jv_is_ok(&status))
+			fprintf(stderr, "%s\n", status.message);
+	}
+}
+
+static void publish(struct jv_keeper *keeper)
+{
+	struct jv_buffer content = {0};
+	jv_attempt_result_encode(&keeper->result, &content);
+	struct jv_status status =
+		jv_file_publish(AT_FDCWD, JV_ATTEMPT_RESULT, jv_buffer_bytes(&content), 0600);
+	/* Without a result the executor reports that the keeper has failed, with this line. */
+	if (!jv_is_ok(&status))
+		fprintf(stderr, "%s\n", status.message);
+	jv_buffer_deinit(&content);
+}
+
+static void note_output(struct jv_keeper *keeper)
+{
+	struct jv_attempt_result *result = &keeper->result;
+	jv_output_writer_finish(&keeper->output, jv_clock_wall_ms());
+	result->log_bytes = keeper->output.total;
+	if (keeper->output.error == 0)
+		return;
+	size_t used = strlen(result->message);
+	snprintf(result->message + used, sizeof(result->message) - used,
+		"%sits log is cut after %lld bytes: %s", used > 0 ? "; " : "",
+		(long long)result->log_bytes, strerror(keeper->output.error));
+}
+
+/* A container that was made but is not to be counted as started is killed here. */
+static void end_processes(struct jv_keeper *keeper)
+{
+	if (!keeper->ended && keeper->init > 0) {
+		kill(keeper->init, SIGKILL);
+		waitpid(keeper->init, NULL, 0);
+	}
+	if (!jv_cgroup_destroy(&keeper->cgroup, DESTROY_TIMEOUT_MS) ||
+		!remove_runtime_state(&keeper->plan)) {
+		runtime_delete(&keeper->plan);
+		remove_runtime_state(&keeper->plan);
+		jv_cgroup_destroy(&keeper->cgroup, DESTROY_TIMEOUT_MS);
+	}
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		continue;
+}
+
+void jv_keeper_end(struct jv_keeper *keeper, struct jv_status status)
+{
+	keeper->result.finish_ms = jv_clock_wall_ms();
+	read_usage(keeper);
+	end_processes(keeper);
+	if (keeper->started)
+		drain(keeper);
+	judge(keeper, &status);
+	note_output(keeper);
+	remove_files(keeper);
+	publish(keeper);
+}

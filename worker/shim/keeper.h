@@ -1,0 +1,64 @@
+/*
+ * The keeper of one container: what jarvis-shim is made of.
+ *
+ * One process, one thread. It makes the container's root file system in a mount namespace of its
+ * own (so that every mount dies with it), lets the runtime start the container, pumps its output
+ * into the attempt's directory, waits for its end, reads the kernel's counters, removes everything
+ * but output and result, and ends. Signals from the worker: TERM asks the container's init to
+ * end, USR1 kills all of it. The working directory is the attempt's.
+ */
+#ifndef JV_WORKER_SHIM_KEEPER_H
+#define JV_WORKER_SHIM_KEEPER_H
+
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "worker/shim/attempt.h"
+#include "worker/shim/cgroup.h"
+#include "worker/shim/output.h"
+
+#define JV_KEEPER_HEAD_MAX 512
+
+struct jv_keeper {
+	const char *directory; /* the attempt's, absolute */
+	struct jv_attempt_plan plan;
+	struct jv_arena arena; /* of the plan's texts */
+	struct jv_cgroup cgroup;
+	struct jv_attempt_result result;
+	struct jv_output_writer output;
+	int signals;  /* signalfd */
+	int pipes[2]; /* read ends of stdout and stderr, or -1 */
+	int output_fd;
+	pid_t runtime; /* 0 when it has ended */
+	pid_t init;    /* 0 before it is known and after it was waited for */
+	int init_pidfd;
+	int runtime_status; /* as of waitpid, once runtime is 0 */
+	int init_status;
+	bool started;
+	bool ended;       /* init_status is set */
+	bool stop_wanted; /* TERM is still to be sent to the init */
+	int stop_tries;
+	bool kill_wanted;
+	bool killed;                   /* the worker has asked for it */
+	char head[JV_KEEPER_HEAD_MAX]; /* first bytes of standard error */
+	size_t head_size;
+};
+
+/* Makes mount namespace, overlay and the task's mounts. */
+struct jv_status jv_keeper_mount(const struct jv_keeper *keeper) JV_MUST_USE;
+/* Unmounts the root file system and the task's mounts. */
+void jv_keeper_unmount(const struct jv_keeper *keeper);
+/* Runs the runtime with new pipes as the container's output. */
+struct jv_status jv_keeper_run(struct jv_keeper *keeper) JV_MUST_USE;
+/* After the runtime has ended well: finds the init, verifies limits, says `started`. */
+struct jv_status jv_keeper_started(struct jv_keeper *keeper) JV_MUST_USE;
+/* Waits for runtime, init, signals and output until the container has ended. */
+struct jv_status jv_keeper_loop(struct jv_keeper *keeper) JV_MUST_USE;
+/* Ends whatever is left, drains the pipes, removes cgroups, mounts and directories, and publishes
+ * the result. */
+void jv_keeper_end(struct jv_keeper *keeper, struct jv_status status);
+
+/* Reads once from a pipe; closes it at its end. False if there was nothing to read. */
+bool jv_keeper_pump(struct jv_keeper *keeper, int which);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * The keeper's loop: poll over signals, output and the container's init.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "worker/shim/files.h"
+#include "worker/shim/keeper.h"
+
+/* How often, and how long, an init that is not ready for TERM yet is looked at again. */
+#define STOP_RETRY_MS  5
+#define STOP_TRIES_MAX 200
+
+static void remember_head(struct jv_keeper *keeper, const uint8_t *data, size_t size)
+{
+	size_t room = sizeof(keeper->head) - 1 - keeper->head_size;
+	size_t kept = size < room ? size : room;
+	memcpy(keeper->head + keeper->head_size, data, kept);
+	keeper->head_size += kept;
+}
+
+bool jv_keeper_pump(struct jv_keeper *keeper, int which)
+{
+	static uint8_t buffer[JV_OUTPUT_DATA_MAX];
+	ssize_t got = read(keeper->pipes[which], buffer, sizeof(buffer));
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (got <= 0) {
+		close(keeper->pipes[which]);
+		keeper->pipes[which] = -1;
+		return false;
+	}
+	if (which == 1)
+		remember_head(keeper, buffer, (size_t)got);
+	jv_output_append(&keeper->output, which == 0 ? JV_OUTPUT_STDOUT : JV_OUTPUT_STDERR,
+		jv_clock_wall_ms(), jv_bytes_of(buffer, (size_t)got));
+	return true;
+}
+
+/* PID 1 ignores signals that it neither handles nor blocks. tini blocks them all as soon as it
+ * runs; a TERM before that would be lost. */
+static bool init_takes_term(const struct jv_keeper *keeper)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/status", keeper->init);
+	struct jv_buffer content = {0};
+	struct jv_status status = jv_file_read(AT_FDCWD, path, 65536, &content);
+	const char *text = jv_is_ok(&status) ? jv_buffer_text(&content) : "";
+	const char *blocked = strstr(text, "\nSigBlk:");
+	const char *caught = strstr(text, "\nSigCgt:");
+	unsigned long long mask = 0;
+	if (blocked != NULL)
+		mask |= strtoull(blocked + 8, NULL, 16);
+	if (caught != NULL)
+		mask |= strtoull(caught + 8, NULL, 16);
+	jv_buffer_deinit(&content);
+	return (mask >> (SIGTERM - 1) & 1) != 0;
+}
+
+static void send_stop(struct jv_keeper *keeper)
+{
+	if (keeper->plan.init && keeper->stop_tries++ < STOP_TRIES_MAX && !init_takes_term(keeper))
+		return;
+	keeper->stop_wanted = false;
+	syscall(SYS_pidfd_send_signal, keeper->init_pidfd, SIGTERM, NULL, 0);
+}
+
+static void send_kill(struct jv_keeper *keeper)
+{
+	keeper->killed = true;
+	if (keeper->runtime > 0)
+		kill(keeper->runtime, SIGKILL);
+	if (keeper->init_pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, keeper->init_pidfd, SIGKILL, NULL, 0);
+	if (keeper->runtime == 0)
+		jv_cgroup_kill(&keeper->cgroup);
+}
+
+/* Waits for nothing: a process is asked for only when it may have ended. */
+static void reap(struct jv_keeper *keeper)
+{
+	int status;
+	if (keeper->runtime > 0 && waitpid(keeper->runtime, &status, WNOHANG) == keeper->runtime) {
+		keeper->runtime = 0;
+		keeper->runtime_status = status;
+	}
+	if (keeper->init > 0 && waitpid(keeper->init, &status, WNOHANG) == keeper->init) {
+		keeper->init = 0;
+		keeper->ended = true;
+		keeper->init_status = status;
+	}
+}
+
+static void take_signals(struct jv_keeper *keeper)
+{
+	struct signalfd_siginfo info;
+	while (read(keeper->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGTERM)
+			keeper->stop_wanted = true;
+		else if (info.ssi_signo == SIGUSR1)
+			keeper->kill_wanted = true;
+	}
+	reap(keeper);
+	if (keeper->kill_wanted) {
+		keeper->kill_wanted = false;
+		send_kill(keeper);
+	}
+}
+
+/* Output is left in the pipes until the runtime is gone: if it fails, all of it is the runtime's
+ * own and is thrown away. */
+static struct jv_status wait_for_runtime(struct jv_keeper *keeper)
+{
+	while (keeper->runtime > 0) {
+		struct pollfd signals = {.fd = keeper->signals, .events = POLLIN};
+		if (poll(&signals, 1, -1) > 0)
+			take_signals(keeper);
+	}
+	if (!WIFEXITED(keeper->runtime_status) || WEXITSTATUS(keeper->runtime_status) != 0)
+		return jv_error(JV_ABORTED, "the runtime has refused");
+	return jv_keeper_started(keeper);
+}
+
+static void wait_once(struct jv_keeper *keeper)
+{
+	struct pollfd fds[4] = {
+		{.fd = keeper->signals, .events = POLLIN},
+		{.fd = keeper->init_pidfd, .events = POLLIN},
+		{.fd = keeper->pipes[0], .events = POLLIN},
+		{.fd = keeper->pipes[1], .events = POLLIN},
+	};
+	if (poll(fds, 4, keeper->stop_wanted ? STOP_RETRY_MS : -1) < 0)
+		return;
+	for (int i = 0; i < 2; i++)
+		if (fds[2 + i].revents != 0)
+			jv_keeper_pump(keeper, i);
+	if (fds[0].revents != 0)
+		take_signals(keeper);
+	if (fds[1].revents != 0)
+		reap(keeper);
+}
+
+struct jv_status jv_keeper_loop(struct jv_keeper *keeper)
+{
+	JV_TRY(wait_for_runtime(keeper));
+	while (!keeper->ended) {
+		if (keeper->stop_wanted)
+			send_stop(keeper);
+		wait_once(keeper);
+	}
+	return jv_ok();
+}

@@ -1,0 +1,106 @@
+/*
+ * jarvis-shim: keeps one container. Started by the worker as `jarvis-shim DIRECTORY`, with the
+ * locked descriptor of the attempt's `keeper` file as descriptor 3. Not meant to be run by hand.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "worker/shim/files.h"
+#include "worker/shim/keeper.h"
+
+#define PLAN_MAX (1 << 20)
+
+static struct jv_status failed(const char *what)
+{
+	return jv_error(JV_INTERNAL, "%s: %s", what, strerror(errno));
+}
+
+/* Becomes the parent of the container's init, and of nobody's terminal. */
+static struct jv_status prepare_process(struct jv_keeper *keeper)
+{
+	umask(022);
+	prctl(PR_SET_NAME, "jarvis-shim");
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+		return failed("become a subreaper");
+	sigset_t wanted;
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGCHLD);
+	sigaddset(&wanted, SIGTERM);
+	sigaddset(&wanted, SIGUSR1);
+	if (sigprocmask(SIG_BLOCK, &wanted, NULL) != 0)
+		return failed("block signals");
+	/* Whoever runs the worker by hand may interrupt it; that is not meant for its tasks. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	keeper->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+	return keeper->signals < 0 ? failed("open a signal descriptor") : jv_ok();
+}
+
+static struct jv_status read_plan(struct jv_keeper *keeper)
+{
+	struct jv_buffer content = {0};
+	struct jv_status status = jv_file_read(AT_FDCWD, JV_ATTEMPT_PLAN, PLAN_MAX, &content);
+	if (jv_is_ok(&status))
+		status = jv_attempt_plan_decode(
+			jv_buffer_bytes(&content), &keeper->arena, &keeper->plan);
+	jv_buffer_deinit(&content);
+	return status;
+}
+
+static struct jv_status open_output(struct jv_keeper *keeper)
+{
+	keeper->output_fd = open(JV_ATTEMPT_OUTPUT, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (keeper->output_fd < 0)
+		return failed("create output");
+	jv_output_writer_init(&keeper->output, keeper->output_fd, keeper->plan.log_bytes_max);
+	return jv_ok();
+}
+
+static struct jv_status prepare(struct jv_keeper *keeper)
+{
+	JV_TRY(prepare_process(keeper));
+	JV_TRY(read_plan(keeper));
+	JV_TRY(jv_cgroup_open(&keeper->cgroup, keeper->plan.cgroup_root, keeper->plan.cgroup_path));
+	if (keeper->plan.hide_unified)
+		jv_cgroup_forget(&keeper->cgroup, "unified");
+	return open_output(keeper);
+}
+
+static struct jv_status keep(struct jv_keeper *keeper)
+{
+	JV_TRY(jv_keeper_mount(keeper));
+	JV_TRY(jv_keeper_run(keeper));
+	return jv_keeper_loop(keeper);
+}
+
+int main(int argc, char **argv)
+{
+	static struct jv_keeper keeper = {.pipes = {-1, -1}, .init_pidfd = -1};
+	if (argc != 2) {
+		fprintf(stderr,
+			"jarvis-shim keeps one container for jarvis-worker, which starts it; "
+			"it is of no use by hand\n");
+		return 64;
+	}
+	struct jv_status status = chdir(argv[1]) == 0 ? jv_ok() : failed(argv[1]);
+	if (jv_is_ok(&status))
+		status = jv_attempt_keeper_claim(JV_ATTEMPT_KEEPER_FD);
+	keeper.directory = argv[1];
+	jv_arena_init(&keeper.arena, 0, 0);
+	if (jv_is_ok(&status))
+		status = prepare(&keeper);
+	if (!jv_is_ok(&status)) {
+		fprintf(stderr, "%s\n", status.message);
+		return 70;
+	}
+	jv_keeper_end(&keeper, keep(&keeper));
+	return 0;
+}

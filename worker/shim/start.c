@@ -1,0 +1,110 @@
+/*
+ * Starting a container: the runtime's process, and what it leaves behind when it has gone well.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "worker/shim/files.h"
+#include "worker/shim/keeper.h"
+
+static struct jv_status failed(const char *what)
+{
+	return jv_error(JV_INTERNAL, "%s: %s", what, strerror(errno));
+}
+
+/* In the child: input from nowhere, output into the pipes, signals as they are by default. */
+static _Noreturn void become_runtime(const struct jv_keeper *keeper, int out, int err)
+{
+	const struct jv_attempt_plan *plan = &keeper->plan;
+	/* Absolute: crun goes to the bundle before it opens them. */
+	char log[PATH_MAX];
+	char pid[PATH_MAX];
+	char bundle[PATH_MAX];
+	snprintf(log, sizeof(log), "%s/%s", keeper->directory, JV_ATTEMPT_RUNTIME);
+	snprintf(pid, sizeof(pid), "%s/%s", keeper->directory, JV_ATTEMPT_PID);
+	snprintf(bundle, sizeof(bundle), "%s/%s", keeper->directory, JV_ATTEMPT_BUNDLE);
+	/* A runtime that outlived its keeper could start a container that nobody keeps. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* What the keeper ignores, the container must not inherit as ignored. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
+		_exit(127);
+	execl(plan->runtime, plan->runtime, "--root", plan->runtime_root, "--log", log,
+		"--log-format", "json", "run", "--detach", "--pid-file", pid, "--bundle", bundle,
+		plan->id, (char *)NULL);
+	_exit(127);
+}
+
+/* The write ends are closed here, so that the pipes end with the container. */
+struct jv_status jv_keeper_run(struct jv_keeper *keeper)
+{
+	int out[2];
+	int err[2];
+	if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0)
+		return failed("make pipes");
+	keeper->pipes[0] = out[0];
+	keeper->pipes[1] = err[0];
+	keeper->runtime = fork();
+	if (keeper->runtime == 0)
+		become_runtime(keeper, out[1], err[1]);
+	close(out[1]);
+	close(err[1]);
+	if (keeper->runtime < 0) {
+		keeper->runtime = 0;
+		return failed("fork");
+	}
+	for (int i = 0; i < 2; i++)
+		if (fcntl(keeper->pipes[i], F_SETFL, O_NONBLOCK) != 0)
+			return failed("make a pipe non-blocking");
+	return jv_ok();
+}
+
+static struct jv_status find_init(struct jv_keeper *keeper)
+{
+	int64_t pid = 0;
+	if (!jv_file_number(JV_ATTEMPT_PID, &pid) || pid <= 1)
+		return jv_error(JV_INTERNAL, "the runtime has written no process id");
+	keeper->init = (pid_t)pid;
+	/* The container's init is a child of ours as soon as the runtime is gone; until it is
+	 * waited for its process id is taken. */
+	keeper->init_pidfd = (int)syscall(SYS_pidfd_open, keeper->init, 0);
+	return keeper->init_pidfd < 0 ? failed("open the container's init") : jv_ok();
+}
+
+struct jv_status jv_keeper_started(struct jv_keeper *keeper)
+{
+	JV_ASSERT(!keeper->started);
+	JV_ASSERT(keeper->runtime == 0);
+	JV_TRY(find_init(keeper));
+	const struct jv_cgroup_limits limits = {
+		.memory_bytes = keeper->plan.memory_bytes,
+		.cpu_quota_us = keeper->plan.cpu_quota_us,
+		.cpu_period_us = keeper->plan.cpu_period_us,
+		.pids = keeper->plan.pids,
+	};
+	JV_TRY(jv_cgroup_limits_verify(&keeper->cgroup, &limits));
+	keeper->started = true;
+	keeper->result.start_ms = jv_clock_wall_ms();
+	struct jv_buffer content = {0};
+	jv_attempt_started_encode(&(struct jv_attempt_started){.start_ms = keeper->result.start_ms,
+					  .pid = keeper->init},
+		&content);
+	struct jv_status status =
+		jv_file_publish(AT_FDCWD, JV_ATTEMPT_STARTED, jv_buffer_bytes(&content), 0600);
+	jv_buffer_deinit(&content);
+	return status;
+}
