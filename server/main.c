@@ -125,6 +125,9 @@ static int serve(const struct jv_server_config *config, const sigset_t *signals)
 		fprintf(stderr, "jarvisd: cannot start: %s\n", status.message);
 		return EX_TEMPFAIL;
 	}
+	/* For scripts that let the kernel choose the ports. */
+	printf("ready grpc_port=%d rest_port=%d\n", jv_app_grpc_port(app), jv_app_rest_port(app));
+	fflush(stdout);
 	while (sigwait(signals, &signal_number) != 0)
 		continue;
 	JV_INFO("server.signal", JV_KV("signal", strsignal(signal_number)));

@@ -121,7 +121,6 @@ static struct jv_status open_grpc(struct jv_app *app)
 	return jv_grpc_open(&options, &app->api, &app->grpc);
 }
 
-/* It answers at once, and its calls wait for the core's thread like any others. */
 static struct jv_status open_rest(struct jv_app *app)
 {
 	struct jv_rest_options options = jv_rest_options_default();
@@ -131,7 +130,7 @@ static struct jv_status open_rest(struct jv_app *app)
 	options.listen = app->config->rest_listen;
 	options.connections_max = (uint32_t)app->config->rest_connections_max;
 	options.body_bytes_max = (size_t)app->config->message_bytes_max;
-	return jv_rest_edge_start(&options, &app->api, &app->rest);
+	return jv_rest_edge_open(&options, &app->api, &app->rest);
 }
 
 /* All edges of all transports, for the core's publications. */
@@ -151,6 +150,8 @@ static void start(struct jv_app *app)
 	collect_edges(app);
 	jv_core_thread_start(app->core, app->edges, app->edge_count);
 	jv_grpc_start(app->grpc);
+	if (app->rest != NULL)
+		jv_rest_edge_start(app->rest);
 	atomic_store(&app->api.serving, 1);
 	JV_INFO("server.started", JV_KV("version", JV_VERSION),
 		JV_KI("grpc_port", jv_app_grpc_port(app)),
@@ -171,7 +172,7 @@ static void close_all(struct jv_app *app)
 	if (app->core != NULL)
 		jv_core_thread_stop(app->core);
 	if (app->rest != NULL)
-		jv_rest_edge_free(app->rest);
+		jv_rest_edge_close(app->rest);
 	if (app->grpc != NULL)
 		jv_grpc_close(app->grpc);
 	if (app->store != NULL)

@@ -108,6 +108,7 @@ void jv_rest_call_wake(struct jv_rest_call *call)
 	if (!call->suspended)
 		return;
 	call->suspended = false;
+	call->rest->resumed = true;
 	MHD_resume_connection(call->connection->http);
 }
 

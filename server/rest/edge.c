@@ -86,10 +86,15 @@ static int turn(struct jv_rest_edge *rest, int64_t stop_ms)
 	unsigned long long http_ms;
 	int64_t next_ms, deadline_ms, left_ms;
 
+	rest->resumed = false;
 	MHD_run(rest->daemon);
 	deadline_ms = jv_rest_run_deadlines(rest);
 	next_ms = jv_edge_run(&rest->edge);
 	jv_rest_let_go(rest);
+	/* MHD_get_timeout of 0.9.75 knows nothing of connections that were resumed outside of
+	 * MHD_run. */
+	if (rest->resumed)
+		return 0;
 	next_ms = next_ms < deadline_ms ? next_ms : deadline_ms;
 	next_ms = next_ms < stop_ms ? next_ms : stop_ms;
 	left_ms = next_ms == INT64_MAX ? INT64_MAX : next_ms - jv_rest_now_ms(rest);
