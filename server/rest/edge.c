@@ -80,6 +80,16 @@ static void wait_events(struct jv_rest_edge *rest, int timeout_ms)
 	}
 }
 
+/* At its limit of connections libmicrohttpd does not listen, and looks whether it may only when it
+ * runs: so once more after one was closed. */
+static void run_http(struct jv_rest_edge *rest)
+{
+	do {
+		rest->closed_any = false;
+		MHD_run(rest->daemon);
+	} while (rest->closed_any);
+}
+
 /* One turn of everything; returns when the next is due at the latest, as a timeout of epoll. */
 static int turn(struct jv_rest_edge *rest, int64_t stop_ms)
 {
@@ -87,7 +97,7 @@ static int turn(struct jv_rest_edge *rest, int64_t stop_ms)
 	int64_t next_ms, deadline_ms, left_ms;
 
 	rest->resumed = false;
-	MHD_run(rest->daemon);
+	run_http(rest);
 	deadline_ms = jv_rest_run_deadlines(rest);
 	next_ms = jv_edge_run(&rest->edge);
 	jv_rest_let_go(rest);
@@ -134,7 +144,26 @@ static void cut_all(struct jv_rest_edge *rest)
 	}
 }
 
-/* Serves until it is to stop, no request is in flight, or the time for that is over. */
+/* What whoever stops the edge wants of this turn. True: the time for calls in flight is over. */
+static bool see_wanted(struct jv_rest_edge *rest, int wanted, int64_t *stop_ms, bool *was_cut)
+{
+	int64_t now_ms = jv_rest_now_ms(rest);
+
+	if (wanted != JV_REST_RUN)
+		drain_now(rest);
+	if (wanted == JV_REST_STOP && *stop_ms == INT64_MAX)
+		*stop_ms = now_ms + atomic_load(&rest->grace_ms);
+	if (now_ms < *stop_ms)
+		return false;
+	if (*was_cut)
+		return true;
+	*was_cut = true;
+	*stop_ms = now_ms + FLUSH_MS;
+	cut_all(rest);
+	return false;
+}
+
+/* Serves until it is to stop and no request is in flight, or the time for that is over. */
 static void serve(struct jv_rest_edge *rest)
 {
 	int64_t stop_ms = INT64_MAX;
@@ -142,20 +171,12 @@ static void serve(struct jv_rest_edge *rest)
 
 	for (;;) {
 		int wanted = atomic_load(&rest->wanted);
-		if (wanted != JV_REST_RUN)
-			drain_now(rest);
-		if (wanted == JV_REST_STOP && stop_ms == INT64_MAX)
-			stop_ms = jv_rest_now_ms(rest) + atomic_load(&rest->grace_ms);
+		if (see_wanted(rest, wanted, &stop_ms, &was_cut))
+			return;
+		int timeout_ms = turn(rest, stop_ms);
 		if (wanted == JV_REST_STOP && jv_list_empty(&rest->calls))
 			return;
-		if (jv_rest_now_ms(rest) >= stop_ms) {
-			if (was_cut)
-				return;
-			was_cut = true;
-			cut_all(rest);
-			stop_ms = jv_rest_now_ms(rest) + FLUSH_MS;
-		}
-		wait_events(rest, turn(rest, stop_ms));
+		wait_events(rest, timeout_ms);
 	}
 }
 

@@ -303,6 +303,7 @@ static void *open_connection(struct jv_rest_edge *rest, struct MHD_Connection *h
 static void close_connection(struct jv_rest_connection *connection)
 {
 	JV_ASSERT(connection->call == NULL);
+	connection->rest->closed_any = true;
 	epoll_ctl(connection->rest->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
 	jv_metric_add(&metric_connections, -1);
 	free(connection);

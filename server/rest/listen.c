@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,6 +44,8 @@ static struct jv_status parse(const char *text, struct address *address)
 	}
 	if (host_size >= HOST_MAX || port_size == 0 || port_size > 5 ||
 		strspn(colon + 1, "0123456789") != port_size)
+		return malformed(text);
+	if (strtoul(colon + 1, NULL, 10) > UINT16_MAX)
 		return malformed(text);
 	memcpy(address->host, host, host_size);
 	address->host[host_size] = '\0';

@@ -36,6 +36,7 @@ struct jv_rest_edge {
 	bool started;
 	/* Owned by the thread: */
 	bool draining;
+	bool closed_any; /* a connection, while libmicrohttpd ran */
 	bool resumed; /* a connection was resumed: libmicrohttpd has to run before the next wait */
 	struct jv_list calls; /* struct jv_rest_call that HTTP is not done with */
 	struct jv_list spent; /* whose rpc has ended and is still held by the edge */
