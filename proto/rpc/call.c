@@ -74,8 +74,6 @@ static grpc_byte_buffer *pack(struct jv_call *call, const ProtobufCMessage *mess
 		fail(call, jv_error(JV_RESOURCE_EXHAUSTED,
 				   "a message of %zu bytes is larger than the client's limit of %lld",
 				   size, (long long)call->client->options.message_bytes_max));
-	if (size > call->largest)
-		call->largest = size;
 	return payload;
 }
 

@@ -16,20 +16,6 @@ static struct jv_bytes find_details(const grpc_metadata_array *trailing)
 	return (struct jv_bytes){NULL, 0};
 }
 
-/* gRPC ends some calls without a word. */
-static void explain(const struct jv_call *call, struct jv_status *status)
-{
-	if (status->message[0] != 0)
-		return;
-	if (status->code == JV_RESOURCE_EXHAUSTED)
-		*status = jv_error(JV_RESOURCE_EXHAUSTED,
-			"the server refused a message as larger than its limit, or its answer is larger than ours (%zu bytes were the most sent)",
-			call->largest);
-	else
-		*status = jv_error(status->code, "the call ended with %s and no reason",
-			jv_code_name(status->code));
-}
-
 void jv_call_describe_end(const struct jv_call *call, struct jv_call_end *end)
 {
 	memset(end, 0, sizeof(*end));
@@ -45,8 +31,13 @@ void jv_call_describe_end(const struct jv_call *call, struct jv_call_end *end)
 		return;
 	}
 	jv_payload_text(call->message, end->status.message, sizeof(end->status.message));
-	/* The details name the field; the code that counts is that of the call. */
-	jv_status_unpack(end->details, &end->status);
+	/* The details name the field; the code that counts is that of the call. No details at all
+	 * would read as an empty status. */
+	if (end->details.size > 0)
+		jv_status_unpack(end->details, &end->status);
 	end->status.code = (enum jv_code)call->code;
-	explain(call, &end->status);
+	/* A server that stops drops what it has not looked at as cancelled. We have not. */
+	if (call->code == GRPC_STATUS_CANCELLED && !call->cancelled && end->details.size == 0)
+		end->status = jv_error(JV_UNAVAILABLE,
+			"the server has dropped the call; it may be stopping: try again after a moment");
 }

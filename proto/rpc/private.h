@@ -39,7 +39,6 @@ struct jv_call {
 
 	struct jv_list writes; /* struct jv_write, not yet given to gRPC */
 	uint32_t queued;       /* how many those are */
-	size_t largest;        /* bytes of the largest message so far */
 	bool sending;
 	bool opened;       /* the headers are sent, or being sent */
 	bool refused;      /* jv_call_send has said no; `writable` is owed */

@@ -11,6 +11,9 @@
 #include "server/rpc/metrics.h"
 #include "server/rpc/private.h"
 
+/* How long gRPC's server may take to shut down after the last call that an edge knows of. */
+#define UNSEEN_MS 500
+
 static const struct jv_handler *const own_handlers[] = {
 	&jv_health_check,
 	&jv_health_list,
@@ -168,20 +171,39 @@ static void enter(struct jv_grpc *grpc, enum jv_grpc_phase phase)
 		jv_cq_wake(&grpc->threads[i].cq);
 }
 
-/* Takes mails of the threads until there have been so many; false if the time is over before. */
-static bool await(struct jv_grpc *grpc, uint32_t count, int64_t deadline_ms)
+/* Takes what the threads have to tell; waits until the deadline if there is nothing. */
+static void listen_to_threads(struct jv_grpc *grpc, int64_t deadline_ms)
 {
-	const struct jv_env *env = grpc->api->env;
 	struct jv_list mails;
-	uint32_t taken = 0;
+	struct jv_list *link;
 
 	jv_list_init(&mails);
-	while (taken < count) {
-		taken += jv_mailbox_take(&grpc->control, &mails, deadline_ms);
-		if (taken < count && env->monotonic_ms(env) >= deadline_ms)
-			return false;
+	jv_mailbox_take(&grpc->control, &mails, deadline_ms);
+	while ((link = jv_list_pop_front(&mails)) != NULL) {
+		if (link == &grpc->has_shut_down.link)
+			grpc->is_shut_down = true;
+		else
+			grpc->idle_count++;
 	}
-	return true;
+}
+
+/* False if the time is over before no thread has a call. */
+static bool await_idle(struct jv_grpc *grpc, int64_t deadline_ms)
+{
+	const struct jv_env *env = grpc->api->env;
+
+	while (grpc->idle_count < grpc->thread_count && env->monotonic_ms(env) < deadline_ms)
+		listen_to_threads(grpc, deadline_ms);
+	return grpc->idle_count == grpc->thread_count;
+}
+
+static bool await_shut_down(struct jv_grpc *grpc, int64_t deadline_ms)
+{
+	const struct jv_env *env = grpc->api->env;
+
+	while (!grpc->is_shut_down && env->monotonic_ms(env) < deadline_ms)
+		listen_to_threads(grpc, deadline_ms);
+	return grpc->is_shut_down;
 }
 
 void jv_grpc_drain(struct jv_grpc *grpc, int64_t grace_ms)
@@ -193,26 +215,29 @@ void jv_grpc_drain(struct jv_grpc *grpc, int64_t grace_ms)
 	enter(grpc, JV_GRPC_DRAINING);
 	grpc_server_shutdown_and_notify(
 		grpc->server, grpc->threads[0].cq.queue, &grpc->shut_down);
-	if (!await(grpc, 1, env->monotonic_ms(env) + grace_ms)) {
+	if (!await_idle(grpc, env->monotonic_ms(env) + grace_ms)) {
 		if (grace_ms > 0)
 			JV_WARN("grpc.grace_over", JV_KI("grace_ms", grace_ms));
 		grpc_server_cancel_all_calls(grpc->server);
-		await(grpc, 1, INT64_MAX);
+		await_idle(grpc, INT64_MAX);
 	}
-	enter(grpc, JV_GRPC_EMPTYING);
-	await(grpc, grpc->thread_count, INT64_MAX);
+	/* A call that comes just when the server shuts down may be given to nobody, and would keep
+	 * it for ever. */
+	if (!await_shut_down(grpc, env->monotonic_ms(env) + UNSEEN_MS)) {
+		grpc_server_cancel_all_calls(grpc->server);
+		await_shut_down(grpc, INT64_MAX);
+	}
 }
 
 /* A server that was never started must be shut down all the same. */
 static void shut_down_unstarted(struct jv_grpc *grpc)
 {
-	struct jv_list mails;
-
-	jv_list_init(&mails);
 	grpc_server_shutdown_and_notify(
 		grpc->server, grpc->threads[0].cq.queue, &grpc->shut_down);
-	while (jv_mailbox_drain(&grpc->control, &mails) == 0)
+	while (!grpc->is_shut_down) {
 		jv_cq_run_once(&grpc->threads[0].cq, INT64_MAX);
+		listen_to_threads(grpc, 0);
+	}
 }
 
 static void close_thread(struct jv_grpc_thread *thread)

@@ -33,8 +33,8 @@ static void look_at_phase(struct jv_grpc_thread *thread, int phase)
 {
 	if (phase >= JV_GRPC_DRAINING && !thread->draining)
 		begin_drain(thread);
-	if (phase >= JV_GRPC_EMPTYING && !thread->told_idle && thread->live == 0 &&
-		thread->armed == 0) {
+	/* Slots come back once gRPC's server has shut down; rpcs, once the core has replied. */
+	if (thread->draining && !thread->told_idle && thread->live == 0 && thread->armed == 0) {
 		JV_ASSERT(thread->edge.call_count == 0);
 		thread->told_idle = jv_mailbox_post(&thread->grpc->control, &thread->idle);
 	}

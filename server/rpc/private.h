@@ -31,7 +31,6 @@ enum jv_grpc_phase {
 	JV_GRPC_OPENED,
 	JV_GRPC_RUNNING,
 	JV_GRPC_DRAINING, /* no new calls; those in progress end */
-	JV_GRPC_EMPTYING, /* gRPC has shut down; rpcs that the core holds end */
 	JV_GRPC_STOPPING, /* threads end */
 };
 
@@ -44,7 +43,7 @@ struct jv_grpc_thread {
 	uint32_t live;  /* calls in progress */
 	bool draining;
 	bool told_idle;
-	struct jv_mail idle; /* to the control box: nothing is left here */
+	struct jv_mail idle; /* to the control box: no call is left here, none will come */
 	struct jv_list pool; /* struct jv_grpc_call by link */
 	struct jv_list lingering; /* answered calls by link, the first one due first */
 };
@@ -62,6 +61,9 @@ struct jv_grpc {
 	struct jv_mailbox control; /* from the threads to the opener's */
 	struct jv_tag shut_down;
 	struct jv_mail has_shut_down;
+	/* What the control box has told so far: */
+	uint32_t idle_count;
+	bool is_shut_down;
 };
 
 struct jv_grpc_call {

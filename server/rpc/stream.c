@@ -29,6 +29,17 @@ static void start_lingering(struct jv_grpc_call *call)
 	jv_list_push_back(&call->thread->lingering, &call->link);
 }
 
+/* The status goes out past the messages that the client does not read. */
+static void cut(struct jv_grpc_call *call)
+{
+	if (jv_is_ok(&call->status))
+		call->status = jv_error(JV_RESOURCE_EXHAUSTED,
+			"the client did not read the answer within %lld ms",
+			(long long)call->thread->grpc->options.linger_ms);
+	grpc_call_cancel_with_status(
+		call->call, (grpc_status_code)call->status.code, call->status.message, NULL);
+}
+
 int64_t jv_grpc_cut_lingering(struct jv_grpc_thread *thread)
 {
 	const struct jv_env *env = thread->edge.api->env;
@@ -40,17 +51,11 @@ int64_t jv_grpc_cut_lingering(struct jv_grpc_thread *thread)
 	while (!jv_list_empty(&thread->lingering)) {
 		struct jv_grpc_call *call =
 			JV_CONTAINER_OF(thread->lingering.next, struct jv_grpc_call, link);
-		bool failed = !jv_is_ok(&call->status);
 		if (call->linger_until_ms > now_ms)
 			return call->linger_until_ms;
 		jv_list_remove(&call->link);
 		jv_metric_add(&jv_grpc_cut_total, 1);
-		/* Goes out past the messages that the client does not read. */
-		grpc_call_cancel_with_status(call->call,
-			failed ? (grpc_status_code)call->status.code : GRPC_STATUS_CANCELLED,
-			failed ? call->status.message
-			       : "the client did not read the answer in time",
-			NULL);
+		cut(call);
 	}
 	return INT64_MAX;
 }

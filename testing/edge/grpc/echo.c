@@ -91,6 +91,15 @@ static const struct jv_handler say = {
 	.ended = count_end,
 };
 
+/* The stream has had its time, whether the client reads or not. */
+static void count_late(struct jv_rpc *rpc)
+{
+	if (REQUEST(rpc)->code != 0)
+		refuse(rpc, REQUEST(rpc));
+	else
+		jv_rpc_finish(rpc, jv_ok());
+}
+
 static void count_pump(struct jv_rpc *rpc)
 {
 	struct echo_state *state = rpc->state;
@@ -101,16 +110,7 @@ static void count_pump(struct jv_rpc *rpc)
 	}
 	if (state->number < REQUEST(rpc)->count || REQUEST(rpc)->delay_ms > 0)
 		return;
-	if (REQUEST(rpc)->code != 0)
-		refuse(rpc, REQUEST(rpc));
-	else
-		jv_rpc_finish(rpc, jv_ok());
-}
-
-/* The stream has had its time, whether the client reads or not. */
-static void count_late(struct jv_rpc *rpc)
-{
-	refuse(rpc, REQUEST(rpc));
+	count_late(rpc);
 }
 
 static void count_start(struct jv_rpc *rpc)

@@ -193,7 +193,7 @@ static void what_is_too_large_is_refused(void **state)
 
 	request.data.len = 2 << 20;
 	request.data.data = calloc(1, request.data.len);
-	refused(echo, &request, JV_RESOURCE_EXHAUSTED, "", "larger than its limit");
+	refused(echo, &request, JV_RESOURCE_EXHAUSTED, "", "larger than max (2097157 vs. 1048576)");
 	assert_int_equal(echo_started, started);
 	free(request.data.data);
 	request.data.len = 0;
