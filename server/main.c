@@ -76,7 +76,7 @@ static int describe(void)
 {
 	struct jv_buffer text = {0};
 
-	jv_config_describe(jv_server_config_schema, &text);
+	jv_config_describe(jv_server_config_schema(), &text);
 	fputs(jv_buffer_text(&text), stdout);
 	jv_buffer_deinit(&text);
 	return 0;
@@ -90,12 +90,12 @@ static int load(const struct arguments *arguments, struct jv_server_config *conf
 		.environ = (const char *const *)environ,
 		.flags = arguments->flags,
 	};
-	struct jv_status status = jv_config_load(jv_server_config_schema, &source, config);
+	struct jv_status status = jv_config_load(jv_server_config_schema(), &source, config);
 
 	if (jv_is_ok(&status)) {
 		status = jv_server_config_check(config);
 		if (!jv_is_ok(&status))
-			jv_config_deinit(jv_server_config_schema, config);
+			jv_config_deinit(jv_server_config_schema(), config);
 	}
 	if (jv_is_ok(&status))
 		return 0;
@@ -163,6 +163,6 @@ int main(int argc, char **argv)
 		raise_descriptors();
 		code = serve(&config, &signals);
 	}
-	jv_config_deinit(jv_server_config_schema, &config);
+	jv_config_deinit(jv_server_config_schema(), &config);
 	return code;
 }

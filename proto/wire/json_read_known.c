@@ -27,7 +27,7 @@ static bool read_timestamp(struct jv_json_reader *reader, ProtobufCMessage *mess
 		"a time such as \"2024-05-01T12:00:00Z\", in the years 1 to 9999";
 	Google__Protobuf__Timestamp *time = (Google__Protobuf__Timestamp *)message;
 	struct jv_bytes text;
-	const uint8_t *at;
+	const uint8_t *at = NULL;
 	if (!take_text(reader, &text, &at, what))
 		return false;
 	return jv_timestamp_parse(text, &time->seconds, &time->nanos) ||
@@ -39,7 +39,7 @@ static bool read_duration(struct jv_json_reader *reader, ProtobufCMessage *messa
 	static const char what[] = "a duration in seconds such as \"1.5s\"";
 	Google__Protobuf__Duration *duration = (Google__Protobuf__Duration *)message;
 	struct jv_bytes text;
-	const uint8_t *at;
+	const uint8_t *at = NULL;
 	if (!take_text(reader, &text, &at, what))
 		return false;
 	return jv_duration_parse(text, &duration->seconds, &duration->nanos) ||
@@ -99,7 +99,7 @@ static bool read_mask(struct jv_json_reader *reader, ProtobufCMessage *message)
 	static const char what[] = "field paths such as \"spec.image,spec.args\"";
 	Google__Protobuf__FieldMask *mask = (Google__Protobuf__FieldMask *)message;
 	struct jv_bytes text;
-	const uint8_t *at;
+	const uint8_t *at = NULL;
 	if (!take_text(reader, &text, &at, what))
 		return false;
 	if (!jv_mask_parse(text, true, reader->arena, message))

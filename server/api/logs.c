@@ -110,7 +110,7 @@ static struct jv_status look_at_task(struct jv_rpc *rpc, bool *going_on)
 		if (state->attempt == 0)
 			state->attempt = read.record.attempt;
 		if (state->attempt > read.record.attempt)
-			status = jv_field_error(JV_NOT_FOUND, "attempt",
+			status = jv_error(JV_NOT_FOUND,
 				"task t-%" PRIu64 " has had %" PRIu32 " attempts", state->task,
 				read.record.attempt);
 		*going_on = !final && state->attempt == read.record.attempt &&

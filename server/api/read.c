@@ -26,7 +26,7 @@ struct jv_status jv_read_task(struct jv_api *api, const struct jv_snapshot *snap
 			api->store, snapshot, jv_buffer_bytes(&read->key), &read->value);
 	}
 	if (status.code == JV_NOT_FOUND)
-		return jv_field_error(JV_NOT_FOUND, "id", "there is no task t-%" PRIu64, task);
+		return jv_error(JV_NOT_FOUND, "there is no task t-%" PRIu64, task);
 	JV_TRY(status);
 	return jv_task_decode(
 		jv_buffer_bytes(&read->key), jv_buffer_bytes(&read->value), &read->record);

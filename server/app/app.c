@@ -1,5 +1,6 @@
 #include "server/app/app.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,12 +13,15 @@
 #include "server/app/core_thread.h"
 #include "server/rest/edge.h"
 #include "server/rpc/grpc.h"
+#include "worker/worker.h"
 
 #define TICK_BUDGET        1000
 #define SCHEDULE_BUDGET    1000
 #define UNSYNCED_MAX       64
 #define SESSION_EVENTS_MAX 256
 #define CALLS_MAX          65536
+/* What the embedded worker has to say at the end is said at once, or at the next start. */
+#define WORKER_GRACE_MS 1000
 
 struct jv_app {
 	const struct jv_server_config *config;
@@ -28,6 +32,7 @@ struct jv_app {
 	struct jv_core_thread *core;
 	struct jv_grpc *grpc;
 	struct jv_rest_edge *rest; /* NULL if it is off */
+	struct jv_worker *worker;  /* NULL if it is off */
 	struct jv_edge **edges;
 	size_t edge_count;
 };
@@ -160,9 +165,37 @@ static void start(struct jv_app *app)
 		JV_KI("revision", atomic_load(&app->api.durable_revision)));
 }
 
+/* Where the embedded worker reaches the server: it is a client like any other. */
+static void own_address(const struct jv_app *app, char *address, size_t size)
+{
+	const char *listen = app->config->grpc_listen;
+	const char *colon = strrchr(listen, ':');
+	int host = colon == NULL ? 0 : (int)(colon - listen);
+	bool any = host == 0 || strncmp(listen, "0.0.0.0:", 8) == 0 ||
+		strncmp(listen, "[::]:", 5) == 0;
+
+	if (strncmp(listen, "unix:", 5) == 0)
+		snprintf(address, size, "%s", listen);
+	else
+		snprintf(address, size, "%.*s:%d", any ? 9 : host, any ? "127.0.0.1" : listen,
+			jv_app_grpc_port(app));
+}
+
+static struct jv_status open_worker(struct jv_app *app)
+{
+	char address[256];
+	struct jv_worker_options options = {.config = &app->config->worker, .server = address};
+
+	if (!app->config->worker_enabled)
+		return jv_ok();
+	own_address(app, address, sizeof(address));
+	return jv_status_context(jv_worker_start(&options, &app->worker), "embedded worker");
+}
+
 /* Frees what was opened so far, in the order that docs/architecture.md gives. */
 static void close_all(struct jv_app *app)
 {
+	jv_worker_stop(app->worker, WORKER_GRACE_MS);
 	if (app->rest != NULL)
 		jv_rest_edge_drain(app->rest);
 	if (app->grpc != NULL)
@@ -180,6 +213,14 @@ static void close_all(struct jv_app *app)
 	jv_schema_free(app->schema);
 	free(app->edges);
 	free(app);
+}
+
+void jv_app_close(struct jv_app *app)
+{
+	JV_INFO("server.stopping");
+	atomic_store(&app->api.serving, 2);
+	close_all(app);
+	JV_INFO("server.stopped");
 }
 
 struct jv_status jv_app_open(const struct jv_server_config *config, struct jv_app **opened)
@@ -202,16 +243,12 @@ struct jv_status jv_app_open(const struct jv_server_config *config, struct jv_ap
 		return status;
 	}
 	start(app);
-	*opened = app;
-	return jv_ok();
-}
-
-void jv_app_close(struct jv_app *app)
-{
-	JV_INFO("server.stopping");
-	atomic_store(&app->api.serving, 2);
-	close_all(app);
-	JV_INFO("server.stopped");
+	status = open_worker(app);
+	if (jv_is_ok(&status))
+		*opened = app;
+	else
+		jv_app_close(app);
+	return status;
 }
 
 int jv_app_grpc_port(const struct jv_app *app)

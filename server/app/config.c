@@ -1,6 +1,9 @@
 #include "server/app/config.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+#include "base/assert.h"
 
 #define FIELD(name) offsetof(struct jv_server_config, name)
 #define KIB         INT64_C(1024)
@@ -12,7 +15,7 @@
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const formats[] = {"text", "json", NULL};
 
-const struct jv_config_field jv_server_config_schema[] = {
+static const struct jv_config_field own_fields[] = {
 	{.key = "grpc.listen",
 		.type = JV_CONFIG_TEXT,
 		.offset = FIELD(grpc_listen),
@@ -195,6 +198,23 @@ const struct jv_config_field jv_server_config_schema[] = {
 	{.key = NULL},
 };
 
+const struct jv_config_field *jv_server_config_schema(void)
+{
+	static struct jv_config_field *schema;
+	const size_t own_count = sizeof(own_fields) / sizeof(own_fields[0]) - 1;
+	struct jv_config_field *below;
+	size_t below_count = 0;
+
+	if (schema != NULL)
+		return schema;
+	below = jv_worker_config_below("worker.", FIELD(worker), &below_count);
+	/* The names of the keys live in the block, so it is kept for ever, as the schema is. */
+	schema = jv_calloc(own_count + below_count + 1, sizeof(*schema));
+	memcpy(schema, own_fields, own_count * sizeof(*schema));
+	memcpy(schema + own_count, below, (below_count + 1) * sizeof(*schema));
+	return schema;
+}
+
 struct jv_status jv_server_config_check(const struct jv_server_config *config)
 {
 	if (config->heartbeat_ms * 3 > config->lease_ms)
@@ -204,5 +224,7 @@ struct jv_status jv_server_config_check(const struct jv_server_config *config)
 			config->heartbeat_ms, config->lease_ms);
 	if (config->grpc_listen == NULL || config->grpc_listen[0] == '\0')
 		return jv_error(JV_INVALID_ARGUMENT, "grpc.listen must not be empty");
+	if (config->worker_enabled)
+		return jv_status_context(jv_worker_config_check(&config->worker), "worker");
 	return jv_ok();
 }

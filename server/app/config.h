@@ -8,6 +8,7 @@
 #define JV_SERVER_APP_CONFIG_H
 
 #include "base/config.h"
+#include "worker/config.h"
 
 struct jv_server_config {
 	char *grpc_listen;
@@ -37,9 +38,12 @@ struct jv_server_config {
 	int64_t log_level;
 	int64_t log_format;
 	bool worker_enabled;
+	struct jv_worker_config worker; /* its own keys, below `worker.` */
 };
 
-extern const struct jv_config_field jv_server_config_schema[];
+/* The server's keys and the worker's below `worker.`. Made once, by the first call, before threads
+ * start. */
+const struct jv_config_field *jv_server_config_schema(void);
 
 /* What the ranges of single keys cannot say, such as a heartbeat longer than the lease. */
 struct jv_status jv_server_config_check(const struct jv_server_config *config) JV_MUST_USE;
