@@ -1,0 +1,303 @@
+#include "worker/config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+#define FIELD(name) offsetof(struct jv_worker_config, name)
+#define MIB         (INT64_C(1) << 20)
+#define TIB         (INT64_C(1) << 40)
+
+#define NODE_NAME_MAX     63
+#define LABELS_MAX        64
+#define LABEL_KEY_MAX     63
+#define LABEL_VALUE_MAX   256
+#define CUSTOM_MAX        16
+#define CUSTOM_NAME_MAX   63
+#define CUSTOM_AMOUNT_MAX (INT64_C(1) << 53)
+#define IMAGES_MAX        256
+
+/* Of the program, in front of the others. */
+#define PROGRAM_FIELDS 3
+
+static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL};
+static const char *const formats[] = {"text", "json", NULL};
+
+static const struct jv_config_field mount_schema[] = {
+	{.key = "path",
+		.type = JV_CONFIG_TEXT,
+		.offset = offsetof(struct jv_worker_mount, path),
+		.help = "Absolute path on this machine; what is below it may be mounted too."},
+	{.key = "writable",
+		.type = JV_CONFIG_BOOL,
+		.offset = offsetof(struct jv_worker_mount, writable),
+		.default_value = "false",
+		.help = "Whether tasks may mount it for writing."},
+	{.key = NULL},
+};
+
+const struct jv_config_field jv_worker_config_schema[] = {
+	{.key = "server.address",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(server_address),
+		.default_value = "127.0.0.1:7070",
+		.help = "Address and port of the server's gRPC services, or unix:PATH."},
+	{.key = "log.level",
+		.type = JV_CONFIG_CHOICE,
+		.offset = FIELD(log_level),
+		.default_value = "info",
+		.choices = levels,
+		.help = "Least important line that is logged."},
+	{.key = "log.format",
+		.type = JV_CONFIG_CHOICE,
+		.offset = FIELD(log_format),
+		.default_value = "text",
+		.choices = formats,
+		.help = "Form of the log's lines."},
+	{.key = "node.name",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(node_name),
+		.maximum = NODE_NAME_MAX,
+		.help = "Name of this node, of a-z, 0-9, . and -; empty means the host name."},
+	{.key = "node.labels",
+		.type = JV_CONFIG_MAP,
+		.offset = FIELD(labels),
+		.help = "Labels for constraints of tasks, such as zone: a. At most 64."},
+	{.key = "capacity.cpu_millis",
+		.type = JV_CONFIG_INT,
+		.offset = FIELD(cpu_millis),
+		.default_value = "0",
+		.maximum = 1024000,
+		.help = "Thousandths of a CPU for tasks; 0 means all CPUs of this process."},
+	{.key = "capacity.memory",
+		.type = JV_CONFIG_BYTES,
+		.offset = FIELD(memory_bytes),
+		.default_value = "0",
+		.maximum = 64 * TIB,
+		.help = "Memory for tasks; 0 means all but a twentieth, at least 128 MiB, of the "
+			"machine's."},
+	{.key = "capacity.disk",
+		.type = JV_CONFIG_BYTES,
+		.offset = FIELD(disk_bytes),
+		.default_value = "0",
+		.maximum = 1024 * 1024 * TIB,
+		.help = "Disk for tasks; 0 means what is free where state.path is."},
+	{.key = "capacity.pids",
+		.type = JV_CONFIG_INT,
+		.offset = FIELD(pids),
+		.default_value = "0",
+		.maximum = 4194304,
+		.help = "Processes and threads for tasks; 0 means the kernel's limit."},
+	{.key = "capacity.attempts",
+		.type = JV_CONFIG_INT,
+		.offset = FIELD(attempts_max),
+		.default_value = "4096",
+		.minimum = 1,
+		.maximum = 16384,
+		.help = "Tasks at a time; more are given back to the server."},
+	{.key = "capacity.custom",
+		.type = JV_CONFIG_MAP,
+		.offset = FIELD(custom),
+		.help = "Named amounts that tasks can ask for, such as licences: 4. At most 16."},
+	{.key = "state.path",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(state_path),
+		.default_value = "/var/lib/jarvis/worker",
+		.help = "Directory of attempts, unpacked images and this worker's identity; made if it "
+			"is missing. One worker at a time."},
+	{.key = "executors",
+		.type = JV_CONFIG_LIST,
+		.offset = FIELD(executors),
+		.default_value = "[runc]",
+		.help = "What may run tasks: runc (containers), noop (nothing, for benchmarks)."},
+	{.key = "runtime.path",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(runtime),
+		.default_value = "runc",
+		.help = "Name or path of runc, or of a runtime with its command line."},
+	{.key = "runtime.init",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(init),
+		.default_value = "/usr/bin/tini-static",
+		.help = "Init that is PID 1 of containers; it should be linked statically."},
+	{.key = "runtime.shim",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(shim),
+		.help = "Path of jarvis-shim; empty means beside this program."},
+	{.key = "runtime.seccomp",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(seccomp),
+		.help = "File of a seccomp profile in Docker's form; empty means the built-in one."},
+	{.key = "cgroup.root",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(cgroup_root),
+		.default_value = "/sys/fs/cgroup",
+		.help = "Where the cgroup file systems are mounted."},
+	{.key = "cgroup.parent",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(cgroup_parent),
+		.default_value = "/jarvis",
+		.help = "Control group below which those of tasks are made."},
+	{.key = "mounts",
+		.type = JV_CONFIG_OBJECTS,
+		.offset = FIELD(mounts),
+		.fields = mount_schema,
+		.object_size = sizeof(struct jv_worker_mount),
+		.help = "Paths of this machine that tasks may mount."},
+	{.key = "network.allow_host",
+		.type = JV_CONFIG_BOOL,
+		.offset = FIELD(allow_host_network),
+		.default_value = "false",
+		.help = "Whether tasks may use this machine's network."},
+	{.key = "images.names",
+		.type = JV_CONFIG_MAP,
+		.offset = FIELD(images),
+		.help = "Names of images: an absolute path of a root file system or a tar of one, or "
+			"oci:PATH[:TAG]."},
+	{.key = "images.allowed",
+		.type = JV_CONFIG_LIST,
+		.offset = FIELD(allowed_images),
+		.help = "Directories below which tasks may name images by path."},
+	{.key = NULL},
+};
+
+struct jv_config_field *jv_worker_config_below(const char *prefix, size_t offset, size_t *count)
+{
+	const struct jv_config_field *from = jv_worker_config_schema + PROGRAM_FIELDS;
+	struct jv_config_field *fields;
+	size_t size = 0;
+	char *text;
+
+	for (*count = 0; from[*count].key != NULL; (*count)++)
+		size += strlen(prefix) + strlen(from[*count].key) + 1;
+	/* The fields, then the texts of their keys. */
+	fields = jv_calloc(1, (*count + 1) * sizeof(*fields) + size);
+	text = (char *)(fields + *count + 1);
+	for (size_t i = 0; i < *count; i++) {
+		fields[i] = from[i];
+		fields[i].key = text;
+		fields[i].offset += offset;
+		text += snprintf(text, size, "%s%s", prefix, from[i].key) + 1;
+	}
+	return fields;
+}
+
+static bool made_of(const char *text, size_t size_max, const char *others, bool upper)
+{
+	size_t size = strlen(text);
+
+	if (size == 0 || size > size_max)
+		return false;
+	for (; *text != '\0'; text++) {
+		bool good = (*text >= 'a' && *text <= 'z') || (*text >= '0' && *text <= '9') ||
+			(upper && *text >= 'A' && *text <= 'Z') || strchr(others, *text) != NULL;
+		if (!good)
+			return false;
+	}
+	return true;
+}
+
+#define INVALID(key, ...) jv_field_error(JV_INVALID_ARGUMENT, key, __VA_ARGS__)
+
+static struct jv_status check_labels(const struct jv_config_map *labels)
+{
+	if (labels->count > LABELS_MAX)
+		return INVALID("node.labels", "node.labels has %zu entries; at most %d are allowed",
+			labels->count, LABELS_MAX);
+	for (size_t i = 0; i < labels->count; i++) {
+		if (!made_of(labels->keys[i], LABEL_KEY_MAX, "_./-", true))
+			return INVALID("node.labels",
+				"node.labels: the key \"%.80s\" must be 1 to %d of a-z, A-Z, 0-9, "
+				"_ . / -",
+				labels->keys[i], LABEL_KEY_MAX);
+		if (strlen(labels->values[i]) > LABEL_VALUE_MAX)
+			return INVALID("node.labels",
+				"node.labels: the value of \"%s\" is longer than %d bytes",
+				labels->keys[i], LABEL_VALUE_MAX);
+	}
+	return jv_ok();
+}
+
+static struct jv_status check_custom(const struct jv_config_map *custom)
+{
+	if (custom->count > CUSTOM_MAX)
+		return INVALID("capacity.custom",
+			"capacity.custom has %zu entries; at most %d are allowed", custom->count,
+			CUSTOM_MAX);
+	for (size_t i = 0; i < custom->count; i++) {
+		int64_t amount;
+		if (!made_of(custom->keys[i], CUSTOM_NAME_MAX, "-", false))
+			return INVALID("capacity.custom",
+				"capacity.custom: the name \"%.80s\" must be 1 to %d of a-z, 0-9, -",
+				custom->keys[i], CUSTOM_NAME_MAX);
+		JV_TRY(jv_status_context(
+			jv_parse_int(custom->values[i], 0, CUSTOM_AMOUNT_MAX, &amount),
+			"capacity.custom.%s", custom->keys[i]));
+	}
+	return jv_ok();
+}
+
+static struct jv_status check_executors(const struct jv_config_list *executors)
+{
+	if (executors->count == 0)
+		return INVALID("executors", "executors is empty: name runc, noop, or both");
+	for (size_t i = 0; i < executors->count; i++) {
+		const char *name = executors->items[i];
+		if (strcmp(name, "runc") != 0 && strcmp(name, "noop") != 0)
+			return INVALID("executors",
+				"executors: there is no executor \"%.64s\"; there are runc and noop",
+				name);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(executors->items[j], name) == 0)
+				return INVALID("executors", "executors names %s twice", name);
+	}
+	return jv_ok();
+}
+
+static struct jv_status check_paths(const struct jv_worker_config *config)
+{
+	const struct jv_worker_mount *mounts = config->mounts.items;
+
+	if (config->state_path[0] != '/')
+		return INVALID("state.path", "state.path \"%.200s\" must be an absolute path",
+			config->state_path);
+	for (size_t i = 0; i < config->mounts.count; i++)
+		if (mounts[i].path[0] != '/')
+			return INVALID("mounts", "mounts: the path \"%.200s\" must be absolute",
+				mounts[i].path);
+	for (size_t i = 0; i < config->allowed_images.count; i++)
+		if (config->allowed_images.items[i][0] != '/')
+			return INVALID("images.allowed",
+				"images.allowed: the path \"%.200s\" must be absolute",
+				config->allowed_images.items[i]);
+	if (config->images.count > IMAGES_MAX)
+		return INVALID("images.names",
+			"images.names has %zu entries; at most %d are allowed",
+			config->images.count, IMAGES_MAX);
+	for (size_t i = 0; i < config->images.count; i++)
+		if (config->images.values[i][0] != '/' &&
+			strncmp(config->images.values[i], "oci:/", 5) != 0)
+			return INVALID("images.names",
+				"images.names: \"%.64s\" must be an absolute path or oci:PATH[:TAG], "
+				"got \"%.200s\"",
+				config->images.keys[i], config->images.values[i]);
+	return jv_ok();
+}
+
+struct jv_status jv_worker_config_check(const struct jv_worker_config *config)
+{
+	if (config->node_name[0] != '\0' && !made_of(config->node_name, NODE_NAME_MAX, ".-", false))
+		return INVALID("node.name",
+			"node.name \"%.80s\" must be 1 to %d of a-z, 0-9, . and -",
+			config->node_name, NODE_NAME_MAX);
+	if (config->memory_bytes != 0 && config->memory_bytes < 4 * MIB)
+		return INVALID("capacity.memory",
+			"capacity.memory must be 0 or at least 4 MiB, which one task needs");
+	JV_TRY(check_labels(&config->labels));
+	JV_TRY(check_custom(&config->custom));
+	JV_TRY(check_executors(&config->executors));
+	return check_paths(config);
+}

@@ -1,0 +1,127 @@
+#include "worker/executors.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "worker/noop.h"
+#include "worker/runc/runc.h"
+
+/* Where jarvis-shim is, seen from the directory of a program: installed beside it, or as the build
+ * lays jarvis-worker and jarvisd out. */
+static const char *const shim_places[] = {
+	"jarvis-shim",
+	"shim/jarvis-shim",
+	"../worker/shim/jarvis-shim",
+	"../lib/jarvis/jarvis-shim",
+	"../libexec/jarvis/jarvis-shim",
+};
+
+static struct jv_status find_shim(const struct jv_worker_config *config, char *path, size_t room)
+{
+	char program[PATH_MAX];
+	ssize_t size = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+	if (config->shim[0] != '\0') {
+		snprintf(path, room, "%s", config->shim);
+		return jv_ok();
+	}
+	program[size > 0 ? size : 0] = '\0';
+	if (strrchr(program, '/') != NULL)
+		*strrchr(program, '/') = '\0';
+	for (size_t i = 0; i < sizeof(shim_places) / sizeof(shim_places[0]); i++) {
+		int length = snprintf(path, room, "%s/%s", program, shim_places[i]);
+		if (length > 0 && (size_t)length < room && access(path, X_OK) == 0)
+			return jv_ok();
+	}
+	return jv_error(JV_FAILED_PRECONDITION,
+		"jarvis-shim is not beside this program in %.200s: install it there, or set "
+		"runtime.shim to its path",
+		program);
+}
+
+static void fill_lists(const struct jv_worker_config *config, struct jv_runc_options *options,
+	struct jv_mount_rule *rules, struct jv_image_name *names)
+{
+	const struct jv_worker_mount *mounts = config->mounts.items;
+
+	for (size_t i = 0; i < config->mounts.count; i++)
+		rules[i] = (struct jv_mount_rule){
+			.path = mounts[i].path, .writable = mounts[i].writable};
+	for (size_t i = 0; i < config->images.count; i++)
+		names[i] = (struct jv_image_name){
+			.name = config->images.keys[i], .reference = config->images.values[i]};
+	options->mounts = rules;
+	options->mount_count = config->mounts.count;
+	options->images = names;
+	options->image_count = config->images.count;
+	options->allowed_images = (const char *const *)config->allowed_images.items;
+	options->allowed_image_count = config->allowed_images.count;
+}
+
+static struct jv_status open_runc(const struct jv_worker_config *config,
+	struct jv_executors *executors, struct jv_executor **executor)
+{
+	char shim[PATH_MAX + 64];
+	char state[PATH_MAX];
+	struct jv_runc_options options = {
+		.state_directory = state,
+		.shim = shim,
+		.runtime = config->runtime,
+		.init = config->init,
+		.cgroup_root = config->cgroup_root,
+		.cgroup_parent = config->cgroup_parent,
+		.seccomp = config->seccomp,
+		.allow_host_network = config->allow_host_network,
+	};
+	struct jv_mount_rule *rules;
+	struct jv_image_name *names;
+	struct jv_status status;
+
+	JV_TRY(find_shim(config, shim, sizeof(shim)));
+	if ((size_t)snprintf(state, sizeof(state), "%s/runc", config->state_path) >= sizeof(state))
+		return jv_field_error(JV_INVALID_ARGUMENT, "state.path", "state.path is too long");
+	rules = jv_calloc(config->mounts.count + 1, sizeof(*rules));
+	names = jv_calloc(config->images.count + 1, sizeof(*names));
+	fill_lists(config, &options, rules, names);
+	status = jv_runc_open(&options, executor);
+	free(rules);
+	free(names);
+	if (jv_is_ok(&status))
+		snprintf(executors->runtime, sizeof(executors->runtime), "%s",
+			jv_runc_describe(*executor));
+	return jv_status_context(status, "executor runc");
+}
+
+struct jv_status jv_executors_open(const struct jv_worker_config *config, const struct jv_env *env,
+	struct jv_executors *executors)
+{
+	struct jv_status status = jv_ok();
+
+	memset(executors, 0, sizeof(*executors));
+	JV_ASSERT(config->executors.count <= JV_EXECUTORS_OPEN_MAX);
+	for (size_t i = 0; i < config->executors.count && jv_is_ok(&status); i++) {
+		struct jv_executor *executor = NULL;
+		if (strcmp(config->executors.items[i], JV_NOOP_NAME) == 0)
+			executor = jv_noop_new(env);
+		else
+			status = open_runc(config, executors, &executor);
+		if (!jv_is_ok(&status))
+			break;
+		executors->names[executors->count] = executor->operations->name;
+		executors->open[executors->count++] = executor;
+	}
+	if (!jv_is_ok(&status))
+		jv_executors_close(executors);
+	return status;
+}
+
+void jv_executors_close(struct jv_executors *executors)
+{
+	for (size_t i = 0; i < executors->count; i++)
+		executors->open[i]->operations->close(executors->open[i]);
+	memset(executors, 0, sizeof(*executors));
+}
