@@ -146,7 +146,8 @@ static void fence(struct jv_agent *agent)
 	if (agent->session >= JV_AGENT_WELCOMED)
 		jv_agent_drop(agent,
 			jv_error(JV_DEADLINE_EXCEEDED,
-				"the server has acknowledged no heartbeat for longer than the lease"));
+				"the server has acknowledged no heartbeat for longer than "
+				"the lease"));
 }
 
 /* Every entry begins here, so that nothing is ever done past the lease by a process that was held

@@ -77,8 +77,8 @@ const struct jv_config_field jv_worker_config_schema[] = {
 		.offset = FIELD(memory_bytes),
 		.default_value = "0",
 		.maximum = 64 * TIB,
-		.help = "Memory for tasks; 0 means all but a twentieth, at least 128 MiB, of the "
-			"machine's."},
+		.help = "Memory for tasks; 0 means the machine's, less a twentieth and at least "
+			"128 MiB."},
 	{.key = "capacity.disk",
 		.type = JV_CONFIG_BYTES,
 		.offset = FIELD(disk_bytes),
@@ -106,8 +106,8 @@ const struct jv_config_field jv_worker_config_schema[] = {
 		.type = JV_CONFIG_TEXT,
 		.offset = FIELD(state_path),
 		.default_value = "/var/lib/jarvis/worker",
-		.help = "Directory of attempts, unpacked images and this worker's identity; made if it "
-			"is missing. One worker at a time."},
+		.help = "Directory of attempts, unpacked images and this worker's identity; "
+			"made if it is missing. One worker at a time."},
 	{.key = "executors",
 		.type = JV_CONFIG_LIST,
 		.offset = FIELD(executors),
@@ -130,7 +130,8 @@ const struct jv_config_field jv_worker_config_schema[] = {
 	{.key = "runtime.seccomp",
 		.type = JV_CONFIG_TEXT,
 		.offset = FIELD(seccomp),
-		.help = "File of a seccomp profile in Docker's form; empty means the built-in one."},
+		.help = "File of a seccomp profile in Docker's form; empty means the one built "
+			"in."},
 	{.key = "cgroup.root",
 		.type = JV_CONFIG_TEXT,
 		.offset = FIELD(cgroup_root),
@@ -155,7 +156,8 @@ const struct jv_config_field jv_worker_config_schema[] = {
 	{.key = "images.names",
 		.type = JV_CONFIG_MAP,
 		.offset = FIELD(images),
-		.help = "Names of images: an absolute path of a root file system or a tar of one, or "
+		.help = "Names of images: an absolute path of a root file system or a tar of one, "
+			"or "
 			"oci:PATH[:TAG]."},
 	{.key = "images.allowed",
 		.type = JV_CONFIG_LIST,
@@ -231,7 +233,8 @@ static struct jv_status check_custom(const struct jv_config_map *custom)
 		int64_t amount;
 		if (!made_of(custom->keys[i], CUSTOM_NAME_MAX, "-", false))
 			return INVALID("capacity.custom",
-				"capacity.custom: the name \"%.80s\" must be 1 to %d of a-z, 0-9, -",
+				"capacity.custom: the name \"%.80s\" must be 1 to %d of a-z, 0-9, "
+				"-",
 				custom->keys[i], CUSTOM_NAME_MAX);
 		JV_TRY(jv_status_context(
 			jv_parse_int(custom->values[i], 0, CUSTOM_AMOUNT_MAX, &amount),
@@ -248,7 +251,8 @@ static struct jv_status check_executors(const struct jv_config_list *executors)
 		const char *name = executors->items[i];
 		if (strcmp(name, "runc") != 0 && strcmp(name, "noop") != 0)
 			return INVALID("executors",
-				"executors: there is no executor \"%.64s\"; there are runc and noop",
+				"executors: there is no executor \"%.64s\"; there are runc "
+				"and noop",
 				name);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(executors->items[j], name) == 0)
@@ -281,7 +285,8 @@ static struct jv_status check_paths(const struct jv_worker_config *config)
 		if (config->images.values[i][0] != '/' &&
 			strncmp(config->images.values[i], "oci:/", 5) != 0)
 			return INVALID("images.names",
-				"images.names: \"%.64s\" must be an absolute path or oci:PATH[:TAG], "
+				"images.names: \"%.64s\" must be an absolute path or "
+				"oci:PATH[:TAG], "
 				"got \"%.200s\"",
 				config->images.keys[i], config->images.values[i]);
 	return jv_ok();

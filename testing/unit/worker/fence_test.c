@@ -4,7 +4,7 @@
 
 #define RUN JARVIS__V1__DESIRED_STATE__DESIRED_STATE_RUN
 
-static bool leased(struct world *world)
+static bool leased(struct jv_world *world)
 {
 	struct jv_agent_status status;
 
@@ -14,168 +14,170 @@ static bool leased(struct world *world)
 
 static void the_lease_runs_from_when_the_heartbeat_was_sent(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 	int64_t sent_ms = world->now.monotonic_ms;
 
-	world_sync(world);
+	jv_world_sync(world);
 	assert_int_equal(world->leased_until_ms, sent_ms + WORLD_LEASE_MS);
-	world_pass(world, 3000);
-	world_ack_heartbeat(world, 1);
+	jv_world_pass(world, 3000);
+	jv_world_ack_heartbeat(world, 1);
 	assert_int_equal(world->leased_until_ms, sent_ms + WORLD_LEASE_MS);
-	world_pass(world, 2000);
-	world_pass(world, 4000);
-	world_ack_heartbeat(world, 2);
+	jv_world_pass(world, 2000);
+	jv_world_pass(world, 4000);
+	jv_world_ack_heartbeat(world, 2);
 	assert_int_equal(world->leased_until_ms, sent_ms + 5000 + WORLD_LEASE_MS);
 	/* One that comes late takes nothing back. */
-	world_ack_heartbeat(world, 1);
+	jv_world_ack_heartbeat(world, 1);
 	assert_int_equal(world->leased_until_ms, sent_ms + 5000 + WORLD_LEASE_MS);
 }
 
 static void past_the_lease_everything_is_killed_at_once(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_sync(world);
-	world_run(world, "t-1", 1);
-	world_started(world, "t-1", 1);
-	world_run(world, "t-2", 1);
-	world_disconnect(world);
-	world_hush(world);
-	world_pass(world, WORLD_LEASE_MS - 1);
-	world_called(world, "");
-	world_pass(world, 1);
-	world_called(world, "kill t-1/1; kill t-2/1");
+	jv_world_sync(world);
+	jv_world_run(world, "t-1", 1);
+	jv_world_started(world, "t-1", 1);
+	jv_world_run(world, "t-2", 1);
+	jv_world_disconnect(world);
+	jv_world_hush(world);
+	jv_world_pass(world, WORLD_LEASE_MS - 1);
+	jv_world_called(world, "");
+	jv_world_pass(world, 1);
+	jv_world_called(world, "kill t-1/1; kill t-2/1");
 	assert_false(leased(world));
-	world_exits(world, "t-1", 1, 137);
-	world_exits(world, "t-2", 1, 137);
-	world_connect(world);
-	world_said(world,
+	jv_world_exits(world, "t-1", 1, 137);
+	jv_world_exits(world, "t-2", 1, 137);
+	jv_world_connect(world);
+	jv_world_said(world,
 		"hello n1 of 7"
-		"; t-1/1 finished log=0 code=137 stopped (lost the server for longer than the lease)"
-		"; t-2/1 finished log=0 code=137 stopped (lost the server for longer than the lease)");
+		"; t-1/1 finished log=0 code=137 stopped "
+		"(lost the server for longer than the lease)"
+		"; t-2/1 finished log=0 code=137 stopped "
+		"(lost the server for longer than the lease)");
 }
 
 static void a_session_that_acknowledges_nothing_is_no_lease(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_sync(world);
-	world_run(world, "t-1", 1);
-	world_hush(world);
-	world_pass(world, WORLD_LEASE_MS);
-	world_called(world, "kill t-1/1");
+	jv_world_sync(world);
+	jv_world_run(world, "t-1", 1);
+	jv_world_hush(world);
+	jv_world_pass(world, WORLD_LEASE_MS);
+	jv_world_called(world, "kill t-1/1");
 	assert_int_equal(world->dropped.code, JV_DEADLINE_EXCEEDED);
 	/* What that session still says is not heard. */
-	world_run(world, "t-2", 1);
-	world_ack_heartbeat(world, 1);
-	world_called(world, "");
+	jv_world_run(world, "t-2", 1);
+	jv_world_ack_heartbeat(world, 1);
+	jv_world_called(world, "");
 	assert_false(leased(world));
 }
 
 static void a_process_that_was_held_up_obeys_no_stale_word(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_sync(world);
+	jv_world_sync(world);
 	/* The word lies in the queue while the process is stopped. No tick comes before it. */
 	world->now.monotonic_ms += WORLD_LEASE_MS;
-	world_run(world, "t-1", 1);
-	world_called(world, "");
+	jv_world_run(world, "t-1", 1);
+	jv_world_called(world, "");
 	assert_int_equal(world->dropped.code, JV_DEADLINE_EXCEEDED);
 }
 
 static void a_welcome_that_comes_too_late_is_no_lease(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_stop(world);
+	jv_world_stop(world);
 	world->options.limits.handshake_ms = 60000;
-	world_start(world);
-	world_connect(world);
-	world_pass(world, WORLD_LEASE_MS);
-	world_welcome(world, 7);
+	jv_world_start(world);
+	jv_world_connect(world);
+	jv_world_pass(world, WORLD_LEASE_MS);
+	jv_world_welcome(world, 7);
 	assert_int_equal(world->dropped.code, JV_DEADLINE_EXCEEDED);
 	assert_false(leased(world));
 }
 
 static void a_lease_may_end_in_the_middle_of_a_handshake(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_sync(world);
-	world_run(world, "t-1", 1);
-	world_pass(world, 10000);
-	world_connect(world);
-	world_hush(world);
-	world_pass(world, 5000);
-	world_called(world, "kill t-1/1");
+	jv_world_sync(world);
+	jv_world_run(world, "t-1", 1);
+	jv_world_pass(world, 10000);
+	jv_world_connect(world);
+	jv_world_hush(world);
+	jv_world_pass(world, 5000);
+	jv_world_called(world, "kill t-1/1");
 	assert_int_equal(world->dropped.code, JV_OK);
-	world_welcome(world, 7);
+	jv_world_welcome(world, 7);
 	assert_true(leased(world));
-	world_desire(world, true, "t-1", 1, RUN);
-	world_exits(world, "t-1", 1, 137);
+	jv_world_desire(world, true, "t-1", 1, RUN);
+	jv_world_exits(world, "t-1", 1, 137);
 	assert_int_equal(world->dropped.code, JV_OK);
 }
 
 static void a_new_session_renews_the_lease(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_sync(world);
-	world_run(world, "t-1", 1);
-	world_pass(world, 14999);
-	world_connect(world);
-	world_welcome(world, 7);
-	world_desire(world, true, "t-1", 1, RUN);
-	world_hush(world);
-	world_pass(world, 14998);
-	world_called(world, "");
+	jv_world_sync(world);
+	jv_world_run(world, "t-1", 1);
+	jv_world_pass(world, 14999);
+	jv_world_connect(world);
+	jv_world_welcome(world, 7);
+	jv_world_desire(world, true, "t-1", 1, RUN);
+	jv_world_hush(world);
+	jv_world_pass(world, 14998);
+	jv_world_called(world, "");
 }
 
 static void an_end_before_the_fence_stays_as_it_was(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_sync(world);
-	world_run(world, "t-1", 1);
-	world_disconnect(world);
-	world_exits(world, "t-1", 1, 0);
-	world_pass(world, WORLD_LEASE_MS);
-	world_hush(world);
-	world_connect(world);
-	world_said(world, "hello n1 of 7; t-1/1 finished log=0");
-	world_called(world, "");
+	jv_world_sync(world);
+	jv_world_run(world, "t-1", 1);
+	jv_world_disconnect(world);
+	jv_world_exits(world, "t-1", 1, 0);
+	jv_world_pass(world, WORLD_LEASE_MS);
+	jv_world_hush(world);
+	jv_world_connect(world);
+	jv_world_said(world, "hello n1 of 7; t-1/1 finished log=0");
+	jv_world_called(world, "");
 }
 
 static void the_next_life_keeps_the_lease_of_the_last(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_stop(world);
+	jv_world_stop(world);
 	world->found[0] = (struct jv_execution_found){
 		.id = {.task = "t-1", .attempt = 1}, .running = true, .start_ms = WORLD_WALL_MS};
 	world->found_count = 1;
 	world->options.lease_until_ms = world->now.monotonic_ms + 1000;
-	world_start(world);
-	world_pass(world, 999);
-	world_called(world, "");
-	world_pass(world, 1);
-	world_called(world, "kill t-1/1");
+	jv_world_start(world);
+	jv_world_pass(world, 999);
+	jv_world_called(world, "");
+	jv_world_pass(world, 1);
+	jv_world_called(world, "kill t-1/1");
 }
 
 static void without_a_known_lease_what_is_found_running_is_killed(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_stop(world);
+	jv_world_stop(world);
 	world->found[0] = (struct jv_execution_found){
 		.id = {.task = "t-1", .attempt = 1}, .running = true, .start_ms = WORLD_WALL_MS};
 	world->found_count = 1;
-	world_start(world);
-	world_called(world, "kill t-1/1");
+	jv_world_start(world);
+	jv_world_called(world, "kill t-1/1");
 }
 
-#define STORY(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+#define STORY(name) cmocka_unit_test_setup_teardown(name, jv_world_setup, jv_world_teardown)
 
 int main(void)
 {

@@ -7,167 +7,167 @@
 #define RUN      JARVIS__V1__DESIRED_STATE__DESIRED_STATE_RUN
 #define FINISHED JARVIS__V1__ATTEMPT_PHASE__ATTEMPT_PHASE_FINISHED
 
-static void run(struct world *world, const char *task)
+static void run(struct jv_world *world, const char *task)
 {
-	world_run(world, task, 1);
-	world_started(world, task, 1);
-	world_hush(world);
+	jv_world_run(world, task, 1);
+	jv_world_started(world, task, 1);
+	jv_world_hush(world);
 }
 
 static void the_end_is_said_after_all_output(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_sync(world);
+	jv_world_sync(world);
 	run(world, "t-1");
 	world->room = 0;
-	world_prints(world, "t-1", 1, 100000);
-	world_exits(world, "t-1", 1, 0);
-	world_said(world, "");
+	jv_world_prints(world, "t-1", 1, 100000);
+	jv_world_exits(world, "t-1", 1, 0);
+	jv_world_said(world, "");
 	world->room = 1;
-	world_pass(world, 0);
-	world_said(world, "t-1/1 0+65536");
+	jv_world_pass(world, 0);
+	jv_world_said(world, "t-1/1 0+65536");
 	world->room = -1;
-	world_pass(world, 0);
-	world_said(world, "t-1/1 65536+34464; t-1/1 finished log=100000");
+	jv_world_pass(world, 0);
+	jv_world_said(world, "t-1/1 65536+34464; t-1/1 finished log=100000");
 }
 
 static void a_cut_log_ends_with_its_mark(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_sync(world);
+	jv_world_sync(world);
 	run(world, "t-1");
-	world_prints(world, "t-1", 1, 10);
-	world_execution(world, "t-1", 1)->cut = true;
-	world_exits(world, "t-1", 1, 0);
-	world_said(world, "t-1/1 0+10; t-1/1 10+0 cut; t-1/1 finished log=10");
-	world_ack_log(world, "t-1", 1, 10);
-	world_ack_log(world, "t-1", 1, 10);
-	world_said(world, "");
+	jv_world_prints(world, "t-1", 1, 10);
+	jv_world_execution(world, "t-1", 1)->cut = true;
+	jv_world_exits(world, "t-1", 1, 0);
+	jv_world_said(world, "t-1/1 0+10; t-1/1 10+0 cut; t-1/1 finished log=10");
+	jv_world_ack_log(world, "t-1", 1, 10);
+	jv_world_ack_log(world, "t-1", 1, 10);
+	jv_world_said(world, "");
 }
 
 static void no_more_than_the_window_is_in_flight(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 	struct jv_agent_status status;
 
-	world_stop(world);
+	jv_world_stop(world);
 	world->options.limits.log_window_bytes = 131072;
-	world_start(world);
-	world_sync(world);
+	jv_world_start(world);
+	jv_world_sync(world);
 	run(world, "t-1");
-	world_prints(world, "t-1", 1, 300000);
-	world_said(world, "t-1/1 0+65536; t-1/1 65536+65536");
+	jv_world_prints(world, "t-1", 1, 300000);
+	jv_world_said(world, "t-1/1 0+65536; t-1/1 65536+65536");
 	jv_agent_status_get(world->agent, &status);
 	assert_int_equal(status.log_in_flight, 131072);
-	world_ack_log(world, "t-1", 1, 65536);
-	world_said(world, "t-1/1 131072+65536");
+	jv_world_ack_log(world, "t-1", 1, 65536);
+	jv_world_said(world, "t-1/1 131072+65536");
 }
 
 static void many_small_pieces_are_bounded_too(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_sync(world);
+	jv_world_sync(world);
 	run(world, "t-1");
 	for (int i = 0; i < 20; i++)
-		world_prints(world, "t-1", 1, 1);
-	world_hush(world);
-	world_ack_log(world, "t-1", 1, 1);
-	world_said(world, "t-1/1 16+4");
+		jv_world_prints(world, "t-1", 1, 1);
+	jv_world_hush(world);
+	jv_world_ack_log(world, "t-1", 1, 1);
+	jv_world_said(world, "t-1/1 16+4");
 }
 
 static void attempts_take_turns(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_sync(world);
+	jv_world_sync(world);
 	run(world, "t-1");
 	run(world, "t-2");
 	world->room = 0;
-	world_prints(world, "t-1", 1, 200000);
-	world_prints(world, "t-2", 1, 100000);
+	jv_world_prints(world, "t-1", 1, 200000);
+	jv_world_prints(world, "t-2", 1, 100000);
 	world->room = 4;
-	world_pass(world, 0);
-	world_said(world, "t-1/1 0+65536; t-2/1 0+65536; t-1/1 65536+65536; t-2/1 65536+34464");
+	jv_world_pass(world, 0);
+	jv_world_said(world, "t-1/1 0+65536; t-2/1 0+65536; t-1/1 65536+65536; t-2/1 65536+34464");
 }
 
 static void what_the_server_refuses_is_sent_again_once(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_sync(world);
+	jv_world_sync(world);
 	run(world, "t-1");
-	world_prints(world, "t-1", 1, 100);
-	world_prints(world, "t-1", 1, 100);
-	world_exits(world, "t-1", 1, 0);
-	world_said(world, "t-1/1 0+100; t-1/1 100+100; t-1/1 finished log=200");
+	jv_world_prints(world, "t-1", 1, 100);
+	jv_world_prints(world, "t-1", 1, 100);
+	jv_world_exits(world, "t-1", 1, 0);
+	jv_world_said(world, "t-1/1 0+100; t-1/1 100+100; t-1/1 finished log=200");
 	/* It has but 50 bytes: both pieces are refused, and so is the end. */
-	world_ack_log(world, "t-1", 1, 50);
-	world_said(world, "");
-	world_ack_log(world, "t-1", 1, 50);
-	world_said(world, "t-1/1 50+150; t-1/1 finished log=200");
-	world_ack_log(world, "t-1", 1, 200);
-	world_said(world, "");
-	world_ack_report(world, "t-1", 1, FINISHED);
-	world_called(world, "remove t-1/1");
+	jv_world_ack_log(world, "t-1", 1, 50);
+	jv_world_said(world, "");
+	jv_world_ack_log(world, "t-1", 1, 50);
+	jv_world_said(world, "t-1/1 50+150; t-1/1 finished log=200");
+	jv_world_ack_log(world, "t-1", 1, 200);
+	jv_world_said(world, "");
+	jv_world_ack_report(world, "t-1", 1, FINISHED);
+	jv_world_called(world, "remove t-1/1");
 }
 
 static void what_the_server_has_is_not_sent_again(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_sync(world);
+	jv_world_sync(world);
 	run(world, "t-1");
-	world_prints(world, "t-1", 1, 100);
-	world_ack_log(world, "t-1", 1, 100);
-	world_prints(world, "t-1", 1, 50);
-	world_connect(world);
-	world_welcome(world, 7);
-	world_hush(world);
-	world_desire(world, true, "t-1", 1, RUN);
+	jv_world_prints(world, "t-1", 1, 100);
+	jv_world_ack_log(world, "t-1", 1, 100);
+	jv_world_prints(world, "t-1", 1, 50);
+	jv_world_connect(world);
+	jv_world_welcome(world, 7);
+	jv_world_hush(world);
+	jv_world_desire(world, true, "t-1", 1, RUN);
 	/* The acknowledgement of the second piece was lost with the session. */
-	world_said(world, "t-1/1 running; t-1/1 100+50");
+	jv_world_said(world, "t-1/1 running; t-1/1 100+50");
 	/* A new life knows of none; the server tells. */
-	world_prints(world, "t-1", 1, 10);
-	world_hush(world);
-	world_ack_log(world, "t-1", 1, 160);
-	world_ack_log(world, "t-1", 1, 160);
-	world_prints(world, "t-1", 1, 5);
-	world_said(world, "t-1/1 160+5");
+	jv_world_prints(world, "t-1", 1, 10);
+	jv_world_hush(world);
+	jv_world_ack_log(world, "t-1", 1, 160);
+	jv_world_ack_log(world, "t-1", 1, 160);
+	jv_world_prints(world, "t-1", 1, 5);
+	jv_world_said(world, "t-1/1 160+5");
 }
 
 static void output_that_cannot_be_read_does_not_hold_the_end_up(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_sync(world);
+	jv_world_sync(world);
 	run(world, "t-1");
-	world_prints(world, "t-1", 1, 10);
-	world_execution(world, "t-1", 1)->mute = true;
-	world_prints(world, "t-1", 1, 10);
-	world_exits(world, "t-1", 1, 0);
-	world_said(world, "t-1/1 0+10; t-1/1 finished log=10");
+	jv_world_prints(world, "t-1", 1, 10);
+	jv_world_execution(world, "t-1", 1)->mute = true;
+	jv_world_prints(world, "t-1", 1, 10);
+	jv_world_exits(world, "t-1", 1, 0);
+	jv_world_said(world, "t-1/1 0+10; t-1/1 finished log=10");
 }
 
 static void strange_acknowledgements_change_nothing(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_sync(world);
+	jv_world_sync(world);
 	run(world, "t-1");
-	world_ack_log(world, "t-1", 1, 77);
-	world_ack_log(world, "t-9", 1, 5);
-	world_prints(world, "t-1", 1, 10);
-	world_said(world, "t-1/1 0+10");
-	world_ack_log(world, "t-1", 1, -5);
-	world_ack_log(world, "t-1", 1, INT64_MAX);
-	world_exits(world, "t-1", 1, 0);
-	world_said(world, "t-1/1 finished log=10");
+	jv_world_ack_log(world, "t-1", 1, 77);
+	jv_world_ack_log(world, "t-9", 1, 5);
+	jv_world_prints(world, "t-1", 1, 10);
+	jv_world_said(world, "t-1/1 0+10");
+	jv_world_ack_log(world, "t-1", 1, -5);
+	jv_world_ack_log(world, "t-1", 1, INT64_MAX);
+	jv_world_exits(world, "t-1", 1, 0);
+	jv_world_said(world, "t-1/1 finished log=10");
 }
 
-#define STORY(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+#define STORY(name) cmocka_unit_test_setup_teardown(name, jv_world_setup, jv_world_teardown)
 
 int main(void)
 {

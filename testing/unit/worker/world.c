@@ -22,26 +22,26 @@ static void line(struct jv_buffer *lines, const char *format, ...)
 	va_end(arguments);
 }
 
-static struct world *world_of(struct jv_executor *executor)
+static struct jv_world *world_of(struct jv_executor *executor)
 {
-	return JV_CONTAINER_OF(executor, struct world, executor);
+	return JV_CONTAINER_OF(executor, struct jv_world, executor);
 }
 
-static struct world_execution *find(struct world *world, const struct jv_execution_id *id)
+static struct jv_world_execution *find(struct jv_world *world, const struct jv_execution_id *id)
 {
 	for (unsigned i = 0; i < WORLD_EXECUTIONS; i++) {
-		struct world_execution *execution = &world->executions[i];
+		struct jv_world_execution *execution = &world->executions[i];
 		if (execution->used && memcmp(&execution->id, id, sizeof(*id)) == 0)
 			return execution;
 	}
 	return NULL;
 }
 
-static struct world_execution *add(struct world *world, const struct jv_execution_id *id)
+static struct jv_world_execution *add(struct jv_world *world, const struct jv_execution_id *id)
 {
 	assert_null(find(world, id));
 	for (unsigned i = 0; i < WORLD_EXECUTIONS; i++) {
-		struct world_execution *execution = &world->executions[i];
+		struct jv_world_execution *execution = &world->executions[i];
 		if (execution->used)
 			continue;
 		execution->used = true;
@@ -55,7 +55,7 @@ static struct world_execution *add(struct world *world, const struct jv_executio
 static void script_start(struct jv_executor *executor, const struct jv_execution_id *id,
 	const Jarvis__V1__TaskSpec *spec)
 {
-	struct world *world = world_of(executor);
+	struct jv_world *world = world_of(executor);
 
 	assert_non_null(spec);
 	line(&world->called, "start %s/%d", id->task, (int)id->attempt);
@@ -64,7 +64,7 @@ static void script_start(struct jv_executor *executor, const struct jv_execution
 
 static void script_stop(struct jv_executor *executor, const struct jv_execution_id *id, bool kill)
 {
-	struct world *world = world_of(executor);
+	struct jv_world *world = world_of(executor);
 
 	line(&world->called, "%s %s/%d", kill ? "kill" : "term", id->task, (int)id->attempt);
 }
@@ -72,7 +72,7 @@ static void script_stop(struct jv_executor *executor, const struct jv_execution_
 static bool script_read(struct jv_executor *executor, const struct jv_execution_id *id,
 	int64_t offset, struct jv_output_chunk *chunk)
 {
-	struct world_execution *execution = find(world_of(executor), id);
+	struct jv_world_execution *execution = find(world_of(executor), id);
 	int64_t size;
 
 	assert_non_null(execution);
@@ -96,8 +96,8 @@ static bool script_read(struct jv_executor *executor, const struct jv_execution_
 
 static void script_remove(struct jv_executor *executor, const struct jv_execution_id *id)
 {
-	struct world *world = world_of(executor);
-	struct world_execution *execution = find(world, id);
+	struct jv_world *world = world_of(executor);
+	struct jv_world_execution *execution = find(world, id);
 
 	line(&world->called, "remove %s/%d", id->task, (int)id->attempt);
 	if (execution == NULL)
@@ -109,7 +109,7 @@ static void script_remove(struct jv_executor *executor, const struct jv_executio
 static void script_recover(struct jv_executor *executor,
 	void (*found)(void *context, const struct jv_execution_found *execution), void *context)
 {
-	struct world *world = world_of(executor);
+	struct jv_world *world = world_of(executor);
 
 	for (unsigned i = 0; i < world->found_count; i++) {
 		if (find(world, &world->found[i].id) == NULL)
@@ -183,7 +183,7 @@ static void say_hello(struct jv_buffer *said, const Jarvis__V1__Hello *hello)
 
 static bool world_send(void *context, const Jarvis__V1__SessionRequest *request)
 {
-	struct world *world = context;
+	struct jv_world *world = context;
 
 	if (world->room == 0)
 		return false;
@@ -205,7 +205,7 @@ static bool world_send(void *context, const Jarvis__V1__SessionRequest *request)
 
 static void world_drop(void *context, const struct jv_status *why)
 {
-	struct world *world = context;
+	struct jv_world *world = context;
 
 	assert_int_not_equal(why->code, JV_OK);
 	world->dropped = *why;
@@ -213,22 +213,22 @@ static void world_drop(void *context, const struct jv_status *why)
 
 static void world_leased(void *context, int64_t until_ms)
 {
-	struct world *world = context;
+	struct jv_world *world = context;
 
 	world->leased_until_ms = until_ms;
 }
 
 static void world_joined(void *context, const uint8_t cluster_id[JV_AGENT_ID_SIZE])
 {
-	struct world *world = context;
+	struct jv_world *world = context;
 
 	(void)cluster_id;
 	world->joined = true;
 }
 
-int world_setup(void **state)
+int jv_world_setup(void **state)
 {
-	struct world *world = jv_calloc(1, sizeof(*world));
+	struct jv_world *world = jv_calloc(1, sizeof(*world));
 
 	jarvis__v1__node_inventory__init(&world->inventory);
 	world->executor.operations = &script;
@@ -247,16 +247,16 @@ int world_setup(void **state)
 	};
 	world->now = (struct jv_agent_now){.monotonic_ms = 100000, .wall_ms = WORLD_WALL_MS};
 	world->room = -1;
-	world_start(world);
+	jv_world_start(world);
 	*state = world;
 	return 0;
 }
 
-int world_teardown(void **state)
+int jv_world_teardown(void **state)
 {
-	struct world *world = *state;
+	struct jv_world *world = *state;
 
-	world_stop(world);
+	jv_world_stop(world);
 	for (unsigned i = 0; i < WORLD_EXECUTIONS; i++)
 		jv_buffer_deinit(&world->executions[i].output);
 	jv_buffer_deinit(&world->said);
@@ -265,26 +265,26 @@ int world_teardown(void **state)
 	return 0;
 }
 
-static void tick(struct world *world)
+static void tick(struct jv_world *world)
 {
 	jv_agent_tick(world->agent, world->now);
 	jv_agent_check(world->agent);
 	assert_true(jv_agent_deadline_ms(world->agent) > world->now.monotonic_ms);
 }
 
-void world_start(struct world *world)
+void jv_world_start(struct jv_world *world)
 {
 	world->agent = jv_agent_new(&world->options, &world->sink, world->now);
 	tick(world);
 }
 
-void world_stop(struct world *world)
+void jv_world_stop(struct jv_world *world)
 {
 	jv_agent_free(world->agent);
 	world->agent = NULL;
 }
 
-void world_connect(struct world *world)
+void jv_world_connect(struct jv_world *world)
 {
 	world->desired_sequence = 0;
 	world->dropped = jv_ok();
@@ -292,19 +292,19 @@ void world_connect(struct world *world)
 	tick(world);
 }
 
-void world_disconnect(struct world *world)
+void jv_world_disconnect(struct jv_world *world)
 {
 	jv_agent_disconnected(world->agent, world->now);
 	tick(world);
 }
 
-void world_hear(struct world *world, Jarvis__V1__SessionResponse *message)
+void jv_world_hear(struct jv_world *world, Jarvis__V1__SessionResponse *message)
 {
 	jv_agent_receive(world->agent, message, world->now);
 	tick(world);
 }
 
-void world_welcome(struct world *world, uint8_t cluster)
+void jv_world_welcome(struct jv_world *world, uint8_t cluster)
 {
 	Jarvis__V1__SessionResponse message = JARVIS__V1__SESSION_RESPONSE__INIT;
 	Jarvis__V1__Welcome welcome = JARVIS__V1__WELCOME__INIT;
@@ -320,20 +320,20 @@ void world_welcome(struct world *world, uint8_t cluster)
 	welcome.heartbeat_interval = &interval;
 	message.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_WELCOME;
 	message.welcome = &welcome;
-	world_hear(world, &message);
+	jv_world_hear(world, &message);
 }
 
-static void hear_desired(struct world *world, Jarvis__V1__Desired *desired)
+static void hear_desired(struct jv_world *world, Jarvis__V1__Desired *desired)
 {
 	Jarvis__V1__SessionResponse message = JARVIS__V1__SESSION_RESPONSE__INIT;
 
 	desired->sequence = ++world->desired_sequence;
 	message.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_DESIRED;
 	message.desired = desired;
-	world_hear(world, &message);
+	jv_world_hear(world, &message);
 }
 
-void world_full_empty(struct world *world)
+void jv_world_full_empty(struct jv_world *world)
 {
 	Jarvis__V1__Desired desired = JARVIS__V1__DESIRED__INIT;
 
@@ -341,16 +341,16 @@ void world_full_empty(struct world *world)
 	hear_desired(world, &desired);
 }
 
-void world_sync(struct world *world)
+void jv_world_sync(struct jv_world *world)
 {
-	world_connect(world);
-	world_welcome(world, 7);
-	world_full_empty(world);
+	jv_world_connect(world);
+	jv_world_welcome(world, 7);
+	jv_world_full_empty(world);
 	assert_int_equal(world->dropped.code, JV_OK);
-	world_hush(world);
+	jv_world_hush(world);
 }
 
-static void desire(struct world *world, bool full, const char *task, int32_t number,
+static void desire(struct jv_world *world, bool full, const char *task, int32_t number,
 	Jarvis__V1__DesiredState state, Jarvis__V1__TaskSpec *spec)
 {
 	Jarvis__V1__Desired desired = JARVIS__V1__DESIRED__INIT;
@@ -367,7 +367,7 @@ static void desire(struct world *world, bool full, const char *task, int32_t num
 	hear_desired(world, &desired);
 }
 
-void world_desire(struct world *world, bool full, const char *task, int32_t attempt,
+void jv_world_desire(struct jv_world *world, bool full, const char *task, int32_t attempt,
 	Jarvis__V1__DesiredState desired)
 {
 	Jarvis__V1__TaskSpec spec = JARVIS__V1__TASK_SPEC__INIT;
@@ -376,18 +376,18 @@ void world_desire(struct world *world, bool full, const char *task, int32_t atte
 	desire(world, full, task, attempt, desired, run ? &spec : NULL);
 }
 
-void world_run(struct world *world, const char *task, int32_t attempt)
+void jv_world_run(struct jv_world *world, const char *task, int32_t attempt)
 {
-	world_desire(world, false, task, attempt, JARVIS__V1__DESIRED_STATE__DESIRED_STATE_RUN);
+	jv_world_desire(world, false, task, attempt, JARVIS__V1__DESIRED_STATE__DESIRED_STATE_RUN);
 }
 
-void world_run_spec(
-	struct world *world, const char *task, int32_t attempt, Jarvis__V1__TaskSpec *spec)
+void jv_world_run_spec(
+	struct jv_world *world, const char *task, int32_t attempt, Jarvis__V1__TaskSpec *spec)
 {
 	desire(world, false, task, attempt, JARVIS__V1__DESIRED_STATE__DESIRED_STATE_RUN, spec);
 }
 
-void world_ack_heartbeat(struct world *world, int64_t sequence)
+void jv_world_ack_heartbeat(struct jv_world *world, int64_t sequence)
 {
 	Jarvis__V1__SessionResponse message = JARVIS__V1__SESSION_RESPONSE__INIT;
 	Jarvis__V1__HeartbeatAck ack = JARVIS__V1__HEARTBEAT_ACK__INIT;
@@ -395,11 +395,11 @@ void world_ack_heartbeat(struct world *world, int64_t sequence)
 	ack.sequence = sequence;
 	message.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_HEARTBEAT_ACK;
 	message.heartbeat_ack = &ack;
-	world_hear(world, &message);
+	jv_world_hear(world, &message);
 }
 
-void world_ack_report(
-	struct world *world, const char *task, int32_t attempt, Jarvis__V1__AttemptPhase phase)
+void jv_world_ack_report(
+	struct jv_world *world, const char *task, int32_t attempt, Jarvis__V1__AttemptPhase phase)
 {
 	Jarvis__V1__SessionResponse message = JARVIS__V1__SESSION_RESPONSE__INIT;
 	Jarvis__V1__ReportAck ack = JARVIS__V1__REPORT_ACK__INIT;
@@ -409,10 +409,10 @@ void world_ack_report(
 	ack.phase = phase;
 	message.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_REPORT_ACK;
 	message.report_ack = &ack;
-	world_hear(world, &message);
+	jv_world_hear(world, &message);
 }
 
-void world_ack_log(struct world *world, const char *task, int32_t attempt, int64_t offset)
+void jv_world_ack_log(struct jv_world *world, const char *task, int32_t attempt, int64_t offset)
 {
 	Jarvis__V1__SessionResponse message = JARVIS__V1__SESSION_RESPONSE__INIT;
 	Jarvis__V1__LogAck ack = JARVIS__V1__LOG_ACK__INIT;
@@ -422,13 +422,14 @@ void world_ack_log(struct world *world, const char *task, int32_t attempt, int64
 	ack.offset = offset;
 	message.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_LOG_ACK;
 	message.log_ack = &ack;
-	world_hear(world, &message);
+	jv_world_hear(world, &message);
 }
 
-struct world_execution *world_execution(struct world *world, const char *task, int32_t attempt)
+struct jv_world_execution *jv_world_execution(
+	struct jv_world *world, const char *task, int32_t attempt)
 {
 	struct jv_execution_id id = {.attempt = attempt};
-	struct world_execution *execution;
+	struct jv_world_execution *execution;
 
 	snprintf(id.task, sizeof(id.task), "%s", task);
 	execution = find(world, &id);
@@ -436,29 +437,29 @@ struct world_execution *world_execution(struct world *world, const char *task, i
 	return execution;
 }
 
-void world_started(struct world *world, const char *task, int32_t attempt)
+void jv_world_started(struct jv_world *world, const char *task, int32_t attempt)
 {
 	struct jv_executor_sink *sink = &world->executor.sink;
 
 	sink->started(
-		sink->context, &world_execution(world, task, attempt)->id, world->now.wall_ms);
+		sink->context, &jv_world_execution(world, task, attempt)->id, world->now.wall_ms);
 	tick(world);
 }
 
-void world_prints(struct world *world, const char *task, int32_t attempt, size_t size)
+void jv_world_prints(struct jv_world *world, const char *task, int32_t attempt, size_t size)
 {
 	struct jv_executor_sink *sink = &world->executor.sink;
-	struct world_execution *execution = world_execution(world, task, attempt);
+	struct jv_world_execution *execution = jv_world_execution(world, task, attempt);
 
 	memset(jv_buffer_extend(&execution->output, size), 'x', size);
 	sink->output(sink->context, &execution->id, (int64_t)execution->output.size);
 	tick(world);
 }
 
-void world_exits(struct world *world, const char *task, int32_t attempt, int32_t code)
+void jv_world_exits(struct jv_world *world, const char *task, int32_t attempt, int32_t code)
 {
 	struct jv_executor_sink *sink = &world->executor.sink;
-	struct world_execution *execution = world_execution(world, task, attempt);
+	struct jv_world_execution *execution = jv_world_execution(world, task, attempt);
 	struct jv_execution_result result = {
 		.exit_code = code,
 		.start_ms = WORLD_WALL_MS,
@@ -472,26 +473,26 @@ void world_exits(struct world *world, const char *task, int32_t attempt, int32_t
 	tick(world);
 }
 
-void world_pass(struct world *world, int64_t ms)
+void jv_world_pass(struct jv_world *world, int64_t ms)
 {
 	world->now.monotonic_ms += ms;
 	world->now.wall_ms += ms;
 	tick(world);
 }
 
-void world_said(struct world *world, const char *expected)
+void jv_world_said(struct jv_world *world, const char *expected)
 {
 	assert_string_equal(jv_buffer_text(&world->said), expected);
 	jv_buffer_clear(&world->said);
 }
 
-void world_called(struct world *world, const char *expected)
+void jv_world_called(struct jv_world *world, const char *expected)
 {
 	assert_string_equal(jv_buffer_text(&world->called), expected);
 	jv_buffer_clear(&world->called);
 }
 
-void world_hush(struct world *world)
+void jv_world_hush(struct jv_world *world)
 {
 	jv_buffer_clear(&world->said);
 	jv_buffer_clear(&world->called);
