@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -55,13 +56,28 @@ static void watch(struct jv_rest_edge *rest, int fd, void *what)
 	JV_ASSERT(result == 0);
 }
 
-/* The client has closed, or at least its sending side. A call that is being received or sent is
- * libmicrohttpd's to end. */
+/* The client has closed, or at least its sending side. */
 static void see_peer_closed(struct jv_rest_connection *connection)
 {
 	connection->peer_closed = true;
 	if (connection->call != NULL && connection->call->suspended)
 		jv_rest_call_cancel(connection->call);
+	else
+		jv_list_push_back(&connection->rest->nudges, &connection->nudge_link);
+}
+
+/* libmicrohttpd takes a short read for the last one, and so misses an end that came together with
+ * data. Shutting down what is closed anyway makes the kernel tell it again. True: there was one. */
+static bool nudge(struct jv_rest_edge *rest)
+{
+	struct jv_list *link;
+	bool any = false;
+
+	while ((link = jv_list_pop_front(&rest->nudges)) != NULL) {
+		shutdown(JV_CONTAINER_OF(link, struct jv_rest_connection, nudge_link)->fd, SHUT_RD);
+		any = true;
+	}
+	return any;
 }
 
 /* Waits, and takes what is not libmicrohttpd's. Connections are freed only while libmicrohttpd
@@ -87,7 +103,7 @@ static void run_http(struct jv_rest_edge *rest)
 	do {
 		rest->closed_any = false;
 		MHD_run(rest->daemon);
-	} while (rest->closed_any);
+	} while (rest->closed_any || nudge(rest));
 }
 
 /* One turn of everything; returns when the next is due at the latest, as a timeout of epoll. */
@@ -257,6 +273,7 @@ struct jv_status jv_rest_edge_open(
 	rest->api = api;
 	jv_list_init(&rest->calls);
 	jv_list_init(&rest->spent);
+	jv_list_init(&rest->nudges);
 	jv_heap_init(&rest->deadlines, jv_rest_deadline_before);
 	status = open_files(rest);
 	if (jv_is_ok(&status))

@@ -41,10 +41,14 @@ void jv_rest_metrics_register(void)
 	jv_metric_register(&metric_requests);
 }
 
+static const char *header(const struct jv_rest_call *call, const char *name)
+{
+	return MHD_lookup_connection_value(call->connection->http, MHD_HEADER_KIND, name);
+}
+
 static size_t content_length(const struct jv_rest_call *call)
 {
-	const char *text = MHD_lookup_connection_value(
-		call->connection->http, MHD_HEADER_KIND, "Content-Length");
+	const char *text = header(call, "Content-Length");
 
 	/* libmicrohttpd has refused what is not a number. */
 	return text == NULL ? 0 : (size_t)strtoull(text, NULL, 10);
@@ -52,8 +56,7 @@ static size_t content_length(const struct jv_rest_call *call)
 
 static bool expects_continue(const struct jv_rest_call *call)
 {
-	const char *text =
-		MHD_lookup_connection_value(call->connection->http, MHD_HEADER_KIND, "Expect");
+	const char *text = header(call, "Expect");
 
 	return text != NULL && strcasecmp(text, "100-continue") == 0;
 }
@@ -75,23 +78,54 @@ static void refuse_body(struct jv_rest_call *call)
 			call->rest->options.body_bytes_max));
 }
 
-/* The headers are there. False: nothing more of this request is wanted. */
-static bool check_headers(struct jv_rest_call *call)
+static void check_header_size(struct jv_rest_call *call)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
 		call->connection->http, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-	size_t length = content_length(call);
 
 	if (info != NULL && info->header_size > call->rest->options.header_bytes_max)
 		refuse(call, STATUS_431,
 			jv_error(JV_RESOURCE_EXHAUSTED,
 				"the headers of the request are larger than the limit of %zu bytes",
 				call->rest->options.header_bytes_max));
-	if (length > call->rest->options.body_bytes_max) {
-		refuse_body(call);
-		return length <= DISCARD_BYTES_MAX && !expects_continue(call);
+}
+
+/* Where a request ends must be beyond doubt: a proxy in front of us might see it otherwise. False:
+ * the connection cannot go on. */
+static bool check_framing(struct jv_rest_call *call, const char *version)
+{
+	const char *encoding = header(call, "Transfer-Encoding");
+
+	if (strcmp(version, MHD_HTTP_VERSION_1_1) == 0 && header(call, "Host") == NULL) {
+		refuse(call, 0, jv_error(JV_INVALID_ARGUMENT, "the request has no Host header"));
+		return false;
+	}
+	if (encoding != NULL && header(call, "Content-Length") != NULL) {
+		refuse(call, 0,
+			jv_error(JV_INVALID_ARGUMENT,
+				"the request has both Content-Length and Transfer-Encoding"));
+		return false;
+	}
+	if (encoding != NULL && strcasecmp(encoding, "chunked") != 0) {
+		refuse(call, 0,
+			jv_error(JV_UNIMPLEMENTED, "only the transfer encoding chunked is known"));
+		return false;
 	}
 	return true;
+}
+
+/* The headers are there. False: nothing more of this request is wanted. */
+static bool check_headers(struct jv_rest_call *call, const char *version)
+{
+	size_t length = content_length(call);
+
+	if (!check_framing(call, version))
+		return false;
+	check_header_size(call);
+	if (length <= call->rest->options.body_bytes_max)
+		return true;
+	refuse_body(call);
+	return length <= DISCARD_BYTES_MAX && !expects_continue(call);
 }
 
 static bool take_body(struct jv_rest_call *call, const char *data, size_t size)
@@ -206,11 +240,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *http, co
 	(void)context;
 	(void)http;
 	(void)url;
-	(void)version;
 	JV_ASSERT(call != NULL);
 	if (call->phase == JV_REST_HEADERS) {
 		call->phase = JV_REST_BODY;
-		if (check_headers(call))
+		if (check_headers(call, version))
 			return MHD_YES;
 		jv_rest_call_dispatch(call, verb);
 	} else if (call->phase == JV_REST_BODY && *size > 0) {
@@ -293,6 +326,7 @@ static void *open_connection(struct jv_rest_edge *rest, struct MHD_Connection *h
 
 	connection->rest = rest;
 	connection->http = http;
+	jv_list_init(&connection->nudge_link);
 	connection->fd = info->connect_fd;
 	name_peer(connection);
 	watch_peer(connection);
@@ -304,6 +338,7 @@ static void close_connection(struct jv_rest_connection *connection)
 {
 	JV_ASSERT(connection->call == NULL);
 	connection->rest->closed_any = true;
+	jv_list_remove(&connection->nudge_link);
 	epoll_ctl(connection->rest->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
 	jv_metric_add(&metric_connections, -1);
 	free(connection);
@@ -354,7 +389,7 @@ struct MHD_Daemon *jv_rest_daemon_start(struct jv_rest_edge *rest, int listen_fd
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connections_max,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)options->connections_per_address_max,
 		MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, rest,
+		MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_NOTIFY_COMPLETED, on_completed, rest,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, rest, MHD_OPTION_URI_LOG_CALLBACK,
 		on_uri, rest, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, rest, MHD_OPTION_END);
 }

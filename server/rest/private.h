@@ -38,8 +38,9 @@ struct jv_rest_edge {
 	bool draining;
 	bool closed_any; /* a connection, while libmicrohttpd ran */
 	bool resumed; /* a connection was resumed: libmicrohttpd has to run before the next wait */
-	struct jv_list calls; /* struct jv_rest_call that HTTP is not done with */
-	struct jv_list spent; /* whose rpc has ended and is still held by the edge */
+	struct jv_list calls;  /* struct jv_rest_call that HTTP is not done with */
+	struct jv_list nudges; /* connections that libmicrohttpd is to look at once more */
+	struct jv_list spent;  /* whose rpc has ended and is still held by the edge */
 	struct jv_heap deadlines;
 	size_t bodies_bytes;
 };
@@ -50,6 +51,7 @@ struct jv_rest_connection {
 	struct jv_rest_call *call; /* the one in progress, or NULL */
 	int fd;
 	bool peer_closed; /* the client will not send any more, or is gone */
+	struct jv_list nudge_link;
 	char peer[64];
 };
 

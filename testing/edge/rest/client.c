@@ -79,8 +79,8 @@ static bool read_more(struct client *client)
 static char *take_line(struct client *client)
 {
 	for (;;) {
-		char *from = (char *)client->in.data + client->taken;
 		size_t left = client->in.size - client->taken;
+		char *from = left == 0 ? NULL : (char *)client->in.data + client->taken;
 		char *end = left == 0 ? NULL : memmem(from, left, "\r\n", 2);
 		if (end != NULL) {
 			client->taken += (size_t)(end - from) + 2;
