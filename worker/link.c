@@ -75,7 +75,8 @@ static void log_lost(struct jv_link *link, const struct jv_status *why)
 	if (strncmp(link->logged, why->message, sizeof(link->logged) - 1) == 0 &&
 		now(link) < link->logged_ms + LOG_AGAIN_MS)
 		return;
-	strncpy(link->logged, why->message, sizeof(link->logged) - 1);
+	/* Zeroed at the start, so the last byte stays NUL. */
+	memcpy(link->logged, why->message, sizeof(link->logged) - 1);
 	link->logged_ms = now(link);
 	JV_WARN("link.lost", JV_KV("server", link->options.server),
 		JV_KV("code", jv_code_name(why->code)), JV_KV("error", why->message),

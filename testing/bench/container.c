@@ -31,6 +31,7 @@ static void replace(char *text, size_t size, const char *from, const char *to)
 static bool make_bundle(const struct bench_programs *programs, const char *directory)
 {
 	char path[256];
+	char rootfs[4096];
 	char config[65536] = {0};
 	const char *arguments[] = {"/usr/bin/env", "runc", "spec", "--bundle", directory, NULL};
 	struct bench_child child = bench_spawn(arguments);
@@ -38,9 +39,7 @@ static bool make_bundle(const struct bench_programs *programs, const char *direc
 
 	waitpid(child.pid, &status, 0);
 	close(child.out);
-	snprintf(path, sizeof(path), "%s/rootfs", directory);
-	if (symlink(programs->busybox, path) != 0)
-		return false;
+	snprintf(rootfs, sizeof(rootfs), "\"path\": \"%s\"", programs->busybox);
 	snprintf(path, sizeof(path), "%s/config.json", directory);
 	FILE *file = fopen(path, "r+");
 	if (file == NULL)
@@ -49,6 +48,7 @@ static bool make_bundle(const struct bench_programs *programs, const char *direc
 	config[size] = '\0';
 	replace(config, sizeof(config), "\"terminal\": true", "\"terminal\": false");
 	replace(config, sizeof(config), "\"sh\"", "\"/bin/true\"");
+	replace(config, sizeof(config), "\"path\": \"rootfs\"", rootfs);
 	rewind(file);
 	fputs(config, file);
 	fflush(file);

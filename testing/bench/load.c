@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "jarvis/v1/monitor.pb-c.h"
 #include "jarvis/v1/scheduler.pb-c.h"
@@ -10,7 +11,9 @@
 #include "proto/wire/jarvis.h"
 #include "testing/bench/bench.h"
 
-#define WARM_UP_US 300000
+#define WARM_UP_US        300000
+#define CONNECT_TRIES_MAX 100
+#define CONNECT_PAUSE_US  20000
 
 struct run {
 	struct jv_cq cq;
@@ -22,6 +25,7 @@ struct run {
 	int64_t failed;
 	int64_t limit; /* calls to start; INT64_MAX: none */
 	bool stopping;
+	int connect_tries;
 	char error[512];
 };
 
@@ -37,6 +41,14 @@ static void call_ended(struct jv_call *call, const struct jv_call_end *end)
 {
 	struct run *run = jv_call_context(call);
 
+	/* A server that has just started may not be reached at once. */
+	if (end->status.code == JV_UNAVAILABLE && run->ended == 0 &&
+		run->connect_tries++ < CONNECT_TRIES_MAX) {
+		usleep(CONNECT_PAUSE_US);
+		run->started--;
+		begin(run);
+		return;
+	}
 	run->ended++;
 	if (!jv_is_ok(&end->status)) {
 		run->failed++;

@@ -10,7 +10,7 @@ static const char usage[] =
 	"Usage: bazel run --config=release //testing/bench -- [--json FILE] [--only NAME] [--rounds N] [--list]\n"
 	"\n"
 	"  --json FILE   write a list of {name, value, unit, against, ratio}\n"
-	"  --only NAME   only figures whose name begins so\n"
+	"  --only NAME   only this figure, or all of NAME_N\n"
 	"  --rounds N    rounds of each figure and its ceiling, alternating (3)\n"
 	"  --list        print the names\n";
 
@@ -140,6 +140,16 @@ static void write_json(
 		fprintf(json, "\"against\": null, \"ratio\": null}");
 }
 
+/* The name, or all names that go on behind it with an underscore: `echo` is all of echo_N. */
+static bool chosen(const struct options *options, const char *name)
+{
+	size_t size = options->only == NULL ? 0 : strlen(options->only);
+
+	return size == 0 ||
+		(strncmp(name, options->only, size) == 0 &&
+			(name[size] == '\0' || name[size] == '_'));
+}
+
 static int run_all(const struct options *options)
 {
 	FILE *json = options->json == NULL ? NULL : fopen(options->json, "w");
@@ -153,11 +163,10 @@ static int run_all(const struct options *options)
 	printf("%-20s %12s %-10s %-18s %12s %8s\n", "name", "value", "unit", "against", "ceiling",
 		"ratio");
 	for (const struct bench_figure *figure = bench_figures; figure->name != NULL; figure++) {
-		if (options->only != NULL &&
-			strncmp(figure->name, options->only, strlen(options->only)) != 0)
+		if (!chosen(options, figure->name))
 			continue;
 		struct outcome outcome = run(options, figure);
-		if (outcome.value < 0) {
+		if (outcome.value < 0 || (figure->ceiling != NULL && outcome.ceiling < 0)) {
 			printf("%-20s could not be measured\n", figure->name);
 			failed++;
 			continue;

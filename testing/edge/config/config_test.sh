@@ -38,7 +38,7 @@ good "$worker" docs/config/worker-default.yaml
 checks=$((checks + 2))
 
 bad "$jarvisd" 'bad.yaml:2:3: .*storage.pth.*storage.path' $'storage:\n  pth: /x\n'
-bad "$jarvisd" 'bad.yaml:1:' $'grpc:\n  edges: many\n'
+bad "$jarvisd" 'bad.yaml:2:10: grpc.edges' $'grpc:\n  edges: many\n'
 bad "$jarvisd" 'bad.yaml:2:.*grpc.edges.*64' $'grpc:\n  edges: 1000\n'
 bad "$jarvisd" 'bad.yaml:2:.*duration|bad.yaml:2:.*30s|bad.yaml:2:.*unit' $'scheduler:\n  lease: 30\n'
 bad "$jarvisd" 'heartbeat.*third' $'scheduler:\n  lease: 5s\n  heartbeat: 4s\n'
