@@ -2,6 +2,10 @@
 
 #include "base/assert.h"
 
+/* What a sender may have on its way before the reader asks for more: at 10 ms there and back,
+ * 25 MB/s of one stream. */
+#define LOOKAHEAD_BYTES (256 * 1024)
+
 static grpc_arg *add(struct jv_args *args, const char *key, grpc_arg_type type)
 {
 	grpc_arg *arg;
@@ -25,8 +29,8 @@ void jv_args_text(struct jv_args *args, const char *key, const char *value)
 	add(args, key, GRPC_ARG_STRING)->value.string = (char *)(uintptr_t)value;
 }
 
-void jv_args_pointer(struct jv_args *args, const char *key, void *value,
-	const grpc_arg_pointer_vtable *vtable)
+void jv_args_pointer(
+	struct jv_args *args, const char *key, void *value, const grpc_arg_pointer_vtable *vtable)
 {
 	grpc_arg *arg = add(args, key, GRPC_ARG_POINTER);
 
@@ -37,4 +41,16 @@ void jv_args_pointer(struct jv_args *args, const char *key, void *value,
 grpc_channel_args jv_args_of(struct jv_args *args)
 {
 	return (grpc_channel_args){.num_args = args->count, .args = args->list};
+}
+
+void jv_args_flow(struct jv_args *args, int64_t message_bytes_max)
+{
+	jv_args_number(args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, message_bytes_max);
+	jv_args_number(args, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, message_bytes_max);
+	jv_args_number(args, GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
+	/* With gRPC 1.51's estimate of the bandwidth, a reader that pauses and goes on may get
+	 * nothing for ten seconds (seen in one of a hundred streams); with a fixed window, never.
+	 */
+	jv_args_number(args, GRPC_ARG_HTTP2_BDP_PROBE, 0);
+	jv_args_number(args, GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, LOOKAHEAD_BYTES);
 }

@@ -8,8 +8,7 @@
 
 #define OF(tag_pointer, member) JV_CONTAINER_OF(tag_pointer, struct jv_call, member)
 
-static void start_batch(
-	struct jv_call *call, const grpc_op *ops, size_t count, struct jv_tag *tag)
+static void start_batch(struct jv_call *call, const grpc_op *ops, size_t count, struct jv_tag *tag)
 {
 	grpc_call_error error = grpc_call_start_batch(call->call, ops, count, tag, NULL);
 
@@ -71,9 +70,10 @@ static grpc_byte_buffer *pack(struct jv_call *call, const ProtobufCMessage *mess
 	size_t size = grpc_byte_buffer_length(payload);
 
 	if (size > (size_t)call->client->options.message_bytes_max)
-		fail(call, jv_error(JV_RESOURCE_EXHAUSTED,
-				   "a message of %zu bytes is larger than the client's limit of %lld",
-				   size, (long long)call->client->options.message_bytes_max));
+		fail(call,
+			jv_error(JV_RESOURCE_EXHAUSTED,
+				"a message of %zu bytes is larger than the client's limit of %lld",
+				size, (long long)call->client->options.message_bytes_max));
 	return payload;
 }
 
@@ -81,14 +81,15 @@ static grpc_byte_buffer *pack(struct jv_call *call, const ProtobufCMessage *mess
 static void deliver(struct jv_call *call)
 {
 	ProtobufCMessage *message;
-	struct jv_status status = jv_payload_unpack(
-		call->payload, call->method->output, call->arena, &message);
+	struct jv_status status =
+		jv_payload_unpack(call->payload, call->method->output, call->arena, &message);
 
 	grpc_byte_buffer_destroy(call->payload);
 	call->payload = NULL;
 	if (!jv_is_ok(&status))
-		fail(call, jv_error(JV_INTERNAL, "the server's answer cannot be read: %s",
-				   status.message));
+		fail(call,
+			jv_error(JV_INTERNAL, "the server's answer cannot be read: %s",
+				status.message));
 	else if (call->unary || !call->cancelled)
 		call->events->message(call, message);
 	if (call->arena == &call->own)

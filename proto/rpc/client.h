@@ -69,8 +69,7 @@ struct jv_call_events {
  * channel connects again by itself. options may be NULL. INVALID_ARGUMENT for a target that
  * is none. */
 struct jv_status jv_client_open(struct jv_cq *cq, const char *target,
-				const struct jv_client_options *options,
-				struct jv_client **client) JV_MUST_USE;
+	const struct jv_client_options *options, struct jv_client **client) JV_MUST_USE;
 /* No call may be left: cancel them and run the queue until they have ended. NULL is harmless. */
 void jv_client_close(struct jv_client *client);
 /* How many calls have not ended. */
@@ -80,8 +79,8 @@ uint32_t jv_client_calls(const struct jv_client *client);
  * is NULL exactly for client streams. timeout_ms 0: no deadline. Nothing is called back before
  * this returns; a request that is too large ends the call like any other failure. */
 struct jv_call *jv_call_start(struct jv_client *client, const struct jv_method *method,
-			      const ProtobufCMessage *request, int64_t timeout_ms,
-			      const struct jv_call_events *events, void *context);
+	const ProtobufCMessage *request, int64_t timeout_ms, const struct jv_call_events *events,
+	void *context);
 void *jv_call_context(const struct jv_call *call);
 const struct jv_method *jv_call_method(const struct jv_call *call);
 /* Sends (or queues) a message of a client stream; packed at once. False: the queue is full, or the
@@ -100,14 +99,12 @@ void jv_call_cancel(struct jv_call *call);
 
 /* One unary call; *response is in the arena. */
 struct jv_status jv_client_call(struct jv_client *client, const struct jv_method *method,
-				const ProtobufCMessage *request, int64_t timeout_ms,
-				const atomic_bool *interrupted, struct jv_arena *arena,
-				ProtobufCMessage **response) JV_MUST_USE;
+	const ProtobufCMessage *request, int64_t timeout_ms, const atomic_bool *interrupted,
+	struct jv_arena *arena, ProtobufCMessage **response) JV_MUST_USE;
 /* Gets each message of a server stream; false stops the stream, which is then OK. */
 typedef bool jv_client_each(void *context, const ProtobufCMessage *message);
 struct jv_status jv_client_stream(struct jv_client *client, const struct jv_method *method,
-				  const ProtobufCMessage *request, int64_t timeout_ms,
-				  const atomic_bool *interrupted, jv_client_each *each,
-				  void *context) JV_MUST_USE;
+	const ProtobufCMessage *request, int64_t timeout_ms, const atomic_bool *interrupted,
+	jv_client_each *each, void *context) JV_MUST_USE;
 
 #endif

@@ -51,8 +51,8 @@ void jv_cq_open(struct jv_cq *cq)
 	 * is the supported substitute. */
 	cq->lame = grpc_lame_client_channel_create("kick", GRPC_STATUS_UNAVAILABLE, "");
 	cq->kick = grpc_channel_create_call(cq->lame, NULL, 0, cq->queue,
-		grpc_slice_from_static_string("/kick"), NULL,
-		gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+		grpc_slice_from_static_string("/kick"), NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC),
+		NULL);
 	JV_ASSERT(cq->kick != NULL);
 }
 

@@ -39,5 +39,5 @@ void jv_call_describe_end(const struct jv_call *call, struct jv_call_end *end)
 	/* A server that stops drops what it has not looked at as cancelled. We have not. */
 	if (call->code == GRPC_STATUS_CANCELLED && !call->cancelled && end->details.size == 0)
 		end->status = jv_error(JV_UNAVAILABLE,
-			"the server has dropped the call; it may be stopping: try again after a moment");
+			"the server has dropped the call, and may be stopping; try again");
 }

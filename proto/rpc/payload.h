@@ -19,8 +19,8 @@ grpc_slice jv_payload_slice(const ProtobufCMessage *message);
 /* Unpacks into the arena, undoing compression; the message does not refer to the payload, which
  * stays the caller's. INVALID_ARGUMENT, RESOURCE_EXHAUSTED as jv_pb_unpack. */
 struct jv_status jv_payload_unpack(grpc_byte_buffer *payload,
-				   const ProtobufCMessageDescriptor *descriptor,
-				   struct jv_arena *arena, ProtobufCMessage **message) JV_MUST_USE;
+	const ProtobufCMessageDescriptor *descriptor, struct jv_arena *arena,
+	ProtobufCMessage **message) JV_MUST_USE;
 /* The slice's text in a status message's size, cut at the limit. */
 void jv_payload_text(grpc_slice slice, char *text, size_t size);
 

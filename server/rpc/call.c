@@ -240,9 +240,9 @@ void jv_grpc_call_arm(struct jv_grpc_thread *thread, const struct jv_grpc_method
 		error = grpc_server_request_call(server, &call->call, &call->details,
 			&call->metadata, queue, queue, &call->requested);
 	} else {
-		error = grpc_server_request_registered_call(server, method->registered,
-			&call->call, &call->deadline, &call->metadata,
-			method->payload ? &call->payload : NULL, queue, queue, &call->requested);
+		error = grpc_server_request_registered_call(server, method->registered, &call->call,
+			&call->deadline, &call->metadata, method->payload ? &call->payload : NULL,
+			queue, queue, &call->requested);
 	}
 	JV_ASSERT(error == GRPC_CALL_OK);
 	thread->armed++;

@@ -157,7 +157,7 @@ void jv_grpc_start(struct jv_grpc *grpc)
 		char name[16];
 		struct jv_grpc_thread *thread = &grpc->threads[i];
 		if (pthread_create(&thread->thread, NULL, jv_grpc_run, thread) != 0)
-			jv_fatal("cannot start a thread; the limit of processes (ulimit -u) is reached");
+			jv_fatal("cannot start a thread; raise the limit of processes (ulimit -u)");
 		snprintf(name, sizeof(name), "grpc-%u", i % 1000);
 		pthread_setname_np(thread->thread, name);
 	}
@@ -213,8 +213,7 @@ void jv_grpc_drain(struct jv_grpc *grpc, int64_t grace_ms)
 	if (atomic_load(&grpc->phase) != JV_GRPC_RUNNING)
 		return;
 	enter(grpc, JV_GRPC_DRAINING);
-	grpc_server_shutdown_and_notify(
-		grpc->server, grpc->threads[0].cq.queue, &grpc->shut_down);
+	grpc_server_shutdown_and_notify(grpc->server, grpc->threads[0].cq.queue, &grpc->shut_down);
 	if (!await_idle(grpc, env->monotonic_ms(env) + grace_ms)) {
 		if (grace_ms > 0)
 			JV_WARN("grpc.grace_over", JV_KI("grace_ms", grace_ms));
@@ -232,8 +231,7 @@ void jv_grpc_drain(struct jv_grpc *grpc, int64_t grace_ms)
 /* A server that was never started must be shut down all the same. */
 static void shut_down_unstarted(struct jv_grpc *grpc)
 {
-	grpc_server_shutdown_and_notify(
-		grpc->server, grpc->threads[0].cq.queue, &grpc->shut_down);
+	grpc_server_shutdown_and_notify(grpc->server, grpc->threads[0].cq.queue, &grpc->shut_down);
 	while (!grpc->is_shut_down) {
 		jv_cq_run_once(&grpc->threads[0].cq, INT64_MAX);
 		listen_to_threads(grpc, 0);

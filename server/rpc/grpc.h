@@ -24,22 +24,22 @@ struct jv_grpc;
 /* 0 takes what is in parentheses. The largest message and the most calls of one edge are in
  * struct jv_limits of the API. */
 struct jv_grpc_options {
-	const char *const *listen;     /* NULL-terminated: host:port (0: any port) or unix:/path */
-	uint32_t edges;                /* threads (1) */
-	uint32_t slots;                /* calls of one method that one edge takes at once (64) */
-	uint32_t streams_max;          /* concurrent calls of one connection (1,024) */
-	int64_t memory_bytes_max;      /* of gRPC's buffers (256 MiB) */
-	int64_t keepalive_ms;          /* silence before a ping (30,000) */
-	int64_t keepalive_timeout_ms;  /* without an answer the connection is lost (10,000) */
-	int64_t ping_interval_ms_min;  /* clients that ping more often are cut off (10,000) */
-	int64_t handshake_timeout_ms;  /* (10,000) */
-	int64_t linger_ms;             /* how long a client may take to read its last answer (10,000) */
+	const char *const *listen;    /* NULL-terminated: host:port (0: any port) or unix:/path */
+	uint32_t edges;               /* threads (1) */
+	uint32_t slots;               /* calls of one method that one edge takes at once (64) */
+	uint32_t streams_max;         /* concurrent calls of one connection (1,024) */
+	int64_t memory_bytes_max;     /* of gRPC's buffers (256 MiB) */
+	int64_t keepalive_ms;         /* silence before a ping (30,000) */
+	int64_t keepalive_timeout_ms; /* without an answer the connection is lost (10,000) */
+	int64_t ping_interval_ms_min; /* clients that ping more often are cut off (10,000) */
+	int64_t handshake_timeout_ms; /* (10,000) */
+	int64_t linger_ms; /* how long a client may take to read its last answer (10,000) */
 };
 
 /* Binds. FAILED_PRECONDITION (in use, not permitted), INVALID_ARGUMENT (no address) name the
  * address and what to do. api must outlive the server; options are copied. */
 struct jv_status jv_grpc_open(const struct jv_grpc_options *options, struct jv_api *api,
-			      struct jv_grpc **grpc) JV_MUST_USE;
+	struct jv_grpc **grpc) JV_MUST_USE;
 /* Starts the threads, and to accept. */
 void jv_grpc_start(struct jv_grpc *grpc);
 /* Takes no more calls, ends streams with UNAVAILABLE, lets unary calls finish until grace_ms have

@@ -81,8 +81,7 @@ static void list_start(struct jv_rpc *rpc)
 
 	while (services[count] != NULL)
 		count++;
-	response.statuses =
-		jv_arena_calloc(&rpc->arena, count + 1, sizeof(*response.statuses));
+	response.statuses = jv_arena_calloc(&rpc->arena, count + 1, sizeof(*response.statuses));
 	JV_ASSERT(response.statuses != NULL);
 	response.n_statuses = count + 1;
 	response.statuses[0] = list_entry(api, "", &rpc->arena);

@@ -25,9 +25,7 @@ static grpc_server_credentials *credentials(const struct jv_grpc_options *option
 static void fill_args(
 	struct jv_args *args, const struct jv_grpc_options *options, int64_t message_bytes_max)
 {
-	jv_args_number(args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, message_bytes_max);
-	jv_args_number(args, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, message_bytes_max);
-	jv_args_number(args, GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
+	jv_args_flow(args, message_bytes_max);
 	jv_args_number(args, GRPC_ARG_MAX_CONCURRENT_STREAMS, options->streams_max);
 	jv_args_number(args, GRPC_ARG_KEEPALIVE_TIME_MS, options->keepalive_ms);
 	jv_args_number(args, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options->keepalive_timeout_ms);
@@ -42,8 +40,7 @@ static void fill_args(
 	jv_args_number(args, GRPC_ARG_ENABLE_CHANNELZ, 0);
 }
 
-grpc_server *jv_grpc_create_server(
-	const struct jv_grpc_options *options, int64_t message_bytes_max)
+grpc_server *jv_grpc_create_server(const struct jv_grpc_options *options, int64_t message_bytes_max)
 {
 	grpc_resource_quota *quota = grpc_resource_quota_create("jarvis");
 	struct jv_args args = {.count = 0};
@@ -62,23 +59,16 @@ grpc_server *jv_grpc_create_server(
 
 static struct jv_status bind_error(const char *address, int error)
 {
-	switch (error) {
-	case EADDRINUSE:
-		return jv_error(JV_FAILED_PRECONDITION,
-			"cannot listen on %s: the address is in use; stop the program that uses it, or choose another address",
-			address);
-	case EACCES:
-		return jv_error(JV_FAILED_PRECONDITION,
-			"cannot listen on %s: not permitted; ports below 1024 need root, or choose another port",
-			address);
-	case EADDRNOTAVAIL:
-		return jv_error(JV_FAILED_PRECONDITION,
-			"cannot listen on %s: this machine has no such address; use 0.0.0.0, localhost or one that `ip address` shows",
-			address);
-	default:
-		return jv_error(JV_FAILED_PRECONDITION, "cannot listen on %s: %s", address,
-			strerror(error));
-	}
+	const char *remedy = "";
+
+	if (error == EADDRINUSE)
+		remedy = "; stop the program that uses it, or choose another address";
+	else if (error == EACCES)
+		remedy = "; ports below 1024 need root: choose another port";
+	else if (error == EADDRNOTAVAIL)
+		remedy = "; use 0.0.0.0, localhost or an address of this machine";
+	return jv_error(JV_FAILED_PRECONDITION, "cannot listen on %s: %s%s", address,
+		strerror(error), remedy);
 }
 
 /* Why a socket cannot be bound to the address; 0 if it can. */

@@ -22,7 +22,8 @@ static void begin_drain(struct jv_grpc_thread *thread)
 		jv_error(JV_UNAVAILABLE, "the server is stopping; try again after a moment");
 
 	thread->draining = true;
-	JV_LIST_EACH(node, &thread->edge.calls) {
+	JV_LIST_EACH(node, &thread->edge.calls)
+	{
 		struct jv_rpc *rpc = JV_CONTAINER_OF(node, struct jv_rpc, calls_link);
 		if (rpc->method->server_streaming || rpc->method->client_streaming)
 			jv_grpc_finish((struct jv_grpc_call *)(void *)rpc, &status);

@@ -2,9 +2,9 @@
  * What the files of the gRPC edge share: the server, an edge's thread, and a call.
  *
  * Only server/rpc includes this. A call is one slot: armed for a method, then a call in progress,
- * then back in its thread's pool. Two things keep it: tags that are out (`pending`; the close tag is
- * out until the client is gone or answered), and the rpc (`has_rpc`), which the core may hold for
- * longer than the client stays. Each file says which functions run on which thread; those on a
+ * then back in its thread's pool. Two things keep it: tags that are out (`pending`; the close tag
+ * is out until the client is gone or answered), and the rpc (`has_rpc`), which the core may hold
+ * for longer than the client stays. Each file says which functions run on which thread; those on a
  * struct jv_grpc_call and struct jv_grpc_thread run on the edge's own.
  */
 #ifndef JV_SERVER_RPC_PRIVATE_H
@@ -43,8 +43,8 @@ struct jv_grpc_thread {
 	uint32_t live;  /* calls in progress */
 	bool draining;
 	bool told_idle;
-	struct jv_mail idle; /* to the control box: no call is left here, none will come */
-	struct jv_list pool; /* struct jv_grpc_call by link */
+	struct jv_mail idle;      /* to the control box: no call is left here, none will come */
+	struct jv_list pool;      /* struct jv_grpc_call by link */
 	struct jv_list lingering; /* answered calls by link, the first one due first */
 };
 
@@ -57,7 +57,7 @@ struct jv_grpc {
 	struct jv_grpc_thread *threads;
 	uint32_t thread_count;
 	int ports[JV_GRPC_LISTEN_MAX];
-	_Atomic int phase; /* enum jv_grpc_phase; written by the opener's thread */
+	_Atomic int phase;         /* enum jv_grpc_phase; written by the opener's thread */
 	struct jv_mailbox control; /* from the threads to the opener's */
 	struct jv_tag shut_down;
 	struct jv_mail has_shut_down;
@@ -104,8 +104,8 @@ struct jv_grpc_call {
 void jv_grpc_call_arm(struct jv_grpc_thread *thread, const struct jv_grpc_method *method);
 /* A tag has been handled: the last one lets go of gRPC's call. */
 void jv_grpc_call_put(struct jv_grpc_call *call);
-void jv_grpc_call_start_batch(struct jv_grpc_call *call, const grpc_op *ops, size_t count,
-			      struct jv_tag *tag);
+void jv_grpc_call_start_batch(
+	struct jv_grpc_call *call, const grpc_op *ops, size_t count, struct jv_tag *tag);
 void jv_grpc_call_free_pool(struct jv_grpc_thread *thread);
 /* Of struct jv_transport: the rpc has ended, and nobody holds it. */
 void jv_grpc_release(struct jv_rpc *rpc);
@@ -121,7 +121,8 @@ void jv_grpc_finish(struct jv_grpc_call *call, const struct jv_status *status);
 int64_t jv_grpc_cut_lingering(struct jv_grpc_thread *thread);
 
 /* listen.c */
-grpc_server *jv_grpc_create_server(const struct jv_grpc_options *options, int64_t message_bytes_max);
+grpc_server *jv_grpc_create_server(
+	const struct jv_grpc_options *options, int64_t message_bytes_max);
 struct jv_status jv_grpc_listen(struct jv_grpc *grpc) JV_MUST_USE;
 
 /* loop.c */

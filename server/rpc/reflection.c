@@ -11,6 +11,9 @@
 #define REQUEST_DESCRIPTOR  (&grpc__reflection__v1__server_reflection_request__descriptor)
 #define RESPONSE_DESCRIPTOR (&grpc__reflection__v1__server_reflection_response__descriptor)
 
+#define ASKS(name)    GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_##name
+#define ANSWERS(name) GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_##name
+
 /* Files of one answer: a file with all that it imports. */
 #define FILES_MAX 64
 
@@ -36,8 +39,7 @@ static void answer_error(struct jv_arena *arena, enum jv_code code, const char *
 
 	error->error_code = (int32_t)code;
 	error->error_message = jv_arena_printf(arena, "%s%s", what, name);
-	response->message_response_case =
-		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ERROR_RESPONSE;
+	response->message_response_case = ANSWERS(ERROR_RESPONSE);
 	response->error_response = error;
 }
 
@@ -80,8 +82,7 @@ static void answer_file(struct jv_rpc *rpc, struct jv_arena *arena, const char *
 		answer->file_descriptor_proto[i].data = (uint8_t *)(uintptr_t)raw.data;
 		answer->file_descriptor_proto[i].len = raw.size;
 	}
-	response->message_response_case =
-		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE;
+	response->message_response_case = ANSWERS(FILE_DESCRIPTOR_RESPONSE);
 	response->file_descriptor_response = answer;
 }
 
@@ -98,12 +99,11 @@ static void answer_services(struct jv_rpc *rpc, struct jv_arena *arena,
 	answer->service = jv_arena_calloc(arena, count, sizeof(*answer->service));
 	answer->n_service = count;
 	for (size_t i = 0; i < count; i++) {
-		answer->service[i] = new_message(
-			arena, &grpc__reflection__v1__service_response__descriptor);
+		answer->service[i] =
+			new_message(arena, &grpc__reflection__v1__service_response__descriptor);
 		answer->service[i]->name = jv_arena_copy_text(arena, services[i]);
 	}
-	response->message_response_case =
-		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE;
+	response->message_response_case = ANSWERS(LIST_SERVICES_RESPONSE);
 	response->list_services_response = answer;
 }
 
@@ -119,8 +119,7 @@ static void answer_extensions(struct jv_rpc *rpc, struct jv_arena *arena, const 
 	}
 	answer = new_message(arena, &grpc__reflection__v1__extension_number_response__descriptor);
 	answer->base_type_name = jv_arena_copy_text(arena, type);
-	response->message_response_case =
-		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ALL_EXTENSION_NUMBERS_RESPONSE;
+	response->message_response_case = ANSWERS(ALL_EXTENSION_NUMBERS_RESPONSE);
 	response->all_extension_numbers_response = answer;
 }
 
@@ -133,29 +132,29 @@ static void answer(struct jv_rpc *rpc, struct jv_arena *arena,
 	response->valid_host = request->host;
 	response->original_request = request;
 	switch (request->message_request_case) {
-	case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_BY_FILENAME:
+	case ASKS(FILE_BY_FILENAME):
 		answer_file(rpc, arena, request->file_by_filename, response);
 		return;
-	case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL:
+	case ASKS(FILE_CONTAINING_SYMBOL):
 		answer_file(rpc, arena,
 			jv_schema_file_of_symbol(schema, request->file_containing_symbol),
 			response);
 		return;
-	case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_EXTENSION:
+	case ASKS(FILE_CONTAINING_EXTENSION):
 		answer_error(arena, JV_NOT_FOUND, "extensions are not listed: ",
 			request->file_containing_extension->containing_type, response);
 		return;
-	case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_ALL_EXTENSION_NUMBERS_OF_TYPE:
+	case ASKS(ALL_EXTENSION_NUMBERS_OF_TYPE):
 		answer_extensions(rpc, arena, request->all_extension_numbers_of_type, response);
 		return;
-	case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES:
+	case ASKS(LIST_SERVICES):
 		answer_services(rpc, arena, response);
 		return;
-	case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST__NOT_SET:
+	case ASKS(_NOT_SET):
 	case _GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST__CASE_IS_INT_SIZE:
 	default:
-		answer_error(arena, JV_INVALID_ARGUMENT, "the request asks for nothing", "",
-			response);
+		answer_error(
+			arena, JV_INVALID_ARGUMENT, "the request asks for nothing", "", response);
 		return;
 	}
 }

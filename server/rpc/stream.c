@@ -199,8 +199,8 @@ static void deliver(struct jv_grpc_call *call)
 static void received(struct jv_tag *tag, bool ok)
 {
 	struct jv_grpc_call *call = OF(tag, received);
-	bool broken = !ok ||
-		(call->payload == NULL && grpc_call_failed_before_recv_message(call->call));
+	bool broken =
+		!ok || (call->payload == NULL && grpc_call_failed_before_recv_message(call->call));
 
 	call->receiving = false;
 	if (!broken && alive(call))

@@ -12,13 +12,13 @@
 #include "grpc/reflection/v1alpha/reflection.pb-c.h"
 #include "testing/edge/grpc/echo_set.h"
 
-#define DATA_MAX      (4 << 20)
-#define GIVE_UP_MS    10000
-#define REQUEST(rpc)  ((const Testing__Echo__Request *)(const void *)(rpc)->request)
+#define DATA_MAX     (4 << 20)
+#define GIVE_UP_MS   10000
+#define REQUEST(rpc) ((const Testing__Echo__Request *)(const void *)(rpc)->request)
 
-_Atomic uint32_t echo_started;
-_Atomic uint32_t echo_ended;
-_Atomic uint32_t echo_sent;
+_Atomic uint32_t jv_echo_started;
+_Atomic uint32_t jv_echo_ended;
+_Atomic uint32_t jv_echo_sent;
 
 static uint8_t zeros[DATA_MAX];
 
@@ -44,8 +44,9 @@ static void answer(struct jv_rpc *rpc, const Testing__Echo__Request *request, in
 static void refuse(struct jv_rpc *rpc, const Testing__Echo__Request *request)
 {
 	if (request->field[0] != 0)
-		jv_rpc_finish(rpc, jv_field_error((enum jv_code)request->code, request->field,
-					   "%s", request->text));
+		jv_rpc_finish(rpc,
+			jv_field_error(
+				(enum jv_code)request->code, request->field, "%s", request->text));
 	else
 		jv_rpc_finish(rpc, jv_error((enum jv_code)request->code, "%s", request->text));
 }
@@ -62,7 +63,7 @@ static void say_start(struct jv_rpc *rpc)
 {
 	const struct jv_env *env = rpc->edge->api->env;
 
-	atomic_fetch_add(&echo_started, 1);
+	atomic_fetch_add(&jv_echo_started, 1);
 	if (REQUEST(rpc)->ask_core)
 		jv_rpc_post(rpc);
 	else if (REQUEST(rpc)->delay_ms > 0)
@@ -80,7 +81,7 @@ static void say_replied(struct jv_rpc *rpc, struct jv_event *event)
 static void count_end(struct jv_rpc *rpc)
 {
 	(void)rpc;
-	atomic_fetch_add(&echo_ended, 1);
+	atomic_fetch_add(&jv_echo_ended, 1);
 }
 
 static const struct jv_handler say = {
@@ -105,7 +106,7 @@ static void count_pump(struct jv_rpc *rpc)
 	struct echo_state *state = rpc->state;
 
 	while (state->number < REQUEST(rpc)->count && jv_rpc_writable(rpc)) {
-		atomic_fetch_add(&echo_sent, 1);
+		atomic_fetch_add(&jv_echo_sent, 1);
 		answer(rpc, REQUEST(rpc), ++state->number);
 	}
 	if (state->number < REQUEST(rpc)->count || REQUEST(rpc)->delay_ms > 0)
@@ -117,7 +118,7 @@ static void count_start(struct jv_rpc *rpc)
 {
 	const struct jv_env *env = rpc->edge->api->env;
 
-	atomic_fetch_add(&echo_started, 1);
+	atomic_fetch_add(&jv_echo_started, 1);
 	if (REQUEST(rpc)->delay_ms > 0)
 		jv_rpc_set_timer(rpc, env->monotonic_ms(env) + REQUEST(rpc)->delay_ms);
 	count_pump(rpc);
@@ -134,7 +135,7 @@ static const struct jv_handler count = {
 
 static void receive_start(struct jv_rpc *rpc)
 {
-	atomic_fetch_add(&echo_started, 1);
+	atomic_fetch_add(&jv_echo_started, 1);
 	jv_rpc_receive(rpc);
 }
 
@@ -206,7 +207,7 @@ static bool post(void *context, struct jv_event *event, bool past_limit)
 	return true;
 }
 
-void echo_core_answer(struct echo *echo)
+void jv_echo_core_answer(struct echo *echo)
 {
 	struct jv_list answered;
 	struct jv_list *link;
@@ -223,7 +224,7 @@ void echo_core_answer(struct echo *echo)
 	}
 }
 
-struct echo *echo_new(const struct jv_limits *limits)
+struct echo *jv_echo_new(const struct jv_limits *limits)
 {
 	static const ProtobufCMessageDescriptor *const none[] = {NULL};
 	struct echo *echo = jv_calloc(1, sizeof(*echo));
@@ -241,25 +242,25 @@ struct echo *echo_new(const struct jv_limits *limits)
 	atomic_store(&echo->api.serving, 1);
 	pthread_mutex_init(&echo->lock, NULL);
 	jv_list_init(&echo->held);
-	atomic_store(&echo_started, 0);
-	atomic_store(&echo_ended, 0);
-	atomic_store(&echo_sent, 0);
+	atomic_store(&jv_echo_started, 0);
+	atomic_store(&jv_echo_ended, 0);
+	atomic_store(&jv_echo_sent, 0);
 	return echo;
 }
 
-void echo_free(struct echo *echo)
+void jv_echo_free(struct echo *echo)
 {
 	pthread_mutex_destroy(&echo->lock);
 	jv_schema_free(echo->schema);
 	free(echo);
 }
 
-struct echo *echo_start(const struct jv_grpc_options *options, const struct jv_limits *limits)
+struct echo *jv_echo_start(const struct jv_grpc_options *options, const struct jv_limits *limits)
 {
 	static const char *const listen[] = {"127.0.0.1:0", NULL};
 	struct jv_client_options client_options = {.message_bytes_max = 16 << 20};
 	struct jv_grpc_options with_address = {0};
-	struct echo *echo = echo_new(limits);
+	struct echo *echo = jv_echo_new(limits);
 	struct jv_status status;
 
 	if (options != NULL)
@@ -284,7 +285,7 @@ static void *close_grpc(void *context)
 	return NULL;
 }
 
-void echo_stop(struct echo *echo)
+void jv_echo_stop(struct echo *echo)
 {
 	pthread_t closer;
 
@@ -293,14 +294,14 @@ void echo_stop(struct echo *echo)
 	/* What the core holds, it must give back, or the drain would wait for ever. */
 	pthread_create(&closer, NULL, close_grpc, echo->grpc);
 	while (pthread_tryjoin_np(closer, NULL) != 0) {
-		echo_core_answer(echo);
+		jv_echo_core_answer(echo);
 		usleep(1000);
 	}
-	assert_int_equal(echo_started, echo_ended);
-	echo_free(echo);
+	assert_int_equal(jv_echo_started, jv_echo_ended);
+	jv_echo_free(echo);
 }
 
-const struct jv_method *echo_method(const struct echo *echo, const char *path)
+const struct jv_method *jv_echo_method(const struct echo *echo, const char *path)
 {
 	const struct jv_method *method = jv_schema_method(echo->schema, path);
 
@@ -308,50 +309,50 @@ const struct jv_method *echo_method(const struct echo *echo, const char *path)
 	return method;
 }
 
-const struct jv_method *echo_say(const struct echo *echo)
+const struct jv_method *jv_echo_say(const struct echo *echo)
 {
-	return echo_method(echo, say.path);
+	return jv_echo_method(echo, say.path);
 }
 
-const struct jv_method *echo_count(const struct echo *echo)
+const struct jv_method *jv_echo_count(const struct echo *echo)
 {
-	return echo_method(echo, count.path);
+	return jv_echo_method(echo, count.path);
 }
 
-const struct jv_method *echo_talk(const struct echo *echo)
+const struct jv_method *jv_echo_talk(const struct echo *echo)
 {
-	return echo_method(echo, talk.path);
+	return jv_echo_method(echo, talk.path);
 }
 
-int64_t echo_now_ms(void)
+int64_t jv_echo_now_ms(void)
 {
 	return jv_env_system.monotonic_ms(&jv_env_system);
 }
 
-void echo_run_for(struct echo *echo, int64_t ms)
+void jv_echo_run_for(struct echo *echo, int64_t ms)
 {
-	int64_t until_ms = echo_now_ms() + ms;
+	int64_t until_ms = jv_echo_now_ms() + ms;
 
-	while (echo_now_ms() < until_ms)
+	while (jv_echo_now_ms() < until_ms)
 		jv_cq_run_once(&echo->cq, until_ms);
 }
 
-void echo_run_until(struct echo *echo, const _Atomic uint32_t *counter, uint32_t value)
+void jv_echo_run_until(struct echo *echo, const _Atomic uint32_t *counter, uint32_t value)
 {
-	int64_t until_ms = echo_now_ms() + GIVE_UP_MS;
+	int64_t until_ms = jv_echo_now_ms() + GIVE_UP_MS;
 
 	while (atomic_load(counter) < value) {
-		assert_true(echo_now_ms() < until_ms);
-		jv_cq_run_once(&echo->cq, echo_now_ms() + 5);
+		assert_true(jv_echo_now_ms() < until_ms);
+		jv_cq_run_once(&echo->cq, jv_echo_now_ms() + 5);
 	}
 }
 
-void echo_wait_until(const _Atomic uint32_t *counter, uint32_t value)
+void jv_echo_wait_until(const _Atomic uint32_t *counter, uint32_t value)
 {
-	int64_t until_ms = echo_now_ms() + GIVE_UP_MS;
+	int64_t until_ms = jv_echo_now_ms() + GIVE_UP_MS;
 
 	while (atomic_load(counter) < value) {
-		assert_true(echo_now_ms() < until_ms);
+		assert_true(jv_echo_now_ms() < until_ms);
 		usleep(1000);
 	}
 }
@@ -390,7 +391,7 @@ static const struct jv_call_events call_events = {
 	.ended = call_ended,
 };
 
-void echo_begin(struct echo *echo, struct echo_call *call, const struct jv_method *method,
+void jv_echo_begin(struct echo *echo, struct echo_call *call, const struct jv_method *method,
 	const Testing__Echo__Request *request, int64_t timeout_ms)
 {
 	memset(call, 0, sizeof(*call));

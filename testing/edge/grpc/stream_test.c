@@ -11,14 +11,14 @@ static void a_stream_has_its_messages_and_its_end(void **state)
 	struct echo_call call;
 
 	request.count = 1000;
-	echo_begin(echo, &call, echo_count(echo), &request, 10000);
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_begin(echo, &call, jv_echo_count(echo), &request, 10000);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_true(jv_is_ok(&call.status));
 	assert_int_equal(call.messages, 1000);
 	assert_true(call.in_order);
 	request.count = 0;
-	echo_begin(echo, &call, echo_count(echo), &request, 10000);
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_begin(echo, &call, jv_echo_count(echo), &request, 10000);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_true(jv_is_ok(&call.status));
 	assert_int_equal(call.messages, 0);
 }
@@ -31,10 +31,10 @@ static void an_error_comes_after_the_messages(void **state)
 
 	request.count = 10;
 	request.code = JV_OUT_OF_RANGE;
-	request.field = (char *)(uintptr_t)"offset";
-	request.text = (char *)(uintptr_t)"there is no more";
-	echo_begin(echo, &call, echo_count(echo), &request, 10000);
-	echo_run_until(echo, &call.ended, 1);
+	request.field = (char *)(uintptr_t) "offset";
+	request.text = (char *)(uintptr_t) "there is no more";
+	jv_echo_begin(echo, &call, jv_echo_count(echo), &request, 10000);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_int_equal(call.messages, 10);
 	assert_int_equal(call.status.code, JV_OUT_OF_RANGE);
 	assert_string_equal(call.status.field, "offset");
@@ -51,12 +51,12 @@ static void a_slow_reader_slows_the_server_down(void **state)
 
 	request.count = COUNT;
 	request.size = BIG;
-	echo_begin(echo, &call, echo_count(echo), &request, 0);
-	echo_run_until(echo, &call.messages, 1);
+	jv_echo_begin(echo, &call, jv_echo_count(echo), &request, 0);
+	jv_echo_run_until(echo, &call.messages, 1);
 	usleep(300 * 1000);
 	/* What the windows of HTTP/2 and the socket hold, and one message more; not all of it. */
-	assert_in_range(echo_sent, 1, COUNT / 2);
-	echo_run_until(echo, &call.ended, 1);
+	assert_in_range(jv_echo_sent, 1, COUNT / 2);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_true(jv_is_ok(&call.status));
 	assert_int_equal(call.messages, COUNT);
 	assert_true(call.in_order);
@@ -72,12 +72,12 @@ static void a_reader_that_has_stopped_is_cut_off(void **state)
 	request.size = BIG;
 	request.delay_ms = 200;
 	request.code = JV_RESOURCE_EXHAUSTED;
-	request.text = (char *)(uintptr_t)"read faster, then resume";
-	echo_begin(echo, &call, echo_count(echo), &request, 0);
-	echo_run_until(echo, &call.messages, 1);
+	request.text = (char *)(uintptr_t) "read faster, then resume";
+	jv_echo_begin(echo, &call, jv_echo_count(echo), &request, 0);
+	jv_echo_run_until(echo, &call.messages, 1);
 	/* The handler gives up after 200 ms, the edge 200 ms later; the client has not moved. */
-	echo_wait_until(&echo_ended, 1);
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_wait_until(&jv_echo_ended, 1);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_int_equal(call.status.code, JV_RESOURCE_EXHAUSTED);
 	assert_string_equal(call.status.message, "read faster, then resume");
 	assert_in_range(call.messages, 1, COUNT - 1);
@@ -92,14 +92,14 @@ static void a_cancelled_stream_ends_its_handler(void **state)
 
 	request.count = 1000000;
 	request.size = 1000;
-	echo_begin(echo, &call, echo_count(echo), &request, 0);
-	echo_run_until(echo, &call.messages, 5);
+	jv_echo_begin(echo, &call, jv_echo_count(echo), &request, 0);
+	jv_echo_run_until(echo, &call.messages, 5);
 	jv_call_cancel(call.call);
 	seen = call.messages;
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_int_equal(call.messages, seen);
 	assert_int_equal(call.status.code, JV_CANCELLED);
-	echo_wait_until(&echo_ended, 1);
+	jv_echo_wait_until(&jv_echo_ended, 1);
 }
 
 static void both_sides_talk(void **state)
@@ -108,15 +108,15 @@ static void both_sides_talk(void **state)
 	Testing__Echo__Request request = TESTING__ECHO__REQUEST__INIT;
 	struct echo_call call;
 
-	echo_begin(echo, &call, echo_talk(echo), NULL, 0);
+	jv_echo_begin(echo, &call, jv_echo_talk(echo), NULL, 0);
 	for (uint32_t i = 1; i <= 200; i++) {
 		request.size = (int32_t)(i * 100);
 		assert_true(jv_call_send(call.call, &request.base));
 		if (i % 3 == 0)
-			echo_run_until(echo, &call.messages, i);
+			jv_echo_run_until(echo, &call.messages, i);
 	}
 	jv_call_close_send(call.call);
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_true(jv_is_ok(&call.status));
 	assert_int_equal(call.messages, 200);
 	assert_true(call.in_order);
@@ -131,16 +131,16 @@ static void the_write_queue_is_bounded(void **state)
 
 	request.data.len = 100000;
 	request.data.data = calloc(1, request.data.len);
-	echo_begin(echo, &call, echo_talk(echo), NULL, 0);
+	jv_echo_begin(echo, &call, jv_echo_talk(echo), NULL, 0);
 	while (jv_call_send(call.call, &request.base))
 		count++;
 	assert_in_range(count, 256, 257);
 	assert_in_range(jv_call_unsent(call.call), 256, 257);
 	assert_int_equal(call.writables, 0);
-	echo_run_until(echo, &call.writables, 1);
+	jv_echo_run_until(echo, &call.writables, 1);
 	assert_true(jv_call_send(call.call, &request.base));
 	jv_call_close_send(call.call);
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_true(jv_is_ok(&call.status));
 	assert_int_equal(call.messages, count + 1);
 	free(request.data.data);
@@ -152,15 +152,15 @@ static void a_talk_ends_by_the_servers_word(void **state)
 	Testing__Echo__Request request = TESTING__ECHO__REQUEST__INIT;
 	struct echo_call call;
 
-	echo_begin(echo, &call, echo_talk(echo), NULL, 0);
+	jv_echo_begin(echo, &call, jv_echo_talk(echo), NULL, 0);
 	assert_true(jv_call_send(call.call, &request.base));
 	request.code = JV_ABORTED;
-	request.text = (char *)(uintptr_t)"enough";
+	request.text = (char *)(uintptr_t) "enough";
 	assert_true(jv_call_send(call.call, &request.base));
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_int_equal(call.status.code, JV_ABORTED);
 	assert_int_equal(call.messages, 1);
-	echo_wait_until(&echo_ended, 1);
+	jv_echo_wait_until(&jv_echo_ended, 1);
 }
 
 static void a_talk_is_cancelled_at_any_moment(void **state)
@@ -170,13 +170,13 @@ static void a_talk_is_cancelled_at_any_moment(void **state)
 	struct echo_call call;
 
 	for (uint32_t i = 0; i < 30; i++) {
-		echo_begin(echo, &call, echo_talk(echo), NULL, 0);
+		jv_echo_begin(echo, &call, jv_echo_talk(echo), NULL, 0);
 		for (uint32_t n = 0; n < i % 5; n++)
 			assert_true(jv_call_send(call.call, &request.base));
-		echo_run_for(echo, i % 4);
+		jv_echo_run_for(echo, i % 4);
 		jv_call_cancel(call.call);
 		assert_false(jv_call_send(call.call, &request.base));
-		echo_run_until(echo, &call.ended, 1);
+		jv_echo_run_until(echo, &call.ended, 1);
 		assert_int_equal(call.status.code, JV_CANCELLED);
 	}
 }
@@ -187,11 +187,11 @@ static void many_messages_get_one_answer(void **state)
 	Testing__Echo__Request request = TESTING__ECHO__REQUEST__INIT;
 	struct echo_call call;
 
-	echo_begin(echo, &call, echo_method(echo, "/testing.echo.Echo/Collect"), NULL, 5000);
+	jv_echo_begin(echo, &call, jv_echo_method(echo, "/testing.echo.Echo/Collect"), NULL, 5000);
 	for (int i = 0; i < 50; i++)
 		assert_true(jv_call_send(call.call, &request.base));
 	jv_call_close_send(call.call);
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_true(jv_is_ok(&call.status));
 	assert_int_equal(call.last_number, 50);
 }
@@ -204,18 +204,18 @@ static void a_message_that_is_too_large_ends_the_stream(void **state)
 
 	request.data.len = 2 << 20;
 	request.data.data = calloc(1, request.data.len);
-	echo_begin(echo, &call, echo_talk(echo), NULL, 0);
+	jv_echo_begin(echo, &call, jv_echo_talk(echo), NULL, 0);
 	assert_true(jv_call_send(call.call, &request.base));
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_int_equal(call.status.code, JV_RESOURCE_EXHAUSTED);
-	echo_wait_until(&echo_ended, echo_started);
+	jv_echo_wait_until(&jv_echo_ended, jv_echo_started);
 	free(request.data.data);
 	/* And the other way. */
 	request.data.len = 0;
 	request.size = 2 << 20;
 	request.count = 1;
-	echo_begin(echo, &call, echo_count(echo), &request, 0);
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_begin(echo, &call, jv_echo_count(echo), &request, 0);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_int_equal(call.status.code, JV_RESOURCE_EXHAUSTED);
 }
 
@@ -228,14 +228,14 @@ static void messages_of_a_stream_do_not_pile_up(void **state)
 
 	request.data.len = 1000000;
 	request.data.data = calloc(1, request.data.len);
-	echo_begin(echo, &call, echo_talk(echo), NULL, 0);
+	jv_echo_begin(echo, &call, jv_echo_talk(echo), NULL, 0);
 	/* More than the 64 MiB that one call may take. */
 	for (uint32_t i = 1; i <= 80; i++) {
 		assert_true(jv_call_send(call.call, &request.base));
-		echo_run_until(echo, &call.messages, i);
+		jv_echo_run_until(echo, &call.messages, i);
 	}
 	jv_call_close_send(call.call);
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_true(jv_is_ok(&call.status));
 	free(request.data.data);
 }
@@ -257,7 +257,7 @@ static void a_waiting_client_may_stop_a_stream(void **state)
 
 	request.count = 100;
 	status = jv_client_stream(
-		echo->client, echo_count(echo), &request.base, 0, NULL, third, &count);
+		echo->client, jv_echo_count(echo), &request.base, 0, NULL, third, &count);
 	assert_true(jv_is_ok(&status));
 	assert_int_equal(count, 3);
 }
@@ -266,13 +266,13 @@ static int start(void **state)
 {
 	struct jv_grpc_options options = {.linger_ms = 200};
 
-	*state = echo_start(&options, NULL);
+	*state = jv_echo_start(&options, NULL);
 	return 0;
 }
 
 static int stop(void **state)
 {
-	echo_stop(*state);
+	jv_echo_stop(*state);
 	return 0;
 }
 

@@ -10,7 +10,7 @@ static struct jv_status say(struct echo *echo, Testing__Echo__Request *request, 
 {
 	ProtobufCMessage *message;
 	struct jv_status status = jv_client_call(
-		echo->client, echo_say(echo), &request->base, timeout_ms, NULL, arena, &message);
+		echo->client, jv_echo_say(echo), &request->base, timeout_ms, NULL, arena, &message);
 
 	*response = (Testing__Echo__Response *)(void *)message;
 	return status;
@@ -44,7 +44,7 @@ static void an_answer_comes_back(void **state)
 	struct jv_status status;
 
 	jv_arena_init(&arena, 0, 0);
-	request.text = (char *)(uintptr_t)"grüße";
+	request.text = (char *)(uintptr_t) "grüße";
 	status = say(echo, &request, 0, &arena, &response);
 	assert_true(jv_is_ok(&status));
 	assert_string_equal(response->text, "grüße");
@@ -79,40 +79,41 @@ static void an_error_has_code_text_and_field(void **state)
 	struct echo_call call;
 
 	request.code = JV_FAILED_PRECONDITION;
-	request.text = (char *)(uintptr_t)"the moon is not full; wait";
+	request.text = (char *)(uintptr_t) "the moon is not full; wait";
 	refused(echo, &request, JV_FAILED_PRECONDITION, "", "the moon is not full; wait");
-	request.field = (char *)(uintptr_t)"spec.moon";
+	request.field = (char *)(uintptr_t) "spec.moon";
 	refused(echo, &request, JV_FAILED_PRECONDITION, "spec.moon", "the moon is not full; wait");
-	echo_begin(echo, &call, echo_say(echo), &request, 5000);
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_begin(echo, &call, jv_echo_say(echo), &request, 5000);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_true(call.details_size > 0);
 }
 
 static void an_unknown_method_is_unimplemented_at_once(void **state)
 {
 	struct echo *echo = *state;
-	struct jv_method unknown = *echo_say(echo);
+	struct jv_method unknown = *jv_echo_say(echo);
 	Testing__Echo__Request request = TESTING__ECHO__REQUEST__INIT;
-	int64_t start_ms = echo_now_ms();
+	int64_t start_ms = jv_echo_now_ms();
 	struct echo_call call;
 
 	unknown.path = "/testing.echo.Echo/Sing";
-	echo_begin(echo, &call, &unknown, &request, 5000);
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_begin(echo, &call, &unknown, &request, 5000);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_int_equal(call.status.code, JV_UNIMPLEMENTED);
 	assert_non_null(strstr(call.status.message, "/testing.echo.Echo/Sing"));
 	/* In the schema, but nobody serves it. */
-	echo_begin(echo, &call, echo_method(echo, "/testing.echo.Echo/Forgotten"), &request, 5000);
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_begin(
+		echo, &call, jv_echo_method(echo, "/testing.echo.Echo/Forgotten"), &request, 5000);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_int_equal(call.status.code, JV_UNIMPLEMENTED);
-	assert_true(echo_now_ms() - start_ms < 2000);
+	assert_true(jv_echo_now_ms() - start_ms < 2000);
 }
 
 static void a_deadline_ends_the_call_on_both_sides(void **state)
 {
 	struct echo *echo = *state;
 	Testing__Echo__Request request = TESTING__ECHO__REQUEST__INIT;
-	uint32_t ended = echo_ended;
+	uint32_t ended = jv_echo_ended;
 
 	request.delay_ms = 60000;
 	Testing__Echo__Response *response;
@@ -121,55 +122,55 @@ static void a_deadline_ends_the_call_on_both_sides(void **state)
 	struct jv_status status = say(echo, &request, 200, &arena, &response);
 	assert_int_equal(status.code, JV_DEADLINE_EXCEEDED);
 	jv_arena_deinit(&arena);
-	echo_wait_until(&echo_ended, ended + 1);
+	jv_echo_wait_until(&jv_echo_ended, ended + 1);
 }
 
 static void a_cancelled_call_ends_its_handler(void **state)
 {
 	struct echo *echo = *state;
 	Testing__Echo__Request request = TESTING__ECHO__REQUEST__INIT;
-	uint32_t started = echo_started;
-	uint32_t ended = echo_ended;
+	uint32_t started = jv_echo_started;
+	uint32_t ended = jv_echo_ended;
 	struct echo_call call;
 
 	/* Before anything has been sent. */
-	echo_begin(echo, &call, echo_say(echo), &request, 5000);
+	jv_echo_begin(echo, &call, jv_echo_say(echo), &request, 5000);
 	jv_call_cancel(call.call);
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_int_equal(call.status.code, JV_CANCELLED);
 	/* While the handler waits. */
 	request.delay_ms = 60000;
-	started = echo_started;
-	ended = echo_ended;
-	echo_begin(echo, &call, echo_say(echo), &request, 0);
-	echo_run_until(echo, &echo_started, started + 1);
+	started = jv_echo_started;
+	ended = jv_echo_ended;
+	jv_echo_begin(echo, &call, jv_echo_say(echo), &request, 0);
+	jv_echo_run_until(echo, &jv_echo_started, started + 1);
 	jv_call_cancel(call.call);
 	jv_call_cancel(call.call);
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_int_equal(call.status.code, JV_CANCELLED);
-	echo_wait_until(&echo_ended, ended + 1);
+	jv_echo_wait_until(&jv_echo_ended, ended + 1);
 }
 
 static void a_call_that_the_core_holds_outlives_its_client(void **state)
 {
 	struct echo *echo = *state;
 	Testing__Echo__Request request = TESTING__ECHO__REQUEST__INIT;
-	uint32_t ended = echo_ended;
+	uint32_t ended = jv_echo_ended;
 	struct echo_call call;
 
 	request.ask_core = true;
-	echo_begin(echo, &call, echo_say(echo), &request, 0);
-	echo_run_until(echo, &echo->held_count, 1);
+	jv_echo_begin(echo, &call, jv_echo_say(echo), &request, 0);
+	jv_echo_run_until(echo, &echo->held_count, 1);
 	jv_call_cancel(call.call);
-	echo_run_until(echo, &call.ended, 1);
-	echo_wait_until(&echo_ended, ended + 1);
+	jv_echo_run_until(echo, &call.ended, 1);
+	jv_echo_wait_until(&jv_echo_ended, ended + 1);
 	assert_int_equal(echo->held_count, 1);
 	/* Late, and harmless. */
-	echo_core_answer(echo);
-	echo_begin(echo, &call, echo_say(echo), &request, 0);
-	echo_run_until(echo, &echo->held_count, 1);
-	echo_core_answer(echo);
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_core_answer(echo);
+	jv_echo_begin(echo, &call, jv_echo_say(echo), &request, 0);
+	jv_echo_run_until(echo, &echo->held_count, 1);
+	jv_echo_core_answer(echo);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_true(jv_is_ok(&call.status));
 	assert_int_equal(call.messages, 1);
 }
@@ -189,12 +190,12 @@ static void what_is_too_large_is_refused(void **state)
 {
 	struct echo *echo = *state;
 	Testing__Echo__Request request = TESTING__ECHO__REQUEST__INIT;
-	uint32_t started = echo_started;
+	uint32_t started = jv_echo_started;
 
 	request.data.len = 2 << 20;
 	request.data.data = calloc(1, request.data.len);
 	refused(echo, &request, JV_RESOURCE_EXHAUSTED, "", "larger than max (2097157 vs. 1048576)");
-	assert_int_equal(echo_started, started);
+	assert_int_equal(jv_echo_started, started);
 	free(request.data.data);
 	request.data.len = 0;
 	request.size = 2 << 20;
@@ -208,7 +209,8 @@ static void a_client_refuses_to_send_too_much(void **state)
 
 	request.data.len = 17 << 20;
 	request.data.data = calloc(1, request.data.len);
-	refused(echo, &request, JV_RESOURCE_EXHAUSTED, "", "larger than the client's limit of 16777216");
+	refused(echo, &request, JV_RESOURCE_EXHAUSTED, "",
+		"larger than the client's limit of 16777216");
 	free(request.data.data);
 }
 
@@ -218,12 +220,13 @@ static void bad_text_is_refused_with_its_field(void **state)
 	Testing__Echo__Request request = TESTING__ECHO__REQUEST__INIT;
 	struct echo_call call;
 
-	request.text = (char *)(uintptr_t)"gr\xfc\xdf" "e";
+	request.text = (char *)(uintptr_t) "gr\xfc\xdf"
+					   "e";
 	refused(echo, &request, JV_INVALID_ARGUMENT, "text", "UTF-8");
 	/* In a stream too. */
-	echo_begin(echo, &call, echo_talk(echo), NULL, 5000);
+	jv_echo_begin(echo, &call, jv_echo_talk(echo), NULL, 5000);
 	assert_true(jv_call_send(call.call, &request.base));
-	echo_run_until(echo, &call.ended, 1);
+	jv_echo_run_until(echo, &call.ended, 1);
 	assert_int_equal(call.status.code, JV_INVALID_ARGUMENT);
 	assert_string_equal(call.status.field, "text");
 }
@@ -261,12 +264,12 @@ static void many_calls_at_once_are_all_answered(void **state)
 	for (int i = 0; i < CALLS; i++) {
 		request.delay_ms = i % 3;
 		request.ask_core = i % 5 == 0;
-		echo_begin(echo, &calls[i], echo_say(echo), &request, 0);
+		jv_echo_begin(echo, &calls[i], jv_echo_say(echo), &request, 0);
 	}
 	for (int i = 0; i < CALLS; i++)
 		while (calls[i].ended == 0) {
-			jv_cq_run_once(&echo->cq, echo_now_ms() + 1);
-			echo_core_answer(echo);
+			jv_cq_run_once(&echo->cq, jv_echo_now_ms() + 1);
+			jv_echo_core_answer(echo);
 		}
 	for (int i = 0; i < CALLS; i++) {
 		assert_true(jv_is_ok(&calls[i].status));
@@ -287,8 +290,8 @@ static void an_interrupted_wait_is_cancelled(void **state)
 
 	jv_arena_init(&arena, 0, 0);
 	request.delay_ms = 60000;
-	status = jv_client_call(echo->client, echo_say(echo), &request.base, 0, &interrupted,
-		&arena, &response);
+	status = jv_client_call(
+		echo->client, jv_echo_say(echo), &request.base, 0, &interrupted, &arena, &response);
 	assert_int_equal(status.code, JV_CANCELLED);
 	jv_arena_deinit(&arena);
 }
@@ -297,13 +300,13 @@ static int start(void **state)
 {
 	struct jv_grpc_options options = {.edges = 2, .slots = 4};
 
-	*state = echo_start(&options, NULL);
+	*state = jv_echo_start(&options, NULL);
 	return 0;
 }
 
 static int stop(void **state)
 {
-	echo_stop(*state);
+	jv_echo_stop(*state);
 	return 0;
 }
 
