@@ -1,7 +1,8 @@
 /*
- * A YAML document as a small tree whose nodes know their places, for base/config.c.
+ * A YAML document as a small tree whose nodes know their places, for base/config.c and for the task
+ * files of the command line.
  *
- * Single-threaded; private to the configuration. Nodes and their texts live in the caller's arena.
+ * Single-threaded. Nodes and their texts live in the caller's arena.
  * A document that is refused: larger than 1 MiB, deeper than 32 levels, of more than 10,000 values,
  * with anchors, aliases, tags, or a key twice in one mapping.
  */

@@ -1,0 +1,160 @@
+#include <string.h>
+
+#include "base/assert.h"
+#include "cli/command.h"
+
+#define TERM_COLUMNS_MAX 28 /* of what stands left of a help text */
+#define WIDTH_MIN        40
+#define WIDTH_MAX        100
+
+/* Appends words, broken at blanks, from `column` on; later lines are indented. */
+static void wrap(
+	struct jv_buffer *out, const char *text, size_t column, size_t indent, size_t width)
+{
+	size_t at = column;
+
+	while (*text != '\0') {
+		size_t size = strcspn(text, " ");
+		if (at > indent && at + 1 + size > width) {
+			jv_buffer_printf(out, "\n%*s", (int)indent, "");
+			at = indent;
+		} else if (at > indent) {
+			jv_buffer_append_byte(out, ' ');
+			at++;
+		}
+		jv_buffer_append(out, text, size);
+		at += size;
+		text += size;
+		text += strspn(text, " ");
+	}
+	jv_buffer_append_byte(out, '\n');
+}
+
+/* A term and what it means, in two columns. */
+static void term_print(
+	struct jv_buffer *out, const char *term, const char *text, size_t column, size_t width)
+{
+	size_t size = strlen(term) + 2;
+
+	jv_buffer_printf(out, "  %s", term);
+	if (size + 2 > column)
+		jv_buffer_printf(out, "\n%*s", (int)column, "");
+	else
+		jv_buffer_printf(out, "%*s", (int)(column - size), "");
+	wrap(out, text, column, column, width);
+}
+
+/* Paragraphs; a line that begins with a blank is left as it is. */
+static void paragraphs_print(struct jv_buffer *out, const char *text, size_t width)
+{
+	while (*text != '\0') {
+		size_t size = strcspn(text, "\n");
+		struct jv_buffer line = {0};
+		jv_buffer_append(&line, text, size);
+		if (size == 0 || text[0] == ' ')
+			jv_buffer_printf(out, "%s\n", jv_buffer_text(&line));
+		else
+			wrap(out, jv_buffer_text(&line), 0, 0, width);
+		jv_buffer_deinit(&line);
+		text += size;
+		text += *text == '\n';
+	}
+}
+
+static void flag_term(const struct jv_flag *flag, struct jv_buffer *term)
+{
+	jv_buffer_clear(term);
+	if (flag->letter != 0)
+		jv_buffer_printf(term, "-%c, ", flag->letter);
+	else
+		jv_buffer_append_text(term, "    ");
+	jv_buffer_printf(term, "--%s", flag->name);
+	if (flag->value != NULL)
+		jv_buffer_printf(term, " %s", flag->value);
+}
+
+static size_t flags_column(const struct jv_flag *flags)
+{
+	struct jv_buffer term = {0};
+	size_t column = 0;
+
+	for (; flags != NULL && flags->name != NULL; flags++) {
+		flag_term(flags, &term);
+		if (term.size > column && term.size <= TERM_COLUMNS_MAX)
+			column = term.size;
+	}
+	jv_buffer_deinit(&term);
+	return column + 4;
+}
+
+static void flags_print(
+	struct jv_buffer *out, const char *title, const struct jv_flag *flags, size_t width)
+{
+	struct jv_buffer term = {0};
+	struct jv_buffer text = {0};
+	size_t column = flags_column(flags);
+
+	if (flags == NULL || flags->name == NULL)
+		return;
+	jv_buffer_printf(out, "\n%s:\n", title);
+	for (; flags->name != NULL; flags++) {
+		flag_term(flags, &term);
+		jv_buffer_clear(&text);
+		jv_buffer_printf(
+			&text, "%s%s", flags->help, flags->repeats ? " May be repeated." : "");
+		term_print(out, jv_buffer_text(&term), jv_buffer_text(&text), column, width);
+	}
+	jv_buffer_deinit(&term);
+	jv_buffer_deinit(&text);
+}
+
+static void usage_print(const struct jv_arguments *arguments, struct jv_buffer *out)
+{
+	const struct jv_command *command = jv_arguments_command(arguments);
+
+	jv_buffer_append_text(out, "Usage:");
+	for (size_t i = 0; i < arguments->depth; i++)
+		jv_buffer_printf(out, " %s", arguments->path[i]->name);
+	jv_buffer_append_text(out, command->children != NULL ? " COMMAND" : "");
+	jv_buffer_append_text(out, " [FLAGS]");
+	if (command->arguments != NULL)
+		jv_buffer_printf(out, " %s", command->arguments);
+	jv_buffer_append_text(out, "\n\n");
+}
+
+static void children_print(
+	const struct jv_command *const *children, size_t width, struct jv_buffer *out)
+{
+	size_t column = 0;
+
+	if (children == NULL)
+		return;
+	for (size_t i = 0; children[i] != NULL; i++) {
+		size_t size = strlen(children[i]->name) + 5;
+		column = size > column ? size : column;
+	}
+	jv_buffer_append_text(out, "\nCommands:\n");
+	for (size_t i = 0; children[i] != NULL; i++)
+		term_print(out, children[i]->name, children[i]->summary, column, width);
+}
+
+void jv_help_print(const struct jv_arguments *arguments, size_t columns, struct jv_buffer *out)
+{
+	const struct jv_command *command = jv_arguments_command(arguments);
+	size_t width = columns < WIDTH_MIN ? WIDTH_MIN : columns > WIDTH_MAX ? WIDTH_MAX : columns;
+
+	usage_print(arguments, out);
+	paragraphs_print(out, command->summary, width);
+	if (command->description != NULL) {
+		jv_buffer_append_byte(out, '\n');
+		paragraphs_print(out, command->description, width);
+	}
+	children_print(command->children, width, out);
+	for (size_t i = arguments->depth; i > 1; i--)
+		flags_print(out, "Flags", arguments->path[i - 1]->flags, width);
+	flags_print(out, "Global flags", arguments->path[0]->flags, width);
+	if (command->examples != NULL) {
+		jv_buffer_append_text(out, "\nExamples:\n");
+		paragraphs_print(out, command->examples, width);
+	}
+}

@@ -1,0 +1,166 @@
+#include "cli/invocation.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/config.h"
+#include "cli/yaml.h"
+#include "proto/wire/jarvis.h"
+#include "proto/wire/json.h"
+
+#define SERVER_DEFAULT     "127.0.0.1:7070"
+#define TIMEOUT_MS_DEFAULT 30000
+#define COLUMNS_MAX        1000
+
+/* COLUMNS wins over the terminal, so that tests and scripts can set it. */
+static size_t find_columns(void)
+{
+	const char *text = getenv("COLUMNS");
+	int64_t columns = 0;
+	struct winsize size;
+
+	if (text != NULL) {
+		struct jv_status status = jv_parse_int(text, 1, COLUMNS_MAX, &columns);
+		if (jv_is_ok(&status))
+			return (size_t)columns;
+	}
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		return size.ws_col;
+	return isatty(STDOUT_FILENO) ? 80 : 0;
+}
+
+static struct jv_status read_output(const char *text, enum jv_output *output)
+{
+	static const char *const names[] = {"table", "json", "yaml"};
+
+	*output = JV_OUTPUT_TABLE;
+	for (size_t i = 0; text != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*output = (enum jv_output)i;
+			return jv_ok();
+		}
+	}
+	if (text == NULL)
+		return jv_ok();
+	return jv_error(
+		JV_INVALID_ARGUMENT, "--output: expected table, json or yaml, got \"%.40s\"", text);
+}
+
+static struct jv_status read_timeout(struct jv_invocation *invocation)
+{
+	const char *text = jv_arguments_text(invocation->arguments, "timeout");
+
+	invocation->timeout_ms = TIMEOUT_MS_DEFAULT;
+	if (text == NULL)
+		return jv_ok();
+	struct jv_status status = jv_parse_duration_ms(text, &invocation->timeout_ms);
+	if (jv_is_ok(&status) && invocation->timeout_ms == 0)
+		status = jv_error(JV_INVALID_ARGUMENT, "must be longer than 0");
+	invocation->timeout_given = true;
+	return jv_status_context(status, "--timeout");
+}
+
+struct jv_status jv_invocation_init(
+	struct jv_invocation *invocation, const struct jv_arguments *arguments)
+{
+	const char *server = jv_arguments_text(arguments, "server");
+
+	memset(invocation, 0, sizeof(*invocation));
+	jv_arena_init(&invocation->arena, 0, 0);
+	invocation->arguments = arguments;
+	if (server == NULL)
+		server = getenv("JARVIS_SERVER");
+	invocation->server = server == NULL || server[0] == '\0' ? SERVER_DEFAULT : server;
+	invocation->columns = find_columns();
+	invocation->schema = jv_schema_new_jarvis();
+	JV_TRY(read_timeout(invocation));
+	return read_output(jv_arguments_text(arguments, "output"), &invocation->output);
+}
+
+void jv_invocation_deinit(struct jv_invocation *invocation)
+{
+	if (invocation->connected)
+		jv_remote_close(&invocation->remote);
+	jv_schema_free(invocation->schema);
+	jv_buffer_deinit(&invocation->out);
+	jv_arena_deinit(&invocation->arena);
+}
+
+struct jv_status jv_invocation_connect(struct jv_invocation *invocation)
+{
+	if (invocation->connected)
+		return jv_ok();
+	JV_TRY(jv_status_context(
+		jv_remote_open(&invocation->remote, invocation->server, invocation->schema),
+		"--server"));
+	invocation->connected = true;
+	return jv_ok();
+}
+
+struct jv_status jv_invocation_call(struct jv_invocation *invocation, const char *method,
+	const ProtobufCMessage *request, ProtobufCMessage **response)
+{
+	JV_TRY(jv_invocation_connect(invocation));
+	return jv_remote_call(&invocation->remote, method, request, invocation->timeout_ms,
+		&invocation->arena, response);
+}
+
+int64_t jv_invocation_deadline_ms(const struct jv_invocation *invocation)
+{
+	return invocation->timeout_given ? jv_remote_now_ms() + invocation->timeout_ms : 0;
+}
+
+void jv_invocation_print_json(struct jv_invocation *invocation, struct jv_bytes json)
+{
+	if (invocation->output == JV_OUTPUT_YAML) {
+		jv_yaml_print(json, &invocation->out);
+		return;
+	}
+	jv_buffer_append(&invocation->out, json.data, json.size);
+	jv_buffer_append_byte(&invocation->out, '\n');
+}
+
+void jv_invocation_print_line(struct jv_invocation *invocation, const ProtobufCMessage *message)
+{
+	struct jv_status status =
+		jv_json_write(invocation->schema, message, NULL, &invocation->out);
+
+	if (!jv_is_ok(&status))
+		fprintf(stderr, "jarvis: cannot print the answer: %s\n", status.message);
+	jv_buffer_append_byte(&invocation->out, '\n');
+}
+
+void jv_invocation_print(struct jv_invocation *invocation, const ProtobufCMessage *message)
+{
+	struct jv_json_write_options options = {
+		.indent = invocation->output == JV_OUTPUT_JSON ? 2 : 0};
+	struct jv_buffer json = {0};
+
+	JV_ASSERT(invocation->output != JV_OUTPUT_TABLE);
+	struct jv_status status = jv_json_write(invocation->schema, message, &options, &json);
+	if (jv_is_ok(&status))
+		jv_invocation_print_json(invocation, jv_buffer_bytes(&json));
+	else
+		fprintf(stderr, "jarvis: cannot print the answer: %s\n", status.message);
+	jv_buffer_deinit(&json);
+}
+
+void jv_invocation_print_table(struct jv_invocation *invocation, struct jv_table *table)
+{
+	jv_table_print(table, invocation->columns, &invocation->out);
+	jv_table_deinit(table);
+}
+
+bool jv_invocation_flush(struct jv_invocation *invocation)
+{
+	size_t size = invocation->out.size;
+	bool written = fwrite(invocation->out.data, 1, size, stdout) == size;
+
+	jv_buffer_clear(&invocation->out);
+	return fflush(stdout) == 0 && written;
+}

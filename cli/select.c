@@ -1,0 +1,41 @@
+#include "cli/select.h"
+
+#include "base/assert.h"
+#include "cli/value.h"
+
+static size_t count_texts(const char *const *texts)
+{
+	size_t count = 0;
+
+	while (texts[count] != NULL)
+		count++;
+	return count;
+}
+
+static char **read_texts(struct jv_invocation *invocation, const char *flag, size_t *count)
+{
+	const char **texts = jv_arguments_texts(invocation->arguments, flag, &invocation->arena);
+
+	*count = count_texts(texts);
+	/* protobuf-c's texts are not const, though packing does not write to them. */
+	return (char **)(uintptr_t)texts;
+}
+
+struct jv_status jv_select_read(struct jv_invocation *invocation, Jarvis__V1__TaskFilter *filter)
+{
+	size_t count = 0;
+	char **states = read_texts(invocation, "state", &count);
+
+	filter->queues = read_texts(invocation, "queue", &filter->n_queues);
+	filter->nodes = read_texts(invocation, "node", &filter->n_nodes);
+	filter->states = jv_arena_calloc(&invocation->arena, count + 1, sizeof(filter->states[0]));
+	JV_ASSERT(filter->states != NULL);
+	for (; filter->n_states < count; filter->n_states++) {
+		int state = 0;
+		struct jv_status status = jv_value_enum(
+			&jarvis__v1__task_state__descriptor, states[filter->n_states], &state);
+		JV_TRY(jv_status_context(status, "--state"));
+		filter->states[filter->n_states] = (Jarvis__V1__TaskState)state;
+	}
+	return jv_ok();
+}

@@ -1,0 +1,33 @@
+/*
+ * Filters of tasks from flags, for the commands that take them.
+ *
+ * The flags of the table that a command shows must have these names. Single-threaded.
+ */
+#ifndef JV_CLI_SELECT_H
+#define JV_CLI_SELECT_H
+
+#include "cli/invocation.h"
+#include "jarvis/v1/scheduler.pb-c.h"
+
+#define JV_SELECT_FLAG_STATE                                                              \
+	{                                                                                 \
+		.name = "state", .value = "STATE", .repeats = true,                       \
+		.help = "Only tasks in this state: queued, assigned, starting, running, " \
+			"stopping, succeeded, failed, cancelled."                         \
+	}
+#define JV_SELECT_FLAG_QUEUE                                                       \
+	{                                                                          \
+		.name = "queue", .letter = 'q', .value = "QUEUE", .repeats = true, \
+		.help = "Only tasks of this queue."                                \
+	}
+#define JV_SELECT_FLAG_NODE                                              \
+	{                                                                \
+		.name = "node", .value = "NODE", .repeats = true,        \
+		.help = "Only tasks whose present or last node is this." \
+	}
+
+/* Fills in --state, --queue and --node; texts live in the arena. INVALID_ARGUMENT. */
+struct jv_status jv_select_read(
+	struct jv_invocation *invocation, Jarvis__V1__TaskFilter *filter) JV_MUST_USE;
+
+#endif

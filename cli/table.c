@@ -1,0 +1,195 @@
+#include "cli/table.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#include "base/assert.h"
+
+#define GAP 2
+
+/* Bytes of the next character, and its columns; a byte that is no UTF-8 counts as one of each. */
+static size_t next_character(const char *text, size_t *columns)
+{
+	mbstate_t state;
+	wchar_t wide;
+
+	memset(&state, 0, sizeof(state));
+	size_t size = mbrtowc(&wide, text, strlen(text), &state);
+	*columns = 1;
+	if (size == 0 || size > 4)
+		return 1;
+	int width = wcwidth(wide);
+	*columns = width < 0 ? 1 : (size_t)width;
+	return size;
+}
+
+size_t jv_table_width(const char *text)
+{
+	size_t width = 0;
+
+	while (*text != '\0') {
+		size_t columns;
+		text += next_character(text, &columns);
+		width += columns;
+	}
+	return width;
+}
+
+/* C1 controls are two bytes in UTF-8: 0xc2 and 0x80..0x9f. */
+static bool is_control(const char *at)
+{
+	unsigned char byte = (unsigned char)at[0];
+	unsigned char next = (unsigned char)at[1];
+
+	return byte < 0x20 || byte == 0x7f || (byte == 0xc2 && next >= 0x80 && next < 0xa0);
+}
+
+void jv_table_clean(const char *text, struct jv_buffer *out)
+{
+	while (*text != '\0') {
+		size_t columns;
+		size_t size = next_character(text, &columns);
+		if (*text == '\n' || *text == '\t')
+			jv_buffer_append_byte(out, ' ');
+		else if (is_control(text) || (size == 1 && (*text & 0x80) != 0))
+			jv_buffer_append_byte(out, '?');
+		else
+			jv_buffer_append(out, text, size);
+		text += size;
+	}
+}
+
+void jv_table_init(struct jv_table *table, const struct jv_table_column *columns)
+{
+	memset(table, 0, sizeof(*table));
+	jv_arena_init(&table->arena, 0, 0);
+	table->columns = columns;
+	while (columns[table->column_count].title != NULL)
+		table->column_count++;
+	JV_ASSERT(table->column_count > 0 && table->column_count <= JV_TABLE_COLUMNS_MAX);
+}
+
+void jv_table_deinit(struct jv_table *table)
+{
+	free(table->cells);
+	jv_arena_deinit(&table->arena);
+}
+
+void jv_table_add(struct jv_table *table, const char *text)
+{
+	struct jv_buffer clean = {0};
+
+	if (table->cell_count == table->cell_room) {
+		table->cell_room = table->cell_room == 0 ? 64 : table->cell_room * 2;
+		table->cells = jv_realloc(table->cells, table->cell_room * sizeof(table->cells[0]));
+	}
+	jv_table_clean(text[0] == '\0' ? "-" : text, &clean);
+	table->cells[table->cell_count++] =
+		jv_arena_copy_text(&table->arena, jv_buffer_text(&clean));
+	jv_buffer_deinit(&clean);
+}
+
+void jv_table_addf(struct jv_table *table, const char *format, ...)
+{
+	struct jv_buffer text = {0};
+	va_list arguments;
+
+	va_start(arguments, format);
+	jv_buffer_vprintf(&text, format, arguments);
+	va_end(arguments);
+	jv_table_add(table, jv_buffer_text(&text));
+	jv_buffer_deinit(&text);
+}
+
+static void measure(const struct jv_table *table, size_t *widths)
+{
+	for (size_t i = 0; i < table->column_count; i++)
+		widths[i] = jv_table_width(table->columns[i].title);
+	for (size_t i = 0; i < table->cell_count; i++) {
+		size_t width = jv_table_width(table->cells[i]);
+		size_t *column = &widths[i % table->column_count];
+		*column = width > *column ? width : *column;
+	}
+}
+
+/* Takes from the widest column that may still shrink until all fit, or nothing is left to take. */
+static void shrink(const struct jv_table *table, size_t *widths, size_t width)
+{
+	size_t total = GAP * (table->column_count - 1);
+
+	for (size_t i = 0; i < table->column_count; i++)
+		total += widths[i];
+	for (; total > width; total--) {
+		size_t widest = table->column_count;
+		for (size_t i = 0; i < table->column_count; i++) {
+			bool may = table->columns[i].min > 0 && widths[i] > table->columns[i].min;
+			if (may && (widest == table->column_count || widths[i] > widths[widest]))
+				widest = i;
+		}
+		if (widest == table->column_count)
+			return;
+		widths[widest]--;
+	}
+}
+
+static void pad(struct jv_buffer *out, size_t count)
+{
+	jv_buffer_printf(out, "%*s", (int)count, "");
+}
+
+/* At most so many columns of text, the last one "…" if some is left out; returns the columns. */
+static size_t print_cut(const char *text, size_t width, struct jv_buffer *out)
+{
+	bool cut = jv_table_width(text) > width;
+	size_t room = cut ? width - 1 : width;
+	size_t used = 0;
+
+	while (*text != '\0') {
+		size_t columns;
+		size_t size = next_character(text, &columns);
+		if (used + columns > room)
+			break;
+		jv_buffer_append(out, text, size);
+		used += columns;
+		text += size;
+	}
+	if (cut)
+		jv_buffer_append_text(out, "…");
+	return used + cut;
+}
+
+static void print_row(const struct jv_table *table, const char *const *row, const size_t *widths,
+	struct jv_buffer *out)
+{
+	for (size_t i = 0; i < table->column_count; i++) {
+		size_t width = jv_table_width(row[i]);
+		bool last = i + 1 == table->column_count;
+		if (table->columns[i].right && width < widths[i])
+			pad(out, widths[i] - width);
+		size_t used = print_cut(row[i], widths[i], out);
+		if (!last && !(table->columns[i].right && width < widths[i]))
+			pad(out, widths[i] - used);
+		if (!last)
+			pad(out, GAP);
+	}
+	jv_buffer_append_byte(out, '\n');
+}
+
+void jv_table_print(const struct jv_table *table, size_t width, struct jv_buffer *out)
+{
+	size_t widths[JV_TABLE_COLUMNS_MAX];
+	const char *titles[JV_TABLE_COLUMNS_MAX];
+
+	JV_ASSERT(table->cell_count % table->column_count == 0);
+	measure(table, widths);
+	if (width > 0)
+		shrink(table, widths, width);
+	for (size_t i = 0; i < table->column_count; i++)
+		titles[i] = table->columns[i].title;
+	print_row(table, titles, widths, out);
+	for (size_t i = 0; i < table->cell_count; i += table->column_count)
+		print_row(table, table->cells + i, widths, out);
+}

@@ -1,0 +1,30 @@
+#include "cli/commands.h"
+#include "cli/view.h"
+#include "jarvis/v1/scheduler.pb-c.h"
+
+static int run(struct jv_invocation *invocation)
+{
+	Jarvis__V1__GetTaskRequest request = JARVIS__V1__GET_TASK_REQUEST__INIT;
+	ProtobufCMessage *response = NULL;
+
+	request.id = (char *)(uintptr_t)invocation->arguments->items[0];
+	struct jv_status status =
+		jv_invocation_call(invocation, "Scheduler/GetTask", &request.base, &response);
+	if (!jv_is_ok(&status))
+		return jv_invocation_fail(invocation, NULL, &status);
+	const Jarvis__V1__GetTaskResponse *answer = (const void *)response;
+	if (answer->task != NULL)
+		jv_view_task(invocation, answer->task);
+	return JV_EXIT_OK;
+}
+
+const struct jv_command jv_command_task_get = {
+	.name = "get",
+	.arguments = "ID",
+	.summary = "Shows one task; of one that waits, why it waits.",
+	.arguments_min = 1,
+	.arguments_max = 1,
+	.run = run,
+	.examples = "  jarvis task get t-1\n"
+		    "  jarvis task get t-1 --output json | jq .status.state",
+};

@@ -1,0 +1,184 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/config.h"
+#include "cli/commands.h"
+#include "cli/select.h"
+#include "cli/value.h"
+#include "cli/view.h"
+#include "proto/wire/json.h"
+
+#define LIMIT_DEFAULT 100
+#define LIMIT_MAX     1000000
+#define PAGE_MAX      500
+
+static const struct jv_flag flags[] = {
+	JV_SELECT_FLAG_STATE,
+	JV_SELECT_FLAG_QUEUE,
+	JV_SELECT_FLAG_NODE,
+	{.name = "label",
+		.letter = 'l',
+		.value = "KEY=VALUE",
+		.repeats = true,
+		.help = "Only tasks with this label."},
+	{.name = "since",
+		.value = "TIME",
+		.help = "Only tasks submitted in the last 30s, 5m, 2h, 7d, or since "
+			"2024-05-01T12:00:00Z."},
+	{.name = "limit", .value = "N", .help = "At most so many; 0: all (default 100)."},
+	{.name = NULL},
+};
+
+/* Tasks from all pages. */
+struct listing {
+	Jarvis__V1__Task **tasks;
+	size_t count;
+	size_t room;
+	int64_t limit;
+	bool more; /* the server has more than the limit */
+};
+
+static struct jv_status read_labels(
+	struct jv_invocation *invocation, Jarvis__V1__TaskFilter *filter)
+{
+	struct jv_arena *arena = &invocation->arena;
+	const char **texts = jv_arguments_texts(invocation->arguments, "label", arena);
+	size_t count = 0;
+
+	while (texts[count] != NULL)
+		count++;
+	filter->labels = jv_arena_calloc(arena, count + 1, sizeof(filter->labels[0]));
+	JV_ASSERT(filter->labels != NULL);
+	for (; filter->n_labels < count; filter->n_labels++) {
+		Jarvis__V1__TaskFilter__LabelsEntry *entry = jv_arena_alloc(arena, sizeof(*entry));
+		JV_ASSERT(entry != NULL);
+		jarvis__v1__task_filter__labels_entry__init(entry);
+		struct jv_status status =
+			jv_value_pair(texts[filter->n_labels], arena, &entry->key, &entry->value);
+		JV_TRY(jv_status_context(status, "--label"));
+		filter->labels[filter->n_labels] = entry;
+	}
+	return jv_ok();
+}
+
+static struct jv_status read_since(struct jv_invocation *invocation, Jarvis__V1__TaskFilter *filter)
+{
+	const char *text = jv_arguments_text(invocation->arguments, "since");
+	int64_t ms = 0;
+
+	if (text == NULL)
+		return jv_ok();
+	struct jv_status status = jv_parse_duration_ms(text, &ms);
+	if (jv_is_ok(&status)) {
+		int64_t from_ms = jv_view_now_ms() - ms;
+		from_ms = from_ms < 0 ? 0 : from_ms;
+		filter->submitted_after =
+			jv_arena_alloc(&invocation->arena, sizeof(*filter->submitted_after));
+		JV_ASSERT(filter->submitted_after != NULL);
+		google__protobuf__timestamp__init(filter->submitted_after);
+		filter->submitted_after->seconds = from_ms / 1000;
+		filter->submitted_after->nanos = (int32_t)(from_ms % 1000) * 1000000;
+		return jv_ok();
+	}
+	status = jv_json_set(
+		invocation->schema, "submitted_after", text, &invocation->arena, &filter->base);
+	if (!jv_is_ok(&status))
+		return jv_error(JV_INVALID_ARGUMENT,
+			"--since: expected a duration such as 2h or a time such as "
+			"2024-05-01T12:00:00Z, got \"%.40s\"",
+			text);
+	return jv_ok();
+}
+
+static struct jv_status read_flags(
+	struct jv_invocation *invocation, Jarvis__V1__TaskFilter *filter, struct listing *listing)
+{
+	const char *limit = jv_arguments_text(invocation->arguments, "limit");
+
+	listing->limit = LIMIT_DEFAULT;
+	if (limit != NULL) {
+		struct jv_status status = jv_parse_int(limit, 0, LIMIT_MAX, &listing->limit);
+		JV_TRY(jv_status_context(status, "--limit"));
+	}
+	JV_TRY(jv_select_read(invocation, filter));
+	JV_TRY(read_labels(invocation, filter));
+	return read_since(invocation, filter);
+}
+
+static void take_page(struct jv_invocation *invocation, struct listing *listing,
+	const Jarvis__V1__ListTasksResponse *page)
+{
+	for (size_t i = 0; i < page->n_tasks; i++) {
+		if (listing->limit > 0 && (int64_t)listing->count == listing->limit) {
+			listing->more = true;
+			return;
+		}
+		if (listing->count == listing->room) {
+			size_t room = listing->room == 0 ? PAGE_MAX : listing->room * 2;
+			Jarvis__V1__Task **tasks = jv_arena_alloc(
+				&invocation->arena, room * sizeof(listing->tasks[0]));
+			JV_ASSERT(tasks != NULL);
+			for (size_t j = 0; j < listing->count; j++)
+				tasks[j] = listing->tasks[j];
+			listing->tasks = tasks;
+			listing->room = room;
+		}
+		listing->tasks[listing->count++] = page->tasks[i];
+	}
+}
+
+static struct jv_status read_pages(
+	struct jv_invocation *invocation, Jarvis__V1__TaskFilter *filter, struct listing *listing)
+{
+	Jarvis__V1__ListTasksRequest request = JARVIS__V1__LIST_TASKS_REQUEST__INIT;
+	bool wanted = true;
+
+	request.filter = filter;
+	while (wanted) {
+		const Jarvis__V1__ListTasksResponse *page;
+		ProtobufCMessage *response = NULL;
+		int64_t left = listing->limit - (int64_t)listing->count;
+		request.page_size = PAGE_MAX;
+		if (listing->limit > 0 && left < PAGE_MAX)
+			request.page_size = (int32_t)left;
+		JV_TRY(jv_invocation_call(
+			invocation, "Scheduler/ListTasks", &request.base, &response));
+		page = (const void *)response;
+		take_page(invocation, listing, page);
+		request.page_token = page->next_page_token;
+		bool full = listing->limit > 0 && (int64_t)listing->count >= listing->limit;
+		wanted = page->next_page_token[0] != '\0' && !full;
+		listing->more |= page->next_page_token[0] != '\0' && full;
+	}
+	return jv_ok();
+}
+
+static int run(struct jv_invocation *invocation)
+{
+	Jarvis__V1__TaskFilter filter = JARVIS__V1__TASK_FILTER__INIT;
+	struct listing listing = {.count = 0};
+	struct jv_status status = read_flags(invocation, &filter, &listing);
+
+	if (!jv_is_ok(&status))
+		return jv_invocation_misuse(invocation, &status);
+	status = read_pages(invocation, &filter, &listing);
+	if (!jv_is_ok(&status))
+		return jv_invocation_fail(invocation, NULL, &status);
+	jv_view_tasks(invocation, listing.tasks, listing.count);
+	if (listing.more)
+		fprintf(stderr, "jarvis: there may be more than these %zu; raise --limit\n",
+			listing.count);
+	else if (listing.count == 0)
+		fputs("jarvis: no task matches\n", stderr);
+	return JV_EXIT_OK;
+}
+
+const struct jv_command jv_command_task_list = {
+	.name = "list",
+	.summary = "Lists tasks, newest first.",
+	.flags = flags,
+	.run = run,
+	.examples = "  jarvis task list --state running --state queued\n"
+		    "  jarvis task list --label batch=7 --since 2h --limit 0 --output json",
+};

@@ -1,0 +1,162 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/config.h"
+#include "cli/commands.h"
+#include "cli/select.h"
+#include "cli/view.h"
+
+static const struct jv_flag flags[] = {
+	JV_SELECT_FLAG_STATE,
+	JV_SELECT_FLAG_QUEUE,
+	JV_SELECT_FLAG_NODE,
+	{.name = "from-revision",
+		.value = "N",
+		.help = "Changes after this revision (default: from now on)."},
+	{.name = NULL},
+};
+
+/* A watch, and where it is. */
+struct watching {
+	struct jv_invocation *invocation;
+	Jarvis__V1__TaskFilter filter;
+	Jarvis__V1__WatchTasksRequest request;
+	struct jv_stream stream;
+};
+
+static const ProtobufCMessage *request(struct jv_stream *stream)
+{
+	return &((struct watching *)stream->context)->request.base;
+}
+
+static void print_line(struct jv_invocation *invocation, const Jarvis__V1__Task *task)
+{
+	const Jarvis__V1__TaskStatus *status = jv_view_status(task);
+	struct jv_buffer text = {0};
+	struct jv_buffer *out = &invocation->out;
+	time_t now = time(NULL);
+	struct tm parts;
+	char clock[16] = "";
+
+	if (localtime_r(&now, &parts) != NULL)
+		strftime(clock, sizeof(clock), "%H:%M:%S", &parts);
+	jv_view_state(status, &text);
+	jv_buffer_printf(&text, "%*s", text.size < 10 ? (int)(10 - text.size) : 0, "");
+	jv_buffer_printf(out, "%s  %-8s  ", clock, task->id);
+	jv_table_clean(jv_buffer_text(&text), out);
+	jv_buffer_clear(&text);
+	jv_buffer_printf(&text, "  %s  %s", status->node[0] != '\0' ? status->node : "-",
+		jv_view_spec(task)->name);
+	if (status->message[0] != '\0')
+		jv_buffer_printf(&text, "  %s", status->message);
+	jv_table_clean(jv_buffer_text(&text), out);
+	jv_buffer_append_text(out, "\n");
+	jv_buffer_deinit(&text);
+}
+
+static bool print(struct jv_invocation *invocation, const Jarvis__V1__WatchTasksResponse *change)
+{
+	if (invocation->output == JV_OUTPUT_TABLE) {
+		print_line(invocation, change->task);
+	} else if (invocation->output == JV_OUTPUT_JSON) {
+		jv_invocation_print_line(invocation, &change->base);
+	} else {
+		jv_buffer_append_text(&invocation->out, "---\n");
+		jv_invocation_print(invocation, &change->base);
+	}
+	return jv_invocation_flush(invocation);
+}
+
+/* A single task has nothing more to tell once it has finished. */
+static bool message(struct jv_stream *stream, const ProtobufCMessage *message)
+{
+	const Jarvis__V1__WatchTasksResponse *change = (const void *)message;
+	struct watching *watching = stream->context;
+
+	watching->request.from_revision = change->revision;
+	if (change->task == NULL)
+		return true;
+	bool over = watching->request.id[0] != '\0' &&
+		jv_view_is_final(jv_view_status(change->task)->state);
+	return print(watching->invocation, change) && !over;
+}
+
+static const struct jv_stream_events events = {.request = request, .message = message};
+
+static struct jv_status read_flags(struct jv_invocation *invocation, struct watching *watching)
+{
+	const char *text = jv_arguments_text(invocation->arguments, "from-revision");
+
+	jarvis__v1__task_filter__init(&watching->filter);
+	jarvis__v1__watch_tasks_request__init(&watching->request);
+	JV_TRY(jv_select_read(invocation, &watching->filter));
+	watching->request.filter = &watching->filter;
+	if (invocation->arguments->count > 0)
+		watching->request.id = (char *)(uintptr_t)invocation->arguments->items[0];
+	if (text == NULL)
+		return jv_ok();
+	return jv_status_context(jv_parse_int(text, 0, INT64_MAX, &watching->request.from_revision),
+		"--from-revision");
+}
+
+/* One task is shown as it is before its changes are; *over if there can be none. */
+static struct jv_status show_present(
+	struct jv_invocation *invocation, struct watching *watching, bool *over)
+{
+	Jarvis__V1__GetTaskRequest get = JARVIS__V1__GET_TASK_REQUEST__INIT;
+	Jarvis__V1__WatchTasksResponse change = JARVIS__V1__WATCH_TASKS_RESPONSE__INIT;
+	ProtobufCMessage *response = NULL;
+
+	*over = false;
+	if (watching->request.id[0] == '\0' || watching->request.from_revision != 0)
+		return jv_ok();
+	get.id = watching->request.id;
+	JV_TRY(jv_invocation_call(invocation, "Scheduler/GetTask", &get.base, &response));
+	const Jarvis__V1__GetTaskResponse *answer = (const void *)response;
+	if (answer->task == NULL)
+		return jv_error(JV_INTERNAL, "the server's answer holds no task");
+	change.task = answer->task;
+	change.revision = answer->revision;
+	watching->request.from_revision = answer->revision;
+	*over = !print(invocation, &change) ||
+		jv_view_is_final(jv_view_status(answer->task)->state);
+	return jv_ok();
+}
+
+static int run(struct jv_invocation *invocation)
+{
+	struct watching watching = {.invocation = invocation};
+	int64_t deadline_ms = jv_invocation_deadline_ms(invocation);
+	bool over = false;
+	struct jv_status status = read_flags(invocation, &watching);
+
+	if (!jv_is_ok(&status))
+		return jv_invocation_misuse(invocation, &status);
+	status = jv_invocation_connect(invocation);
+	if (jv_is_ok(&status))
+		status = show_present(invocation, &watching, &over);
+	if (jv_is_ok(&status) && !over) {
+		jv_stream_start(&watching.stream, &invocation->remote, "Scheduler/WatchTasks",
+			&events, &watching);
+		status = jv_stream_run(&watching.stream, deadline_ms);
+	}
+	if (!jv_is_ok(&status))
+		return jv_invocation_fail(invocation, NULL, &status);
+	return JV_EXIT_OK;
+}
+
+const struct jv_command jv_command_task_watch = {
+	.name = "watch",
+	.arguments = "[ID]",
+	.summary = "Prints every change of a task, or of all tasks, as it happens.",
+	.description =
+		"Of one task it shows the present state first, and ends when the task has finished. "
+		"With --output json each change is one line with its revision; a later watch resumes "
+		"there with --from-revision. A lost connection is resumed where it was.",
+	.flags = flags,
+	.arguments_max = 1,
+	.run = run,
+	.examples = "  jarvis task watch t-1\n"
+		    "  jarvis task watch --queue default --output json",
+};

@@ -1,0 +1,275 @@
+#include "cli/view.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/env.h"
+#include "cli/human.h"
+#include "cli/value.h"
+#include "jarvis/v1/scheduler.pb-c.h"
+
+#define TITLE_COLUMNS 13
+
+static const Jarvis__V1__TaskSpec no_spec = JARVIS__V1__TASK_SPEC__INIT;
+static const Jarvis__V1__TaskStatus no_status = JARVIS__V1__TASK_STATUS__INIT;
+
+const Jarvis__V1__TaskSpec *jv_view_spec(const Jarvis__V1__Task *task)
+{
+	return task->spec != NULL ? task->spec : &no_spec;
+}
+
+const Jarvis__V1__TaskStatus *jv_view_status(const Jarvis__V1__Task *task)
+{
+	return task->status != NULL ? task->status : &no_status;
+}
+
+bool jv_view_is_final(Jarvis__V1__TaskState state)
+{
+	return state == JARVIS__V1__TASK_STATE__TASK_STATE_SUCCEEDED ||
+		state == JARVIS__V1__TASK_STATE__TASK_STATE_FAILED ||
+		state == JARVIS__V1__TASK_STATE__TASK_STATE_CANCELLED;
+}
+
+int64_t jv_view_now_ms(void)
+{
+	return jv_env_system.wall_ms(&jv_env_system);
+}
+
+/* The short name of an enum's value as words. */
+static void words_print(const ProtobufCEnumDescriptor *type, int value, struct jv_buffer *out)
+{
+	struct jv_arena arena;
+
+	jv_arena_init(&arena, 0, 0);
+	for (const char *at = jv_value_enum_name(type, value, &arena); *at != '\0'; at++)
+		jv_buffer_append_byte(out, *at == '_' ? ' ' : (uint8_t)*at);
+	jv_arena_deinit(&arena);
+}
+
+void jv_view_state(const Jarvis__V1__TaskStatus *status, struct jv_buffer *out)
+{
+	words_print(&jarvis__v1__task_state__descriptor, (int)status->state, out);
+	if (status->state != JARVIS__V1__TASK_STATE__TASK_STATE_FAILED ||
+		status->failure_reason == 0)
+		return;
+	jv_buffer_append_text(out, ": ");
+	words_print(&jarvis__v1__failure_reason__descriptor, (int)status->failure_reason, out);
+}
+
+void jv_view_exit(const Jarvis__V1__TaskStatus *status, struct jv_buffer *out)
+{
+	bool has_exited = status->state == JARVIS__V1__TASK_STATE__TASK_STATE_SUCCEEDED ||
+		status->exit_code != 0 || status->signal != 0;
+
+	if (!has_exited)
+		return;
+	jv_buffer_printf(out, "%" PRId32, status->exit_code);
+	if (status->signal != 0)
+		jv_buffer_printf(out, " (signal %" PRId32 ")", status->signal);
+}
+
+int64_t jv_view_ran_ms(const Jarvis__V1__TaskStatus *status)
+{
+	int64_t start_ms = jv_human_time_ms(status->start_time);
+	int64_t finish_ms = jv_human_time_ms(status->finish_time);
+
+	if (start_ms == 0)
+		return -1;
+	return (finish_ms != 0 ? finish_ms : jv_view_now_ms()) - start_ms;
+}
+
+static void row_add(struct jv_table *table, const Jarvis__V1__Task *task)
+{
+	const Jarvis__V1__TaskSpec *spec = jv_view_spec(task);
+	const Jarvis__V1__TaskStatus *status = jv_view_status(task);
+	int64_t submit_ms = jv_human_time_ms(status->submit_time);
+	int64_t ran_ms = jv_view_ran_ms(status);
+	struct jv_buffer text = {0};
+
+	jv_table_add(table, task->id);
+	jv_table_add(table, spec->name);
+	jv_table_add(table, spec->queue);
+	jv_view_state(status, &text);
+	jv_table_add(table, jv_buffer_text(&text));
+	jv_table_add(table, status->node);
+	jv_buffer_clear(&text);
+	jv_view_exit(status, &text);
+	jv_table_add(table, jv_buffer_text(&text));
+	jv_buffer_clear(&text);
+	if (ran_ms >= 0)
+		jv_human_duration(ran_ms, &text);
+	jv_table_add(table, jv_buffer_text(&text));
+	jv_buffer_clear(&text);
+	if (submit_ms != 0)
+		jv_human_age(jv_view_now_ms() - submit_ms, &text);
+	jv_table_add(table, jv_buffer_text(&text));
+	jv_buffer_deinit(&text);
+}
+
+void jv_view_tasks(struct jv_invocation *invocation, Jarvis__V1__Task **tasks, size_t count)
+{
+	static const struct jv_table_column columns[] = {
+		{.title = "ID"},
+		{.title = "NAME", .min = 8},
+		{.title = "QUEUE", .min = 5},
+		{.title = "STATE", .min = 9},
+		{.title = "NODE", .min = 6},
+		{.title = "EXIT"},
+		{.title = "RAN", .right = true},
+		{.title = "AGE", .right = true},
+		{.title = NULL},
+	};
+	Jarvis__V1__ListTasksResponse list = JARVIS__V1__LIST_TASKS_RESPONSE__INIT;
+	struct jv_table table;
+
+	if (invocation->output != JV_OUTPUT_TABLE) {
+		list.tasks = tasks;
+		list.n_tasks = count;
+		jv_invocation_print(invocation, &list.base);
+		return;
+	}
+	jv_table_init(&table, columns);
+	for (size_t i = 0; i < count; i++)
+		row_add(&table, tasks[i]);
+	jv_invocation_print_table(invocation, &table);
+}
+
+void jv_view_line(struct jv_buffer *out, const char *title, const char *format, ...)
+{
+	struct jv_buffer text = {0};
+	va_list arguments;
+
+	va_start(arguments, format);
+	jv_buffer_vprintf(&text, format, arguments);
+	va_end(arguments);
+	if (text.size > 0) {
+		jv_buffer_printf(out, "%s:%*s ", title,
+			strlen(title) < TITLE_COLUMNS ? (int)(TITLE_COLUMNS - strlen(title)) : 0,
+			"");
+		jv_table_clean(jv_buffer_text(&text), out);
+		jv_buffer_append_byte(out, '\n');
+	}
+	jv_buffer_deinit(&text);
+}
+
+static void spec_print(const Jarvis__V1__TaskSpec *spec, struct jv_buffer *out)
+{
+	struct jv_buffer text = {0};
+
+	jv_view_line(out, "Name", "%s", spec->name);
+	jv_view_line(out, "Queue", "%s", spec->queue);
+	jv_view_line(out, "Priority", "%" PRId32, spec->priority);
+	for (size_t i = 0; i < spec->n_labels; i++)
+		jv_view_line(out, "Label", "%s=%s", spec->labels[i]->key, spec->labels[i]->value);
+	jv_view_line(out, "Image", "%s", spec->image);
+	for (size_t i = 0; i < spec->n_command; i++)
+		jv_buffer_printf(&text, "%s%s", i > 0 ? " " : "", spec->command[i]);
+	for (size_t i = 0; i < spec->n_args; i++)
+		jv_buffer_printf(&text, "%s%s", text.size > 0 ? " " : "", spec->args[i]);
+	jv_view_line(out, "Command", "%s", jv_buffer_text(&text));
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		jv_view_line(out, "Mount", "%s at %s%s", spec->mounts[i]->source,
+			spec->mounts[i]->target, spec->mounts[i]->writable ? " (writable)" : "");
+	if (spec->resources != NULL) {
+		jv_buffer_clear(&text);
+		jv_human_cpu(spec->resources->cpu_millis, &text);
+		jv_buffer_append_text(&text, " CPU, ");
+		jv_human_bytes(spec->resources->memory_bytes, &text);
+		jv_buffer_append_text(&text, " memory");
+		jv_view_line(out, "Limits", "%s", jv_buffer_text(&text));
+	}
+	jv_buffer_deinit(&text);
+}
+
+static void pending_print(const Jarvis__V1__PendingReason *pending, struct jv_buffer *out)
+{
+	jv_view_line(out, "Waits", "%s", pending->summary);
+	for (size_t i = 0; i < pending->n_exclusions; i++)
+		jv_view_line(out, "", "%" PRId32 " of %" PRId32 " nodes: %s%s%s",
+			pending->exclusions[i]->nodes, pending->nodes_total,
+			pending->exclusions[i]->condition,
+			pending->exclusions[i]->remedy[0] != '\0' ? ": " : "",
+			pending->exclusions[i]->remedy);
+	if (pending->tasks_ahead > 0)
+		jv_view_line(
+			out, "Ahead", "%" PRId64 " tasks of the same shape", pending->tasks_ahead);
+}
+
+static void time_print(
+	const char *title, const Google__Protobuf__Timestamp *time, struct jv_buffer *out)
+{
+	int64_t ms = jv_human_time_ms(time);
+	struct jv_buffer text = {0};
+
+	if (ms != 0) {
+		jv_human_time(ms, &text);
+		jv_buffer_append_text(&text, " (");
+		jv_human_age(jv_view_now_ms() - ms, &text);
+		jv_buffer_append_text(&text, " ago)");
+		jv_view_line(out, title, "%s", jv_buffer_text(&text));
+	}
+	jv_buffer_deinit(&text);
+}
+
+static void usage_print(const Jarvis__V1__ResourceUsage *usage, struct jv_buffer *out)
+{
+	struct jv_buffer text = {0};
+
+	jv_human_duration(usage->cpu_micros / 1000, &text);
+	jv_buffer_append_text(&text, " CPU time, ");
+	jv_human_bytes(usage->memory_peak_bytes, &text);
+	jv_buffer_append_text(&text, " memory at most");
+	if (usage->throttled_periods > 0)
+		jv_buffer_printf(&text, ", throttled %" PRId64 " times", usage->throttled_periods);
+	if (usage->oom_kills > 0)
+		jv_buffer_printf(&text, ", %" PRId64 " out-of-memory kills", usage->oom_kills);
+	jv_view_line(out, "Used", "%s", jv_buffer_text(&text));
+	jv_buffer_deinit(&text);
+}
+
+static void status_print(const Jarvis__V1__TaskStatus *status, struct jv_buffer *out)
+{
+	struct jv_buffer text = {0};
+	int64_t ran_ms = jv_view_ran_ms(status);
+
+	jv_view_line(out, "Message", "%s", status->message);
+	if (status->pending != NULL)
+		pending_print(status->pending, out);
+	jv_view_line(out, "Node", "%s", status->node);
+	if (status->attempt > 0)
+		jv_view_line(out, "Attempt", "%" PRId32 " (%" PRId32 " failed, %" PRId32 " lost)",
+			status->attempt, status->failed_attempts, status->lost_attempts);
+	jv_view_exit(status, &text);
+	jv_view_line(out, "Exit code", "%s", jv_buffer_text(&text));
+	time_print("Submitted", status->submit_time, out);
+	time_print("Started", status->start_time, out);
+	time_print("Finished", status->finish_time, out);
+	jv_buffer_clear(&text);
+	if (ran_ms >= 0)
+		jv_human_duration(ran_ms, &text);
+	jv_view_line(out, "Ran", "%s", jv_buffer_text(&text));
+	if (status->usage != NULL)
+		usage_print(status->usage, out);
+	jv_view_line(out, "Cancelled", "%s", status->cancel_reason);
+	jv_view_line(out, "Log", "%" PRId64 " bytes", status->log_bytes);
+	jv_buffer_deinit(&text);
+}
+
+void jv_view_task(struct jv_invocation *invocation, const Jarvis__V1__Task *task)
+{
+	struct jv_buffer *out = &invocation->out;
+	struct jv_buffer state = {0};
+
+	if (invocation->output != JV_OUTPUT_TABLE) {
+		jv_invocation_print(invocation, &task->base);
+		return;
+	}
+	jv_view_line(out, "ID", "%s", task->id);
+	jv_view_state(jv_view_status(task), &state);
+	jv_view_line(out, "State", "%s", jv_buffer_text(&state));
+	jv_buffer_deinit(&state);
+	status_print(jv_view_status(task), out);
+	spec_print(jv_view_spec(task), out);
+}

@@ -1,0 +1,38 @@
+/*
+ * Tasks as people see them: a line in a table, a page of its own, what became of it in words.
+ *
+ * Texts go to the invocation's output or to a buffer. Nothing of a server drives the terminal.
+ * Single-threaded.
+ */
+#ifndef JV_CLI_VIEW_H
+#define JV_CLI_VIEW_H
+
+#include <stdbool.h>
+
+#include "cli/invocation.h"
+#include "jarvis/v1/task.pb-c.h"
+
+/* What of a task is always there, though a server may have left it out: never NULL. */
+const Jarvis__V1__TaskSpec *jv_view_spec(const Jarvis__V1__Task *task);
+const Jarvis__V1__TaskStatus *jv_view_status(const Jarvis__V1__Task *task);
+
+/* True for a state that is final. */
+bool jv_view_is_final(Jarvis__V1__TaskState state);
+/* "running", "failed: out of memory". */
+void jv_view_state(const Jarvis__V1__TaskStatus *status, struct jv_buffer *out);
+/* "0", "137 (signal 9)", or nothing as long as no attempt has ended. */
+void jv_view_exit(const Jarvis__V1__TaskStatus *status, struct jv_buffer *out);
+/* Milliseconds that the last attempt ran, or has run so far; -1 if it has not. */
+int64_t jv_view_ran_ms(const Jarvis__V1__TaskStatus *status);
+/* Milliseconds since 1970. */
+int64_t jv_view_now_ms(void);
+
+/* Prints tasks as --output says: a table, or one object {"tasks":[…]}. */
+void jv_view_tasks(struct jv_invocation *invocation, Jarvis__V1__Task **tasks, size_t count);
+/* Prints one task as --output says: a page, or the object. */
+void jv_view_task(struct jv_invocation *invocation, const Jarvis__V1__Task *task);
+/* Appends a line "title: text" of a page, the texts below one another. */
+void jv_view_line(struct jv_buffer *out, const char *title, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif
