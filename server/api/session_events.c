@@ -195,6 +195,7 @@ static struct jv_status make_open(
 	memcpy(event->node.boot_id, hello->boot_id.data, 16);
 	JV_TRY(keep_inventory(event, hello->inventory));
 	open->node = &event->node;
+	open->dial_ms = hello->dial_time_ms > 0 ? hello->dial_time_ms : 0;
 	open->same_cluster =
 		jv_bytes_equal(jv_bytes_of(hello->cluster_id.data, hello->cluster_id.len),
 			jv_bytes_of(api->cluster_id, JV_CLUSTER_ID_SIZE));
@@ -212,7 +213,8 @@ static struct jv_status make_log(struct jv_session_event *event, const Jarvis__V
 	const Jarvis__V1__LogChunk *chunk = log->chunk;
 
 	JV_TRY(jv_id_parse(log->task_id, "log.task_id", &record->task));
-	if (chunk == NULL || chunk->attempt < 1 || chunk->offset < 0 || chunk->data.len == 0 ||
+	if (chunk == NULL || chunk->attempt < 1 || chunk->offset < 0 ||
+		(chunk->data.len == 0 && !chunk->truncated) ||
 		chunk->data.len > LOG_CHUNK_MAX ||
 		chunk->stream < JARVIS__V1__LOG_STREAM__LOG_STREAM_STDOUT ||
 		chunk->stream > JARVIS__V1__LOG_STREAM__LOG_STREAM_STDERR)

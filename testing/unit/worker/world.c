@@ -174,6 +174,7 @@ static void say_hello(struct jv_buffer *said, const Jarvis__V1__Hello *hello)
 	assert_int_equal(hello->protocol_version, 1);
 	assert_int_equal(hello->worker_id.len, 16);
 	assert_int_equal(hello->boot_id.len, 16);
+	assert_true(hello->dial_time_ms > 0);
 	line(said, "hello %s", hello->node);
 	if (hello->cluster_id.len > 0)
 		jv_buffer_printf(said, " of %d", hello->cluster_id.data[0]);
