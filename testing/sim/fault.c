@@ -1,0 +1,176 @@
+/* What goes wrong, and when it stops. */
+#include "base/assert.h"
+#include "testing/sim/world.h"
+
+#define HOUR_MS 3600000
+
+static const char *const names[JV_SIM_FAULTS] = {
+	[JV_SIM_FAULT_WORKER_CRASH] = "worker-crash",
+	[JV_SIM_FAULT_WORKER_PAUSE] = "worker-pause",
+	[JV_SIM_FAULT_REBOOT] = "reboot",
+	[JV_SIM_FAULT_WALL_JUMP] = "wall-jump",
+	[JV_SIM_FAULT_SERVER_CRASH] = "server-crash",
+	[JV_SIM_FAULT_CUT] = "cut",
+	[JV_SIM_FAULT_PARTITION] = "partition",
+	[JV_SIM_FAULT_CLIENT_CUT] = "client-cut",
+	[JV_SIM_FAULT_CLIENT_PARTITION] = "client-partition",
+	[JV_SIM_FAULT_SLOW_DISK] = "slow-disk",
+	[JV_SIM_FAULT_COMMIT_ERROR] = "commit-error",
+};
+
+const char *jv_sim_fault_name(enum jv_sim_fault fault)
+{
+	return names[fault];
+}
+
+static int64_t between(struct jv_sim_world *world, int64_t low, int64_t high)
+{
+	return jv_sim_between(&world->clock, low, high);
+}
+
+static struct jv_sim_node *any_node(struct jv_sim_world *world)
+{
+	return &world->nodes[between(world, 0, world->node_count - 1)];
+}
+
+static struct jv_sim_link *any_client_link(struct jv_sim_world *world)
+{
+	return &world->clients.links[between(world, 0, world->clients.terms.hosts - 1)];
+}
+
+static void partition(struct jv_sim_world *world, struct jv_sim_link *link)
+{
+	/* Sometimes for longer than any lease. */
+	int64_t ms = between(world, 100, 2 * (world->lease_ms + world->fence_ms));
+	int64_t way = between(world, 0, 2);
+
+	jv_sim_trace(&world->clock, "%s is cut off for %lld ms, way %d", link->name, (long long)ms,
+		(int)way);
+	if (way != 1)
+		jv_sim_link_block(link, JV_SIM_CLIENT, ms);
+	if (way != 2)
+		jv_sim_link_block(link, JV_SIM_SERVER, ms);
+}
+
+static void commit_error(struct jv_sim_world *world)
+{
+	static const enum jv_memory_fault faults[] = {
+		JV_MEMORY_FAULT_LOST, JV_MEMORY_FAULT_WRITTEN, JV_MEMORY_FAULT_FULL};
+	int64_t fault = between(world, 0, 2);
+
+	jv_store_memory_fail(
+		world->server.disk.store, faults[fault], (uint32_t)between(world, 0, 3));
+}
+
+static void inflict_on_node(struct jv_sim_world *world, enum jv_sim_fault fault)
+{
+	struct jv_sim_node *node = any_node(world);
+	/* See struct jv_sim_node_terms, lease_slack_ms. */
+	int64_t away_max_ms = world->fence_ms / 4;
+
+	if (fault == JV_SIM_FAULT_WORKER_CRASH)
+		jv_sim_node_crash(node, between(world, 0, away_max_ms));
+	else if (fault == JV_SIM_FAULT_WORKER_PAUSE)
+		jv_sim_node_pause(node, between(world, 10, away_max_ms));
+	else if (fault == JV_SIM_FAULT_REBOOT)
+		jv_sim_node_reboot(node, between(world, 1000, 2 * world->lease_ms));
+	else if (fault == JV_SIM_FAULT_WALL_JUMP)
+		jv_sim_node_jump(node, between(world, -HOUR_MS, HOUR_MS));
+	else if (fault == JV_SIM_FAULT_CUT)
+		jv_sim_link_cut(&node->link);
+	else
+		partition(world, &node->link);
+}
+
+static void inflict(struct jv_sim_world *world, enum jv_sim_fault fault)
+{
+	jv_sim_trace(&world->clock, "fault %s", names[fault]);
+	world->fault_counts[fault]++;
+	switch (fault) {
+	case JV_SIM_FAULT_WORKER_CRASH:
+	case JV_SIM_FAULT_WORKER_PAUSE:
+	case JV_SIM_FAULT_REBOOT:
+	case JV_SIM_FAULT_WALL_JUMP:
+	case JV_SIM_FAULT_CUT:
+	case JV_SIM_FAULT_PARTITION:
+		inflict_on_node(world, fault);
+		break;
+	case JV_SIM_FAULT_SERVER_CRASH:
+		jv_sim_server_crash(&world->server, between(world, 0, world->lease_ms));
+		break;
+	case JV_SIM_FAULT_CLIENT_CUT:
+		jv_sim_link_cut(any_client_link(world));
+		break;
+	case JV_SIM_FAULT_CLIENT_PARTITION:
+		partition(world, any_client_link(world));
+		break;
+	case JV_SIM_FAULT_SLOW_DISK:
+		world->server.disk.slow_until_ms =
+			world->clock.now_ms + between(world, 100, world->lease_ms);
+		break;
+	case JV_SIM_FAULT_COMMIT_ERROR:
+		commit_error(world);
+		break;
+	case JV_SIM_FAULTS:
+	default:
+		JV_UNREACHABLE();
+	}
+}
+
+static enum jv_sim_fault choose(struct jv_sim_world *world)
+{
+	int64_t total = 0;
+	int64_t at;
+
+	for (int fault = 0; fault < JV_SIM_FAULTS; fault++)
+		total += world->weights[fault];
+	at = between(world, 1, total);
+	for (int fault = 0; fault < JV_SIM_FAULTS; fault++) {
+		at -= world->weights[fault];
+		if (at <= 0)
+			return (enum jv_sim_fault)fault;
+	}
+	JV_UNREACHABLE();
+}
+
+static void fault_arm(struct jv_sim_world *world)
+{
+	jv_sim_timer_arm(&world->clock, &world->fault,
+		world->clock.now_ms + between(world, 1, 2 * world->fault_interval_ms));
+}
+
+static void fault_due(void *context)
+{
+	struct jv_sim_world *world = context;
+
+	inflict(world, choose(world));
+	fault_arm(world);
+}
+
+void jv_sim_faults_draw(struct jv_sim_world *world)
+{
+	int64_t kinds = 0;
+
+	jv_sim_timer_init(&world->fault, fault_due, world);
+	for (int fault = 0; fault < JV_SIM_FAULTS; fault++) {
+		if (jv_sim_chance(&world->clock, 350))
+			world->weights[fault] = (uint32_t)between(world, 1, 10);
+		kinds += world->weights[fault] > 0;
+	}
+	world->fault_interval_ms = between(world, 300, 5000);
+	/* Some seeds have a fair world. */
+	if (kinds > 0)
+		fault_arm(world);
+}
+
+void jv_sim_faults_stop(struct jv_sim_world *world)
+{
+	jv_sim_timer_disarm(&world->clock, &world->fault);
+	jv_store_memory_fail(world->server.disk.store, JV_MEMORY_FAULT_NONE, 0);
+	world->server.disk.slow_until_ms = 0;
+	world->net.half_open_permille = 0;
+	for (uint32_t i = 0; i < world->node_count; i++)
+		jv_sim_link_heal(&world->nodes[i].link);
+	for (uint32_t i = 0; i < world->clients.terms.hosts; i++)
+		jv_sim_link_heal(&world->clients.links[i]);
+}

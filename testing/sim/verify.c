@@ -1,0 +1,122 @@
+/* The oracles of what clients were told. */
+#include <string.h>
+
+#include "base/assert.h"
+#include "proto/wire/pb.h"
+#include "testing/sim/client.h"
+
+#define STATE(name)  JARVIS__V1__TASK_STATE__TASK_STATE_##name
+#define REASON(name) JARVIS__V1__FAILURE_REASON__FAILURE_REASON_##name
+
+static bool is_final(Jarvis__V1__TaskState state)
+{
+	return state == STATE(SUCCEEDED) || state == STATE(FAILED) || state == STATE(CANCELLED);
+}
+
+static void check_final(struct jv_sim_job *job, const Jarvis__V1__TaskStatus *status)
+{
+	struct jv_buffer packed = {0};
+
+	jv_pb_pack(&status->base, &packed);
+	if (!job->final) {
+		job->final = true;
+		job->status = packed;
+		return;
+	}
+	if (!jv_bytes_equal(jv_buffer_bytes(&packed), jv_buffer_bytes(&job->status)))
+		jv_sim_fail(job->clients->clock,
+			"final: %s was told as final, in state %d of revision %lld; now it is in "
+			"state %d of revision %lld, or otherwise changed",
+			job->task, (int)job->state, (long long)job->status_revision,
+			(int)status->state, (long long)status->revision);
+	jv_buffer_deinit(&packed);
+}
+
+void jv_sim_verify_status(struct jv_sim_job *job, const Jarvis__V1__Task *task)
+{
+	const struct jv_sim_clock *clock = job->clients->clock;
+	const Jarvis__V1__TaskStatus *status = task->status;
+
+	if (strcmp(task->id, job->task) != 0)
+		jv_sim_fail(clock, "identity: asked for %s, told of %s", job->task, task->id);
+	if (strcmp(task->spec->request_id, job->request_id) != 0)
+		jv_sim_fail(clock, "identity: %s has request_id %s, not %s", job->task,
+			task->spec->request_id, job->request_id);
+	if (status->revision < job->status_revision)
+		jv_sim_fail(clock, "revision: %s was told at %lld, now at %lld", job->task,
+			(long long)job->status_revision, (long long)status->revision);
+	if (job->final && !is_final(status->state))
+		jv_sim_fail(clock, "final: %s was final, now it is in state %d", job->task,
+			(int)status->state);
+	if (is_final(status->state))
+		check_final(job, status);
+	job->status_revision = status->revision;
+	job->state = status->state;
+	job->failure = status->failure_reason;
+	job->attempt = status->attempt;
+	job->exit_code = status->exit_code;
+}
+
+/* The end came from the attempt's own report: it is what the runtime saw, and the log is whole. */
+static bool was_reported(const struct jv_sim_job *job)
+{
+	if (job->state == STATE(SUCCEEDED))
+		return true;
+	return job->state == STATE(FAILED) &&
+		(job->failure == REASON(EXIT_CODE) || job->failure == REASON(SIGNAL) ||
+			job->failure == REASON(OUT_OF_MEMORY) ||
+			job->failure == REASON(RUNNING_TIMEOUT) ||
+			job->failure == REASON(NO_OUTPUT_TIMEOUT));
+}
+
+static void verify_result(const struct jv_sim_job *job, const struct jv_sim_attempt *attempt)
+{
+	const struct jv_sim_clock *clock = job->clients->clock;
+	const struct jv_execution_result *result;
+
+	if (attempt == NULL)
+		jv_sim_fail(clock, "result: %s has ended in state %d, but its attempt %d never ran",
+			job->task, (int)job->state, job->attempt);
+	result = &attempt->result;
+	if (result->exit_code != job->exit_code ||
+		(job->state == STATE(SUCCEEDED) && result->failure != REASON(UNSPECIFIED)))
+		jv_sim_fail(clock, "result: %s is told in state %d with %d; the runtime said %d",
+			job->task, (int)job->state, job->exit_code, result->exit_code);
+}
+
+static void verify_log(const struct jv_sim_job *job, const struct jv_sim_attempt *attempt)
+{
+	struct jv_bytes printed = {0};
+	struct jv_bytes told = jv_buffer_bytes(&job->log);
+
+	if (attempt != NULL)
+		printed = jv_buffer_bytes(&attempt->output);
+	if (!jv_bytes_starts_with(printed, told) ||
+		(was_reported(job) && told.size != printed.size))
+		jv_sim_fail(job->clients->clock,
+			"log: attempt %d of %s printed %zu bytes; its log has %zu, or others",
+			job->attempt, job->task, printed.size, told.size);
+}
+
+void jv_sim_verify_end(const struct jv_sim_job *job)
+{
+	const struct jv_sim_ledger *ledger = job->clients->ledger;
+	const struct jv_sim_attempt *attempt = jv_sim_ledger_find(ledger, job->task, job->attempt);
+
+	JV_ASSERT(job->final);
+	if (attempt != NULL && attempt->live)
+		jv_sim_fail(job->clients->clock, "result: %s is told as final; attempt %d runs on",
+			job->task, job->attempt);
+	if (was_reported(job))
+		verify_result(job, attempt);
+	verify_log(job, attempt);
+}
+
+void jv_sim_verify_change(struct jv_sim_job *job, const Jarvis__V1__WatchTasksResponse *change)
+{
+	if (change->revision <= job->watched)
+		jv_sim_fail(job->clients->clock, "watch: a change of revision %lld after %lld",
+			(long long)change->revision, (long long)job->watched);
+	job->watched = change->revision;
+	job->clients->changes++;
+}
