@@ -27,12 +27,12 @@ static void tasks_free(struct jv_core *core)
 {
 	struct jv_task *task, *task_next;
 	struct jv_shape *shape, *shape_next;
+	HASH_ITER (by_payload, core->shapes, shape, shape_next)
+		jv_heap_deinit(&shape->waiting);
 	HASH_ITER (hh, core->tasks, task, task_next)
 		jv_task_free(core, task);
-	HASH_ITER (by_payload, core->shapes, shape, shape_next) {
-		jv_heap_deinit(&shape->waiting);
+	HASH_ITER (by_payload, core->shapes, shape, shape_next)
 		jv_shape_free(core, shape);
-	}
 }
 
 static void peers_free(struct jv_core *core)

@@ -156,13 +156,15 @@ static void reconcile(struct jv_core *core, struct jv_node *node,
 	JV_LIST_EACH(link, &node->attempts)
 	{
 		struct jv_task *task = JV_CONTAINER_OF(link, struct jv_task, link);
-		if (!task->reported && missing(core, task, same_life))
+		uint64_t id = task->id;
+		uint32_t attempt = task->attempt;
+		bool named = task->reported;
+		task->reported = false;
+		/* What is missing may be freed by that. */
+		if (!named && missing(core, task, same_life))
 			desire(open,
-				(struct jv_desired){.task = task->id,
-					.attempt = task->attempt,
-					.state = JV_DESIRED_RUN});
-		else if (task->reported)
-			task->reported = false;
+				(struct jv_desired){
+					.task = id, .attempt = attempt, .state = JV_DESIRED_RUN});
 	}
 	JV_ASSERT(open->desired_count <= most);
 }
