@@ -49,6 +49,43 @@ static struct jv_status complete_duration(
 		init(field);                                   \
 	} while (0)
 
+#define COMPARE_KEYS(name, type)                                                   \
+	static int name(const void *a, const void *b)                              \
+	{                                                                          \
+		return strcmp((*(type *const *)a)->key, (*(type *const *)b)->key); \
+	}
+
+COMPARE_KEYS(compare_labels, Jarvis__V1__TaskSpec__LabelsEntry)
+COMPARE_KEYS(compare_env, Jarvis__V1__TaskSpec__EnvEntry)
+COMPARE_KEYS(compare_amounts, Jarvis__V1__Resources__CustomEntry)
+
+/* Maps by key: protobuf leaves their order open, and clients do send the same task in another order
+ * when they try again. The spec's bytes tell whether it is the same. */
+static void sort_maps(Jarvis__V1__TaskSpec *spec)
+{
+	if (spec->n_labels > 1)
+		qsort(spec->labels, spec->n_labels, sizeof(spec->labels[0]), compare_labels);
+	if (spec->n_env > 1)
+		qsort(spec->env, spec->n_env, sizeof(spec->env[0]), compare_env);
+	if (spec->resources->n_custom > 1)
+		qsort(spec->resources->custom, spec->resources->n_custom,
+			sizeof(spec->resources->custom[0]), compare_amounts);
+}
+
+/* After the sort, equal keys are neighbours. */
+static struct jv_status check_keys(const Jarvis__V1__TaskSpec *spec)
+{
+	for (size_t i = 1; i < spec->n_labels; i++)
+		if (strcmp(spec->labels[i - 1]->key, spec->labels[i]->key) == 0)
+			return jv_field_error(JV_INVALID_ARGUMENT, "spec.labels",
+				"\"%s\" stands twice", spec->labels[i]->key);
+	for (size_t i = 1; i < spec->n_env; i++)
+		if (strcmp(spec->env[i - 1]->key, spec->env[i]->key) == 0)
+			return jv_field_error(JV_INVALID_ARGUMENT, "spec.env",
+				"\"%s\" stands twice", spec->env[i]->key);
+	return jv_ok();
+}
+
 static struct jv_status complete_resources(
 	Jarvis__V1__TaskSpec *spec, const struct jv_limits *limits, struct jv_arena *arena)
 {
@@ -96,6 +133,8 @@ struct jv_status jv_spec_complete(
 	if (spec->on_disconnect == JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_UNSPECIFIED)
 		spec->on_disconnect = JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_STOP;
 	JV_TRY(complete_resources(spec, limits, arena));
+	sort_maps(spec);
+	JV_TRY(check_keys(spec));
 	JV_TRY(complete_retry(spec, arena));
 	COMPLETE(spec->timeouts, Jarvis__V1__Timeouts, jarvis__v1__timeouts__init);
 	JV_TRY(complete_duration(&spec->timeouts->starting, STARTING_MS_DEFAULT, arena));

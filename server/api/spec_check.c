@@ -190,6 +190,17 @@ static struct jv_status check_process(const Jarvis__V1__TaskSpec *spec)
 	return check_user(spec->user);
 }
 
+/* "/", and its other spellings: "//", "/.". */
+static bool names_root(const char *path)
+{
+	while (*path == '/') {
+		path++;
+		if (path[0] == '.' && (path[1] == '/' || path[1] == '\0'))
+			path++;
+	}
+	return *path == '\0';
+}
+
 static struct jv_status check_mounts(const Jarvis__V1__TaskSpec *spec)
 {
 	char field[JV_STATUS_FIELD_MAX];
@@ -202,7 +213,7 @@ static struct jv_status check_mounts(const Jarvis__V1__TaskSpec *spec)
 		JV_TRY(check_path(field, spec->mounts[i]->source));
 		snprintf(field, sizeof(field), "spec.mounts[%zu].target", i);
 		JV_TRY(check_path(field, spec->mounts[i]->target));
-		if (spec->mounts[i]->target[1] == '\0')
+		if (names_root(spec->mounts[i]->target))
 			return INVALID(field, "must not be / itself");
 	}
 	return jv_ok();
