@@ -48,7 +48,7 @@ void jv_core_step(struct jv_core *core, struct jv_now now, struct jv_event *even
  * most budget of it. True if more is due. */
 bool jv_core_tick(struct jv_core *core, struct jv_now now, uint32_t budget, struct jv_batch *batch,
 	struct jv_effects *effects);
-/* Places at most budget tasks. True if a further call may place more. */
+/* Places at most budget tasks, fewer if that takes long. True if a further call may place more. */
 bool jv_core_schedule(struct jv_core *core, struct jv_now now, uint32_t budget,
 	struct jv_batch *batch, struct jv_effects *effects);
 /* Ends the transaction: if the batch holds anything, adds the meta record and returns the new

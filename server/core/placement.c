@@ -227,6 +227,7 @@ struct jv_node *jv_placement_best(struct jv_core *core, struct jv_shape *shape)
 		struct jv_node *node = JV_CONTAINER_OF(link, struct jv_node, grown);
 		if (node->grown_epoch <= shape->searched_epoch)
 			break;
+		core->visits++;
 		if (jv_placement_obstacle(record, node, false) != JV_OBSTACLE_NONE)
 			continue;
 		int64_t remainder = remainder_of(core, record, node);

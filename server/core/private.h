@@ -154,6 +154,7 @@ struct jv_core {
 	/* The last placement, if nothing but that shape was reserved anywhere since. */
 	struct jv_shape *last_shape;
 	struct jv_node *last_node;
+	uint32_t visits;           /* nodes looked at in this pass */
 	struct jv_amounts largest; /* of any node's capacity, each; custom unused */
 	struct jv_session *sessions;
 	struct jv_request *requests; /* by hash */

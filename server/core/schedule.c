@@ -1,5 +1,9 @@
 #include "server/core/private.h"
 
+/* With thousands of nodes and as many shapes a placement costs more than all else: a pass ends
+ * after some milliseconds whatever its budget, so that reports and heartbeats are heard. */
+#define VISITS_MAX 65536
+
 /* The smaller heap goes into the larger one: when all is blocked, as it is between passes, that is
  * nothing but an exchange of names. */
 void jv_schedule_wake(struct jv_core *core)
@@ -37,7 +41,10 @@ bool jv_core_schedule(struct jv_core *core, struct jv_now now, uint32_t budget,
 	struct jv_batch *batch, struct jv_effects *effects)
 {
 	jv_core_enter(core, now, batch, effects);
+	core->visits = 0;
 	for (uint32_t spent = 0; spent < budget && core->ready.count > 0; spent++) {
+		if (core->visits > VISITS_MAX)
+			break;
 		struct jv_shape *shape =
 			JV_CONTAINER_OF(jv_heap_peek(&core->ready), struct jv_shape, turn);
 		struct jv_node *node = jv_placement_best(core, shape);

@@ -196,6 +196,30 @@ static void what_no_node_could_ever_run_is_refused(void **state)
 	assert_non_null(strstr(status.message, "2 of 2 nodes do not offer executor runc"));
 }
 
+static void every_resource_is_told_with_its_unit(void **state)
+{
+	struct fixture *fixture = *state;
+	static const char *const remedies[] = {"needs 5, most free is 0",
+		"needs 1.5 MiB, most free is 100 bytes", "needs 100001, most free is 100000"};
+	static const char *const conditions[] = {"gpus", "disk", "pids"};
+	struct jv_node_record node = jv_fixture_node("a", 8000, 8 * FIXTURE_GIB);
+	node.capacity.disk_bytes = 100;
+	uint64_t tasks[3];
+	for (int i = 0; i < 3; i++) {
+		struct jv_shape_record shape = jv_fixture_shape();
+		shape.resources.gpus = i == 0 ? 5 : 0;
+		shape.resources.disk_bytes = i == 1 ? 3 << 19 : 0;
+		shape.resources.pids = i == 2 ? 100001 : 1;
+		tasks[i] = jv_fixture_submit(fixture, &shape);
+	}
+	jv_fixture_open(fixture, &node);
+	for (int i = 0; i < 3; i++) {
+		struct jv_explanation out = explain(fixture, tasks[i]);
+		assert_string_equal(out.exclusions[0].condition, conditions[i]);
+		assert_string_equal(out.exclusions[0].remedy, remedies[i]);
+	}
+}
+
 static void long_conditions_are_cut(void **state)
 {
 	struct fixture *fixture = *state;
@@ -232,6 +256,8 @@ int main(void)
 			a_task_that_does_not_wait_needs_no_reason, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			what_no_node_could_ever_run_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			every_resource_is_told_with_its_unit, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_conditions_are_cut, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -325,6 +325,33 @@ static void bad_hellos_are_refused(void **state)
 	node = plain_node();
 	node.capacity.memory_bytes = -1;
 	assert_int_equal(jv_fixture_open_refused(fixture, &node).code, JV_INVALID_ARGUMENT);
+	node = plain_node();
+	node.capacity.custom_count = 1;
+	node.capacity.custom[0].amount = 1;
+	assert_int_equal(jv_fixture_open_refused(fixture, &node).code, JV_INVALID_ARGUMENT);
+}
+
+static void a_session_that_has_ended_is_told_so(void **state)
+{
+	struct fixture *fixture = *state;
+	struct jv_node_record node = plain_node();
+	uint64_t session = jv_fixture_open(fixture, &node);
+	uint64_t task = assigned(fixture);
+	jv_fixture_open(fixture, &node);
+	struct jv_event event = {.kind = JV_EVENT_SESSION_REPORT,
+		.report = {.session = session,
+			.report = jv_fixture_report(task, 1, JV_PHASE_FINISHED),
+			.accepted = true}};
+	jv_fixture_step(fixture, &event);
+	assert_int_equal(event.status.code, JV_FAILED_PRECONDITION);
+	assert_false(event.report.accepted);
+	event = (struct jv_event){.kind = JV_EVENT_SESSION_LOG,
+		.log = {.session = session,
+			.chunk = {.task = task, .attempt = 1, .offset = 7, .stream = 1}}};
+	jv_fixture_step(fixture, &event);
+	assert_int_equal(event.status.code, JV_FAILED_PRECONDITION);
+	assert_int_equal(event.log.next_offset, 7);
+	jv_fixture_expect(fixture, task, JV_TASK_ASSIGNED, 1);
 }
 
 static void nodes_are_told_by_pages(void **state)
@@ -405,6 +432,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			no_directive_follows_the_end_of_a_session, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_hellos_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_session_that_has_ended_is_told_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(nodes_are_told_by_pages, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
