@@ -185,9 +185,8 @@ static const ProtobufCMessage *watch_request(struct jv_stream *stream)
 
 static void say_again(const struct jv_follow *follow)
 {
-	fprintf(stderr, "jarvis: attempt %" PRId32 " of %s has ended%s%s; it is tried again\n",
-		follow->attempt, follow->id, follow->message[0] != '\0' ? ": " : "",
-		follow->message);
+	fprintf(stderr, "jarvis: %s is tried again: %s\n", follow->id,
+		follow->message[0] != '\0' ? follow->message : "its attempt was lost");
 }
 
 static bool watch_message(struct jv_stream *stream, const ProtobufCMessage *message)

@@ -22,6 +22,7 @@ struct jv_remote {
 	struct jv_cq cq;
 	struct jv_client *client;
 	const struct jv_schema *schema; /* borrowed */
+	bool lost;                      /* streams have lost it, and have said so */
 };
 
 /* Does not connect yet. INVALID_ARGUMENT for a server that is no HOST:PORT. */

@@ -43,8 +43,9 @@ static void ended(struct jv_call *call, const struct jv_call_end *end)
 
 	stream->call = NULL;
 	if (!stream->stopped && is_patient(stream, &end->status, now_ms)) {
-		if (!stream->lost)
+		if (!stream->remote->lost)
 			fputs("jarvis: the connection is lost, trying again\n", stderr);
+		stream->remote->lost = true;
 		stream->lost = true;
 		stream->again_at_ms = now_ms + stream->pause_ms;
 		stream->pause_ms =
@@ -59,8 +60,9 @@ static void started(struct jv_call *call)
 {
 	struct jv_stream *stream = jv_call_context(call);
 
-	if (stream->lost)
+	if (stream->remote->lost)
 		fputs("jarvis: connected again\n", stderr);
+	stream->remote->lost = false;
 	stream->lost = false;
 	stream->open_since_ms = jv_remote_now_ms();
 }

@@ -72,10 +72,11 @@ static struct jv_status submit(struct jv_invocation *invocation, Jarvis__V1__Tas
 				       : jv_error(JV_INTERNAL, "the server's answer holds no task");
 }
 
+/* The message says it better than the state, if there is one. */
 static void say(const struct jv_follow *follow, const char *what)
 {
-	fprintf(stderr, "jarvis: %s %s%s%s\n", follow->id, what,
-		follow->message[0] != '\0' ? ": " : "", follow->message);
+	fprintf(stderr, "jarvis: %s %s\n", follow->id,
+		follow->message[0] != '\0' ? follow->message : what);
 }
 
 /* The exit code of a task that failed, and why, unless the code itself says it. */

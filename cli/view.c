@@ -145,9 +145,9 @@ void jv_view_line(struct jv_buffer *out, const char *title, const char *format, 
 	jv_buffer_vprintf(&text, format, arguments);
 	va_end(arguments);
 	if (text.size > 0) {
-		jv_buffer_printf(out, "%s:%*s ", title,
-			strlen(title) < TITLE_COLUMNS ? (int)(TITLE_COLUMNS - strlen(title)) : 0,
-			"");
+		size_t size = strlen(title);
+		jv_buffer_printf(out, "%s%s%*s ", title, size > 0 ? ":" : " ",
+			size < TITLE_COLUMNS ? (int)(TITLE_COLUMNS - size) : 0, "");
 		jv_table_clean(jv_buffer_text(&text), out);
 		jv_buffer_append_byte(out, '\n');
 	}
