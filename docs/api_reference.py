@@ -4,7 +4,7 @@
     protoc --include_source_info --include_imports --descriptor_set_out=SET proto/jarvis/v1/*.proto
     docs/api_reference.py SET > docs/api-reference.md
 
-`bazel build //docs:api_reference` does both; `//docs:api_reference_test` fails if the page is stale.
+`bazel build //docs:api_reference` does both; //docs:api_reference_test fails if the page is stale.
 """
 
 import sys
@@ -13,8 +13,9 @@ from google.protobuf import descriptor_pb2
 
 HTTP_RULE = 72295728
 TYPES = {
-    1: "double", 2: "float", 3: "int64", 4: "uint64", 5: "int32", 6: "fixed64", 7: "fixed32", 8: "bool",
-    9: "string", 12: "bytes", 13: "uint32", 15: "sfixed32", 16: "sfixed64", 17: "sint32", 18: "sint64",
+    1: "double", 2: "float", 3: "int64", 4: "uint64", 5: "int32", 6: "fixed64", 7: "fixed32",
+    8: "bool", 9: "string", 12: "bytes", 13: "uint32", 15: "sfixed32", 16: "sfixed64",
+    17: "sint32", 18: "sint64",
 }
 FIELD, NESTED, ENUM, MESSAGE, SERVICE, METHOD, VALUE = 2, 3, 5, 4, 6, 2, 2
 
@@ -79,12 +80,18 @@ def anchor(name):
     return name.lower()
 
 
+def link(name):
+    if not name.startswith(".jarvis."):
+        return short(name)
+    return f"[{short(name)}](#{anchor(short(name))})"
+
+
 def type_of(field, maps):
     if field.type_name in maps:
         key, value = maps[field.type_name].field
         return f"map of {type_of(key, maps)} to {type_of(value, maps)}"
     if field.type_name.startswith(".jarvis."):
-        text = f"[{short(field.type_name)}](#{anchor(short(field.type_name))})"
+        text = link(field.type_name)
     elif field.type_name:
         text = short(field.type_name)
     else:
@@ -100,20 +107,16 @@ def write_service(file, index, service, out):
         out.append(one_line(texts.get((SERVICE, index, METHOD, i), "")) + "\n")
         stream = "stream of " if method.client_streaming else ""
         answers = "stream of " if method.server_streaming else ""
-        out.append(f"gRPC: `/{file.package}.{service.name}/{method.name}`, {stream}"
-                   f"[{short(method.input_type)}](#{anchor(short(method.input_type))}) to {answers}"
-                   f"[{short(method.output_type)}](#{anchor(short(method.output_type))})"
-                   if method.output_type.startswith(".jarvis.") else
-                   f"gRPC: `/{file.package}.{service.name}/{method.name}`, "
-                   f"[{short(method.input_type)}](#{anchor(short(method.input_type))}) to "
-                   f"{short(method.output_type)}")
-        rules = rules_of(method)
-        out.append(("\nREST: " + ", ".join(f"`{rule}`" for rule in rules) if rules else "\nREST: none") + "\n")
+        out.append(f"gRPC: `/{file.package}.{service.name}/{method.name}`, "
+                   f"{stream}{link(method.input_type)} to {answers}{link(method.output_type)}")
+        rules = ", ".join(f"`{rule}`" for rule in rules_of(method))
+        out.append(f"\nREST: {rules or 'none'}\n")
 
 
 def write_message(file, index, message, out):
     texts = comments(file)
-    maps = {f".{file.package}.{message.name}.{nested.name}": nested for nested in message.nested_type}
+    prefix = f".{file.package}.{message.name}."
+    maps = {prefix + nested.name: nested for nested in message.nested_type}
     out.append(f"### {message.name}\n\n{one_line(texts.get((MESSAGE, index), ''))}\n")
     if not message.field:
         return
@@ -129,7 +132,8 @@ def write_enum(file, index, enum, out):
     out.append(f"### {enum.name}\n\n{one_line(texts.get((ENUM, index), ''))}\n")
     out.append("| value | number | meaning |\n| --- | --- | --- |")
     for i, value in enumerate(enum.value):
-        out.append(f"| `{value.name}` | {value.number} | {one_line(texts.get((ENUM, index, VALUE, i), ''))} |")
+        text = one_line(texts.get((ENUM, index, VALUE, i), ""))
+        out.append(f"| `{value.name}` | {value.number} | {text} |")
     out.append("")
 
 
@@ -138,8 +142,10 @@ def main():
         files = descriptor_pb2.FileDescriptorSet.FromString(handle.read()).file
     files = [file for file in files if file.package == "jarvis.v1"]
     out = ["# API reference", "",
-           "Made from `proto/jarvis/v1` by `bazel build //docs:api_reference`; edit the protos, not this page.",
-           "", "JSON names are the lowerCamelCase of the field names; 64-bit integers are strings in JSON;",
+           "Made from `proto/jarvis/v1` by `bazel build //docs:api_reference`; "
+           "edit the protos, not this page.",
+           "",
+           "JSON names are the lowerCamelCase of the field names; 64-bit integers are strings in JSON;",
            "times and durations are written as `2026-01-02T03:04:05Z` and `1.5s`.", ""]
     for file in files:
         for i, service in enumerate(file.service):

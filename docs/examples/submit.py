@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Submits a container task, follows its log, and exits with its exit code.
 
-    python3 -m grpc_tools.protoc …, or protoc with the grpc_python_plugin, on proto/jarvis/v1/*.proto
+    make the stubs: protoc with grpc_python_plugin, on proto/jarvis/v1/*.proto, then
     docs/examples/submit.py localhost:7070 busybox echo hello
 """
 

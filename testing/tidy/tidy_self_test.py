@@ -116,6 +116,8 @@ class LengthTest(Fixture):
         self.write("base/wide.c", "\t/* %s */\n" % ("x" * 86))
         self.assertEqual(self.fired(), set())
         self.expect("line-length", "base/wide.c", "\t/* %s */\n" % ("x" * 87))
+        self.write("base/wide.c", 'const char text[] = "%s";\n' % ("x" * 100))
+        self.assertEqual(self.fired(), set())
 
     def test_trailing_space(self):
         self.expect("trailing-space", "base/wide.c", "extern int x; \n")
@@ -144,6 +146,9 @@ class CodeTest(Fixture):
 
     def test_names(self):
         self.expect("name", "base/name.c", "int add(int x)\n{\n\treturn x;\n}\n")
+        self.write("base/name.c", "int jv_add(int x)\n{\n\treturn x;\n}\n")
+        self.write("testing/unit/name.c", "int add(int x)\n{\n\treturn x;\n}\n")
+        self.assertEqual(self.fired(), set())
         self.expect("name", "base/name.c", "static int jv_add(int x)\n{\n\treturn x;\n}\n")
         self.write("base/name.c", "__attribute__((target(\"avx\"))) static int\n"
                    "add(int x)\n{\n\treturn x;\n}\n")

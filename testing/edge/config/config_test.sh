@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The examples of docs/config are good, the default one is what the programs describe, and mistakes are named
-# with their place and the nearest valid key.
+# The examples of docs/config are good, the default one is what the programs describe, and mistakes
+# are named with their place and the nearest valid key.
 set -euo pipefail
 jarvisd=$PWD/$1 worker=$PWD/$2
 work=$(mktemp -d)
@@ -40,7 +40,7 @@ checks=$((checks + 2))
 bad "$jarvisd" 'bad.yaml:2:3: .*storage.pth.*storage.path' $'storage:\n  pth: /x\n'
 bad "$jarvisd" 'bad.yaml:2:10: grpc.edges' $'grpc:\n  edges: many\n'
 bad "$jarvisd" 'bad.yaml:2:.*grpc.edges.*64' $'grpc:\n  edges: 1000\n'
-bad "$jarvisd" 'bad.yaml:2:.*duration|bad.yaml:2:.*30s|bad.yaml:2:.*unit' $'scheduler:\n  lease: 30\n'
+bad "$jarvisd" 'bad.yaml:2:.*(duration|unit)' $'scheduler:\n  lease: 30\n'
 bad "$jarvisd" 'heartbeat.*third' $'scheduler:\n  lease: 5s\n  heartbeat: 4s\n'
 bad "$jarvisd" 'bad.yaml:3:' $'a: [\n\n'
 bad "$jarvisd" 'bad.yaml:2:.*' $'log:\n  level: loud\n'
