@@ -33,6 +33,31 @@ static void tick_soon(struct jv_sim_node *node)
 
 /* The agent's sink: it must not be called from here. */
 
+/* What the server may grant runs from here. */
+static void note_sent(struct jv_sim_node *node, const Jarvis__V1__SessionRequest *message)
+{
+	int64_t now_ms = node->clock->now_ms;
+
+	if (message->message_case == JARVIS__V1__SESSION_REQUEST__MESSAGE_HELLO)
+		node->hello_ms = now_ms;
+	else if (message->message_case == JARVIS__V1__SESSION_REQUEST__MESSAGE_HEARTBEAT)
+		node->heartbeat_ms[message->heartbeat->sequence % JV_SIM_HEARTBEATS] = now_ms;
+}
+
+static void note_granted(struct jv_sim_node *node, const Jarvis__V1__SessionResponse *message)
+{
+	int64_t since_ms;
+
+	if (message->message_case == JARVIS__V1__SESSION_RESPONSE__MESSAGE_WELCOME)
+		since_ms = node->hello_ms;
+	else if (message->message_case == JARVIS__V1__SESSION_RESPONSE__MESSAGE_HEARTBEAT_ACK)
+		since_ms = node->heartbeat_ms[message->heartbeat_ack->sequence % JV_SIM_HEARTBEATS];
+	else
+		return;
+	if (since_ms + node->terms.lease_ms > node->lease_most_ms)
+		node->lease_most_ms = since_ms + node->terms.lease_ms;
+}
+
 static bool sink_send(void *context, const Jarvis__V1__SessionRequest *message)
 {
 	struct jv_sim_node *node = context;
@@ -40,6 +65,7 @@ static bool sink_send(void *context, const Jarvis__V1__SessionRequest *message)
 	if (node->stream == NULL || !jv_sim_stream_room(node->stream, JV_SIM_CLIENT))
 		return false;
 	jv_sim_stream_send(node->stream, JV_SIM_CLIENT, &message->base);
+	note_sent(node, message);
 	return true;
 }
 
@@ -69,6 +95,10 @@ static void sink_leased(void *context, int64_t until_ms)
 {
 	struct jv_sim_node *node = context;
 
+	if (until_ms - node->boot_ms > node->lease_most_ms)
+		jv_sim_fail(node->clock, "lease: %s takes a lease until %lld ms, granted is %lld",
+			node->name, (long long)(until_ms - node->boot_ms),
+			(long long)node->lease_most_ms);
 	node->lease_until_ms = until_ms;
 	node->failures = 0;
 }
@@ -102,6 +132,7 @@ static void message(void *context, struct jv_bytes bytes)
 	jv_arena_init(&arena, 0, 0);
 	status = jv_pb_unpack(&jarvis__v1__session_response__descriptor, bytes, &arena, &response);
 	JV_ASSERT(jv_is_ok(&status));
+	note_granted(node, (const Jarvis__V1__SessionResponse *)(const void *)response);
 	jv_agent_receive(node->agent, (const Jarvis__V1__SessionResponse *)(const void *)response,
 		read_now(node));
 	jv_arena_deinit(&arena);

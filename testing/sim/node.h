@@ -13,6 +13,7 @@
 #include "worker/agent.h"
 
 #define JV_SIM_NODE_NAME_MAX 16
+#define JV_SIM_HEARTBEATS    64
 
 struct jv_sim_node_terms {
 	int64_t cpu_millis;
@@ -24,6 +25,7 @@ struct jv_sim_node_terms {
 	/* A process may outlive the lease of its agent by so much: the time that a worker may be
 	 * away, and the time that a kill takes. */
 	int64_t lease_slack_ms;
+	int64_t lease_ms;
 };
 
 struct jv_sim_node {
@@ -51,7 +53,10 @@ struct jv_sim_node {
 	struct jv_agent *agent; /* NULL: down */
 	struct jv_sim_stream *stream;
 	int64_t paused_until_ms;
-	uint32_t failures; /* of dialling, in a row */
+	int64_t hello_ms; /* when it was sent; simulation's time, like all here */
+	int64_t heartbeat_ms[JV_SIM_HEARTBEATS]; /* by sequence */
+	int64_t lease_most_ms; /* the latest end of the lease that the server has granted */
+	uint32_t failures;     /* of dialling, in a row */
 	struct jv_sim_timer tick;
 	struct jv_sim_timer dial;
 	struct jv_sim_timer start;

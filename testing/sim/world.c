@@ -73,6 +73,7 @@ static struct jv_sim_node_terms node_terms(struct jv_sim_world *world)
 		.redial_min_ms = between(world, 50, 500),
 		.redial_max_ms = between(world, 500, 5000),
 		.lease_slack_ms = world->fence_ms - 200,
+		.lease_ms = world->lease_ms,
 	};
 }
 
