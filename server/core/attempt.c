@@ -155,7 +155,8 @@ static void finished(
 {
 	enum jv_failure failure = failure_of(report);
 	past_take(task, report);
-	if (report->stopped && task->cancelled) {
+	/* A worker that was started again does not know any more that it had sent the signal. */
+	if (task->cancelled && (report->stopped || failure == JV_FAILURE_SIGNAL)) {
 		cancelled(core, task);
 	} else if (report->stopped) {
 		jv_attempt_lost(core, task, JV_FAILURE_NODE_LOST,

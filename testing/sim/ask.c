@@ -99,6 +99,7 @@ static void ask_cancel(struct jv_sim_job *job, int64_t timeout_ms)
 	request.id = job->task;
 	request.reason = reason;
 	job->request.cancelling = true;
+	job->cancel_sent = true;
 	/* Cancelling again is no error. */
 	job->cancel_wanted = jv_sim_chance(job->clients->clock, 300);
 	jv_sim_call(job, JV_SIM_PATH("CancelTask"), &request.base, timeout_ms);

@@ -57,6 +57,8 @@ struct jv_sim_job {
 	Jarvis__V1__Timeouts timeouts;
 	Google__Protobuf__Duration durations[4];
 	bool cancel_wanted;
+	bool cancel_sent;
+	bool stopping;  /* it was told that its attempt is being stopped */
 	uint32_t again; /* submissions still to be repeated after the acknowledgement */
 	uint32_t looks; /* at the final state, still to be done */
 	uint32_t sent;  /* submissions so far */
@@ -103,6 +105,8 @@ struct jv_sim_clients {
 void jv_sim_clients_init(struct jv_sim_clients *clients, struct jv_sim_net *net,
 	const struct jv_sim_ledger *ledger, const struct jv_sim_clients_terms *terms);
 void jv_sim_clients_deinit(struct jv_sim_clients *clients);
+/* Lets every job that was acknowledged look once more. */
+void jv_sim_clients_audit(struct jv_sim_clients *clients);
 /* Every job has come to its end. */
 bool jv_sim_clients_done(const struct jv_sim_clients *clients);
 /* Says what each unfinished job waits for, as lines of the trace. */

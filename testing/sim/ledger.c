@@ -81,6 +81,14 @@ void jv_sim_ledger_printed(
 	jv_buffer_append(&attempt->output, bytes.data, bytes.size);
 }
 
+void jv_sim_ledger_asked(struct jv_sim_ledger *ledger, const struct jv_execution_id *id)
+{
+	struct jv_sim_attempt *attempt = find(ledger, id);
+
+	if (attempt != NULL)
+		attempt->asked = true;
+}
+
 void jv_sim_ledger_ended(struct jv_sim_ledger *ledger, const struct jv_execution_id *id,
 	const struct jv_execution_result *result)
 {

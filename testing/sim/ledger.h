@@ -16,6 +16,7 @@ struct jv_sim_attempt {
 	struct jv_execution_id id;
 	const char *node;
 	bool live;
+	bool asked;                        /* its end came by a signal that the worker sent */
 	struct jv_execution_result result; /* once it is not */
 	struct jv_buffer output;           /* all that was ever printed */
 	UT_hash_handle hh;
@@ -25,6 +26,8 @@ struct jv_sim_ledger {
 	struct jv_sim_clock *clock;
 	struct jv_sim_attempt *attempts; /* uthash by id */
 	uint64_t started;
+	/* Workers may forget why they have ended something: they crash in this world. */
+	bool forgetful;
 };
 
 void jv_sim_ledger_init(struct jv_sim_ledger *ledger, struct jv_sim_clock *clock);
@@ -34,6 +37,7 @@ void jv_sim_ledger_started(
 	struct jv_sim_ledger *ledger, const struct jv_execution_id *id, const char *node);
 void jv_sim_ledger_printed(
 	struct jv_sim_ledger *ledger, const struct jv_execution_id *id, struct jv_bytes bytes);
+void jv_sim_ledger_asked(struct jv_sim_ledger *ledger, const struct jv_execution_id *id);
 void jv_sim_ledger_ended(struct jv_sim_ledger *ledger, const struct jv_execution_id *id,
 	const struct jv_execution_result *result);
 /* NULL if its process never started. */

@@ -238,6 +238,7 @@ static void hasten_end(struct jv_sim_container *container, int64_t ms, int signa
 
 	if (!unstarted && end_ms >= container->end_ms)
 		return;
+	jv_sim_ledger_asked(container->runtime->ledger, &container->id);
 	result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_SIGNAL;
 	result->signal = signal;
 	result->exit_code = 128 + signal;

@@ -50,6 +50,8 @@ void jv_sim_verify_status(struct jv_sim_job *job, const Jarvis__V1__Task *task)
 			(int)status->state);
 	if (is_final(status->state))
 		check_final(job, status);
+	if (status->state == STATE(STOPPING))
+		job->stopping = true;
 	job->status_revision = status->revision;
 	job->state = status->state;
 	job->failure = status->failure_reason;
@@ -74,6 +76,10 @@ static void verify_result(const struct jv_sim_job *job, const struct jv_sim_atte
 	const struct jv_sim_clock *clock = job->clients->clock;
 	const struct jv_execution_result *result;
 
+	if (job->failure == REASON(SIGNAL) && (attempt == NULL || attempt->asked) &&
+		(job->stopping || !job->clients->ledger->forgetful))
+		jv_sim_fail(clock, "blame: %s is told as ended by a signal, which its worker sent",
+			job->task);
 	/* Stopped while it was prepared, by a worker that did not live to say so. */
 	if (attempt == NULL && job->failure == REASON(SIGNAL))
 		return;
@@ -110,6 +116,9 @@ void jv_sim_verify_end(const struct jv_sim_job *job)
 	if (attempt != NULL && attempt->live)
 		jv_sim_fail(job->clients->clock, "result: %s is told as final; attempt %d runs on",
 			job->task, job->attempt);
+	if (job->state == STATE(CANCELLED) && !job->cancel_sent)
+		jv_sim_fail(job->clients->clock, "result: %s is cancelled, and nobody asked for it",
+			job->task);
 	if (was_reported(job))
 		verify_result(job, attempt);
 	verify_log(job, attempt);

@@ -7,7 +7,7 @@
 #define CHECK_MS       250
 #define SAFETY_MIN_MS  5000
 #define SAFETY_MAX_MS  90000
-#define LIVENESS_MS    3600000
+#define LIVENESS_MS    900000
 #define SETTLE_MS      120000
 #define NODE_CPU_MIN   1000
 #define TASK_CPU_MAX   1000
@@ -129,6 +129,7 @@ static void world_init(struct jv_sim_world *world, const struct jv_sim_options *
 	}
 	clients_draw(world);
 	jv_sim_faults_draw(world);
+	world->ledger.forgetful = world->weights[JV_SIM_FAULT_WORKER_CRASH] > 0;
 	world->heal_ms = between(world, SAFETY_MIN_MS, SAFETY_MAX_MS);
 	jv_sim_timer_init(&world->check, check_due, world);
 }
@@ -211,6 +212,24 @@ static struct jv_sim_outcome outcome(const struct jv_sim_world *world)
 	return made;
 }
 
+/* From the end of the last fault to the last word. */
+static void run_to_the_end(struct jv_sim_world *world, const struct jv_sim_options *options)
+{
+	run_until(world, options, world->clock.now_ms + LIVENESS_MS, true);
+	if (over(world, options))
+		return;
+	check_live(world);
+	run_until(world, options, world->clock.now_ms + SETTLE_MS, false);
+	if (over(world, options))
+		return;
+	check_left(world);
+	jv_sim_server_crash(&world->server, 0);
+	jv_sim_clients_audit(&world->clients);
+	run_until(world, options, world->clock.now_ms + LIVENESS_MS, true);
+	if (!over(world, options))
+		check_live(world);
+}
+
 struct jv_sim_outcome jv_sim_run(const struct jv_sim_options *options)
 {
 	struct jv_sim_world *world = jv_calloc(1, sizeof(*world));
@@ -221,13 +240,7 @@ struct jv_sim_outcome jv_sim_run(const struct jv_sim_options *options)
 	run_until(world, options, world->heal_ms, false);
 	jv_sim_trace(&world->clock, "heals");
 	jv_sim_faults_stop(world);
-	run_until(world, options, world->clock.now_ms + LIVENESS_MS, true);
-	if (!over(world, options)) {
-		check_live(world);
-		run_until(world, options, world->clock.now_ms + SETTLE_MS, false);
-	}
-	if (!over(world, options))
-		check_left(world);
+	run_to_the_end(world, options);
 	made = outcome(world);
 	world_deinit(world);
 	free(world);

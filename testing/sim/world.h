@@ -64,7 +64,6 @@ struct jv_sim_world {
 	uint32_t weights[JV_SIM_FAULTS]; /* 0: this seed has none of the kind */
 	int64_t fault_interval_ms;       /* on average */
 	int64_t heal_ms;                 /* when the safety phase ends */
-	bool healed;
 	struct jv_sim_timer fault;
 	struct jv_sim_timer check;
 	uint32_t fault_counts[JV_SIM_FAULTS];
