@@ -191,6 +191,7 @@ static struct jv_status start_keeper(struct launch *launch)
 		.arguments = arguments,
 		.output = own_path(launch, JV_ATTEMPT_LOG),
 		.inherit = lock,
+		.hold_signals = true,
 	};
 	pid_t pid;
 	int pidfd;

@@ -61,11 +61,15 @@ static int spawn_with(const struct jv_spawn *spawn, posix_spawn_file_actions_t *
 	posix_spawnattr_t *attributes, pid_t *pid)
 {
 	sigset_t all;
-	sigset_t none;
+	sigset_t held;
 	sigfillset(&all);
-	sigemptyset(&none);
+	sigemptyset(&held);
+	if (spawn->hold_signals) {
+		sigaddset(&held, SIGTERM);
+		sigaddset(&held, SIGUSR1);
+	}
 	posix_spawnattr_setsigdefault(attributes, &all);
-	posix_spawnattr_setsigmask(attributes, &none);
+	posix_spawnattr_setsigmask(attributes, &held);
 	posix_spawnattr_setflags(
 		attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 	int error = add_files(actions, spawn);

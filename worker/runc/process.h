@@ -27,10 +27,11 @@ struct jv_spawn {
 	const char *const *arguments; /* NULL-terminated; the first is the path */
 	const char *output; /* file that takes standard output and error; NULL: none does */
 	int inherit;        /* a descriptor to pass as number 3, or -1 */
+	bool hold_signals;  /* what is sent before it is ready waits for it */
 };
 
-/* Starts a process in a session of its own, with an empty signal mask, default signals and no
- * descriptor but 0, 1, 2 and `inherit`. */
+/* Starts a process in a session of its own, with default signals and no descriptor but 0, 1, 2 and
+ * `inherit`. Its signal mask is empty, or blocks TERM and USR1 if hold_signals. */
 struct jv_status jv_spawn_start(const struct jv_spawn *spawn, pid_t *pid, int *pidfd) JV_MUST_USE;
 /* Reaps an ended child by its pidfd and returns its status as of waitpid; -1 if it is no child of
  * this process. */

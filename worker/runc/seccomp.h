@@ -18,7 +18,7 @@
  * CAP_CHOWN). The caller owns *seccomp (json_decref). */
 struct jv_status jv_seccomp_convert(
 	struct jv_bytes profile, const char *const *capabilities, json_t **seccomp) JV_MUST_USE;
-/* The profile that is built in: containers/common's, which is Docker's with later system calls. */
+/* The profile that is built in: as strict as Docker's, with later system calls (worker/seccomp). */
 struct jv_bytes jv_seccomp_default(void);
 
 #endif

@@ -19,7 +19,7 @@
 
 /* How often, and how long, an init that is not ready for TERM yet is looked at again. */
 #define STOP_RETRY_MS  5
-#define STOP_TRIES_MAX 200
+#define STOP_TRIES_MAX 100
 
 static void remember_head(struct jv_keeper *keeper, const uint8_t *data, size_t size)
 {
@@ -47,31 +47,50 @@ bool jv_keeper_pump(struct jv_keeper *keeper, int which)
 	return true;
 }
 
-/* PID 1 ignores signals that it neither handles nor blocks. tini blocks them all as soon as it
- * runs; a TERM before that would be lost. */
-static bool init_takes_term(const struct jv_keeper *keeper)
+/* The value behind a key of /proc/PID/status, or "". */
+static void read_status(pid_t pid, const char *key, char *value, size_t size)
 {
 	char path[64];
-	snprintf(path, sizeof(path), "/proc/%d/status", keeper->init);
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	struct jv_buffer content = {0};
 	struct jv_status status = jv_file_read(AT_FDCWD, path, 65536, &content);
 	const char *text = jv_is_ok(&status) ? jv_buffer_text(&content) : "";
-	const char *blocked = strstr(text, "\nSigBlk:");
-	const char *caught = strstr(text, "\nSigCgt:");
-	unsigned long long mask = 0;
-	if (blocked != NULL)
-		mask |= strtoull(blocked + 8, NULL, 16);
-	if (caught != NULL)
-		mask |= strtoull(caught + 8, NULL, 16);
+	const char *found = strstr(text, key);
+	found = found != NULL ? found + strlen(key) : "";
+	snprintf(value, size, "%.*s", (int)strcspn(found, "\n"), found);
 	jv_buffer_deinit(&content);
-	return (mask >> (SIGTERM - 1) & 1) != 0;
+}
+
+static bool has_signal(const char *mask, int number)
+{
+	return (strtoull(mask, NULL, 16) >> (number - 1) & 1) != 0;
+}
+
+/* The runtime returns when it has told its child to execute the command; until that is done a TERM
+ * would go to the runtime's own code and be lost. PID 1 also ignores what it neither handles nor
+ * blocks. An init blocks its signals; tini does so just before it ignores TTIN, and unblocks them
+ * whenever it waits. */
+static bool init_takes_term(const struct jv_keeper *keeper)
+{
+	char value[64];
+	read_status(keeper->init, "Name:\t", value, sizeof(value));
+	if (strncmp(value, "runc:[", 6) == 0)
+		return false;
+	if (!keeper->plan.init)
+		return true;
+	read_status(keeper->init, "\nSigBlk:\t", value, sizeof(value));
+	if (has_signal(value, SIGTERM))
+		return true;
+	read_status(keeper->init, "\nSigIgn:\t", value, sizeof(value));
+	return has_signal(value, SIGTTIN);
 }
 
 static void send_stop(struct jv_keeper *keeper)
 {
-	if (keeper->plan.init && keeper->stop_tries++ < STOP_TRIES_MAX && !init_takes_term(keeper))
+	if (keeper->stop_tries++ < STOP_TRIES_MAX && !init_takes_term(keeper))
 		return;
 	keeper->stop_wanted = false;
+	keeper->stop_tries = 0;
 	syscall(SYS_pidfd_send_signal, keeper->init_pidfd, SIGTERM, NULL, 0);
 }
 

@@ -152,34 +152,57 @@ static void cursor_pass(struct jv_output_cursor *cursor, const struct header *he
 	cursor->offset += header->length;
 }
 
+/* Goes to the record that holds the offset, or to the mark at the end. */
+static bool seek(int fd, struct jv_output_cursor *cursor, int64_t offset, struct header *header)
+{
+	if (offset < cursor->offset)
+		*cursor = (struct jv_output_cursor){0};
+	for (;;) {
+		if (!read_header(fd, cursor, header))
+			return false;
+		bool mark = (header->flags & FLAG_TRUNCATED) != 0;
+		if (mark || offset < cursor->offset + header->length)
+			return offset <= cursor->offset + header->length;
+		cursor_pass(cursor, header);
+	}
+}
+
+/* Appends the rest of the record at the cursor, from `offset` on. */
+static bool read_data(int fd, const struct jv_output_cursor *cursor, const struct header *header,
+	int64_t offset, uint8_t *buffer, size_t *size)
+{
+	size_t skip = (size_t)(offset - cursor->offset);
+	size_t wanted = header->length - skip;
+	int64_t from = cursor->position + (int64_t)(sizeof(*header) + skip);
+	if (pread(fd, buffer + *size, wanted, from) != (ssize_t)wanted)
+		return false;
+	*size += wanted;
+	return true;
+}
+
 bool jv_output_read(int fd, struct jv_output_cursor *cursor, int64_t offset, uint8_t *buffer,
 	struct jv_output_piece *piece)
 {
 	JV_ASSERT(offset >= 0);
-	if (offset < cursor->offset)
-		*cursor = (struct jv_output_cursor){0};
 	struct header header;
-	for (;;) {
-		if (!read_header(fd, cursor, &header))
-			return false;
-		bool mark = (header.flags & FLAG_TRUNCATED) != 0;
-		if (offset < cursor->offset + header.length || mark)
-			break;
-		cursor_pass(cursor, &header);
-	}
-	size_t skip = (size_t)(offset - cursor->offset);
-	if (skip > header.length)
-		return false;
-	size_t size = header.length - skip;
-	int64_t from = cursor->position + (int64_t)(sizeof(header) + skip);
-	if (pread(fd, buffer, size, from) != (ssize_t)size)
+	size_t size = 0;
+	if (!seek(fd, cursor, offset, &header) ||
+		!read_data(fd, cursor, &header, offset, buffer, &size))
 		return false;
 	*piece = (struct jv_output_piece){
 		.stream = (enum jv_output_stream)header.stream,
 		.offset = offset,
 		.time_ms = header.time_ms,
 		.truncated = (header.flags & FLAG_TRUNCATED) != 0,
-		.data = jv_bytes_of(buffer, size),
 	};
+	while (!piece->truncated) {
+		cursor_pass(cursor, &header);
+		if (!read_header(fd, cursor, &header) || header.stream != piece->stream ||
+			(header.flags & FLAG_TRUNCATED) != 0 ||
+			size + header.length > JV_OUTPUT_DATA_MAX ||
+			!read_data(fd, cursor, &header, cursor->offset, buffer, &size))
+			break;
+	}
+	piece->data = jv_bytes_of(buffer, size);
 	return true;
 }

@@ -67,6 +67,7 @@ struct jv_output_piece {
 };
 
 /* Finds the piece at an offset, into a buffer of JV_OUTPUT_DATA_MAX bytes that the piece borrows.
+ * Records of one stream that follow each other come as one piece, with the time of the first.
  * At the end of a truncated log the piece is the mark, each time. The cursor remembers the place
  * for the next piece. False if there is none (yet). */
 bool jv_output_read(int fd, struct jv_output_cursor *cursor, int64_t offset, uint8_t *buffer,

@@ -45,9 +45,10 @@ static void copy_file(const char *from, const char *to)
 static void make_rootfs(struct jv_rig *rig)
 {
 	static const char *const folders[] = {"bin", "etc", "proc", "sys", "dev", "tmp", "home"};
-	static const char *const applets[] = {"sh", "cat", "echo", "sleep", "true", "id", "env",
-		"pwd", "kill", "dd", "head", "tail", "ls", "grep", "mount", "hostname", "touch",
-		"yes", "seq", "ps", "stat", "wc", "mkdir", "nproc", "usleep", "ip", "rm"};
+	static const char *const applets[] = {"sh", "cat", "echo", "sleep", "id", "env", "pwd",
+		"kill", "dd", "head", "tail", "ls", "grep", "mount", "hostname", "touch", "yes",
+		"seq", "ps", "stat", "wc", "mkdir", "nproc", "usleep", "ip", "rm", "unshare",
+		"true"};
 	char path[256];
 	must(jv_file_directory(AT_FDCWD, rig->rootfs, 0755, true));
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
@@ -68,13 +69,14 @@ static void make_rootfs(struct jv_rig *rig)
 		0644));
 }
 
-/* Mounts and cgroups of the whole machine, and the keepers that run: what must be the same at the
- * end of a test as it was at its beginning. */
-static void take_stock(struct jv_buffer *stock)
+/* No mount of the machine may lead into the rig's directory. */
+static void assert_no_mount(const struct jv_rig *rig)
 {
 	struct jv_buffer mounts = {0};
 	must(jv_file_read(AT_FDCWD, "/proc/self/mounts", 1 << 20, &mounts));
-	jv_buffer_printf(stock, "%s", jv_buffer_text(&mounts));
+	const char *found = strstr(jv_buffer_text(&mounts), rig->directory);
+	if (found != NULL)
+		fail_msg("%.200s is left", found);
 	jv_buffer_deinit(&mounts);
 }
 
@@ -83,7 +85,6 @@ void jv_rig_init(struct jv_rig *rig)
 	static char shim[4096];
 	static const char *allowed[1];
 	*rig = (struct jv_rig){.directory = "/tmp/jarvis-test-XXXXXX"};
-	take_stock(&rig->before);
 	if (mkdtemp(rig->directory) == NULL || realpath(SHIM, shim) == NULL)
 		fail_msg("set-up: %s", strerror(errno));
 	snprintf(rig->rootfs, sizeof(rig->rootfs), "%s/rootfs", rig->directory);
@@ -232,11 +233,7 @@ void jv_rig_deinit(struct jv_rig *rig)
 	}
 	if (rig->executor != NULL)
 		jv_rig_close(rig);
-	struct jv_buffer after = {0};
-	take_stock(&after);
-	assert_string_equal(jv_buffer_text(&rig->before), jv_buffer_text(&after));
-	jv_buffer_deinit(&after);
-	jv_buffer_deinit(&rig->before);
+	assert_no_mount(rig);
 	assert_int_equal(jv_rig_cgroups(rig), 0);
 	assert_int_equal(count_processes(rig), 0);
 	assert_empty(rig, "state/attempts");
@@ -282,7 +279,7 @@ struct jv_rig_record *jv_rig_adopt(struct jv_rig *rig, const struct jv_execution
 struct jv_rig_record *jv_rig_start(struct jv_rig *rig, const Jarvis__V1__TaskSpec *spec)
 {
 	struct jv_execution_id id = {.attempt = 1};
-	snprintf(id.task, sizeof(id.task), "t-%zu", rig->count + 1);
+	snprintf(id.task, sizeof(id.task), "t-%zu", rig->sequence + rig->count + 1);
 	struct jv_rig_record *record = jv_rig_adopt(rig, &id);
 	rig->executor->operations->start(rig->executor, &id, spec);
 	return record;

@@ -36,11 +36,11 @@ struct jv_rig {
 	struct jv_executor *executor;
 	struct jv_rig_record records[JV_RIG_EVENTS_MAX];
 	size_t count;
+	size_t sequence; /* added to the numbers of tasks */
 	/* What jv_rig_recover was told. */
 	struct jv_execution_found found[JV_RIG_EVENTS_MAX];
 	struct jv_execution_result found_results[JV_RIG_EVENTS_MAX];
 	size_t found_count;
-	struct jv_buffer before; /* mounts and processes at the beginning */
 };
 
 /* Makes directories and the image; options may be changed before jv_rig_open. */
