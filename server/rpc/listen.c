@@ -88,13 +88,21 @@ static int try_bind(const struct addrinfo *info)
 	return error;
 }
 
+/* gRPC takes a larger number too, and listens on what is left of it. */
+static bool is_port(const char *text)
+{
+	size_t size = strspn(text, "0123456789");
+
+	return size > 0 && size <= 5 && text[size] == 0 && strtoul(text, NULL, 10) <= UINT16_MAX;
+}
+
 /* Splits host:port, [host]:port; false if the text is neither. */
 static bool split(const char *address, char *host, const char **port)
 {
 	const char *colon = strrchr(address, ':');
 	size_t size;
 
-	if (colon == NULL || colon == address || colon[1] == 0)
+	if (colon == NULL || colon == address || !is_port(colon + 1))
 		return false;
 	size = (size_t)(colon - address);
 	if (address[0] == '[' && colon[-1] == ']') {

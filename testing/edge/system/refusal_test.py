@@ -159,8 +159,8 @@ class Refusals(case.ServerCase):
                 "args": ["a" * (127 << 10)], "env": {"A": "e" * (127 << 10)},
                 "constraints": [{"key": "k", "operator": "CONSTRAINT_OPERATOR_IN",
                                  "values": [f"{j}" + "v" * 240 for j in range(16)]}] * 32}
-        size = len(self.server.grpc.schema.request("SubmitTask", {"spec": spec}).SerializeToString())
-        if size > 1 << 20:
+        request = self.server.grpc.schema.request("SubmitTask", {"spec": spec})
+        if len(request.SerializeToString()) > 1 << 20:
             self.both_refuse("INVALID_ARGUMENT", "spec", "SubmitTask", {"spec": spec})
         else:
             self.assertTrue(self.server.submit(**spec))

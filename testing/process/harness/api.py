@@ -152,8 +152,8 @@ class Grpc:
 
     def __init__(self, port, options=()):
         self.schema = schema()
-        limits = [("grpc.max_receive_message_length", 64 << 20), ("grpc.use_local_subchannel_pool", 1)]
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", limits + list(options))
+        own = [("grpc.max_receive_message_length", 64 << 20), ("grpc.use_local_subchannel_pool", 1)]
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", own + list(options))
 
     def close(self):
         self.channel.close()
@@ -165,10 +165,11 @@ class Grpc:
         descriptor.CopyToProto(proto)
         kind = ("stream" if proto.client_streaming else "unary") + "_" + (
             "stream" if proto.server_streaming else "unary")
+        answer = self.schema.factory.GetPrototype(descriptor.output_type)
         return getattr(self.channel, kind)(
             path,
             request_serializer=lambda m: m if isinstance(m, bytes) else m.SerializeToString(),
-            response_deserializer=self.schema.factory.GetPrototype(descriptor.output_type).FromString,
+            response_deserializer=answer.FromString,
         )
 
     def begin(self, method, request=None, timeout=CALL_SECONDS):

@@ -1,4 +1,4 @@
-"""jarvisd and jarvis-worker as processes: started with free ports, stopped, killed, started again."""
+"""jarvisd and jarvis-worker as processes: started with free ports, stopped, killed, restarted."""
 
 import os
 import re
@@ -156,6 +156,10 @@ class Server(Program):
         """Id of a task that was accepted."""
         return self.grpc.call("SubmitTask", {"spec": spec})["task"]["id"]
 
+    def submit_or_raise(self, **spec):
+        """As submit, with gRPC's own exception."""
+        return self.grpc.begin("SubmitTask", {"spec": spec}).result().task.id
+
     def task(self, task_id):
         return self.grpc.call("GetTask", {"id": task_id})["task"]
 
@@ -228,7 +232,8 @@ class Worker(Program):
 
     def until_state(self, state, seconds=START_SECONDS):
         def good(node):
-            if self.process is not None and self.process.poll() is not None:
+            ended = self.process is not None and self.process.poll() is not None
+            if ended and state == "NODE_STATE_READY":
                 raise AssertionError(f"{self.name} has ended:\n{self.log()[-4000:]}")
             return node.get("state") == state
         return eventually(self.node, good, seconds)
