@@ -1,0 +1,116 @@
+/* Tables: as wide as they need, as narrow as they must, and nothing that drives the terminal. */
+#include "testing/unit/cli/fixture.h"
+
+#include <locale.h>
+#include <string.h>
+
+#include "cli/table.h"
+#include "cli/yaml.h"
+
+static const struct jv_table_column columns[] = {
+	{.title = "ID"},
+	{.title = "NAME", .min = 5},
+	{.title = "RAN", .right = true},
+	{.title = NULL},
+};
+
+static const char *print(size_t width, const char *const *cells)
+{
+	struct jv_table table;
+
+	jv_table_init(&table, columns);
+	for (; *cells != NULL; cells++)
+		jv_table_add(&table, *cells);
+	jv_table_print(&table, width, &fixture.out);
+	jv_table_deinit(&table);
+	return fixture_printed();
+}
+
+static void columns_are_as_wide_as_they_need(void **state)
+{
+	static const char *const cells[] = {"t-1", "a name", "1s", "t-22", "", "100s", NULL};
+	static const char *const none[] = {NULL};
+
+	(void)state;
+	assert_string_equal(print(0, cells),
+		"ID    NAME     RAN\n"
+		"t-1   a name    1s\n"
+		"t-22  -       100s\n");
+	assert_string_equal(print(0, none), "ID  NAME  RAN\n");
+}
+
+static void a_narrow_terminal_cuts_what_may_be_cut(void **state)
+{
+	static const char *const cells[] = {"t-1", "a long name of it", "1s", NULL};
+
+	(void)state;
+	assert_string_equal(print(20, cells),
+		"ID   NAME        RAN\n"
+		"t-1  a long na…   1s\n");
+	/* Not below its least width, even if nothing fits. */
+	assert_string_equal(print(3, cells),
+		"ID   NAME   RAN\n"
+		"t-1  a lo…   1s\n");
+}
+
+static void widths_are_those_of_characters(void **state)
+{
+	static const char *const cells[] = {"ä", "日本", "1s", "b", "xxxx", "2s", NULL};
+
+	(void)state;
+	assert_string_equal(print(0, cells),
+		"ID  NAME  RAN\n"
+		"ä   日本   1s\n"
+		"b   xxxx   2s\n");
+}
+
+static void nothing_drives_the_terminal(void **state)
+{
+	(void)state;
+	jv_table_clean("a\033[31mred\x07\x7f \xc2\x9b"
+		       "b\nc\td\xff",
+		&fixture.out);
+	assert_string_equal(fixture_printed(), "a?[31mred?? ?b c d?");
+}
+
+static const char *yaml(const char *json)
+{
+	jv_yaml_print(jv_bytes_of_text(json), &fixture.out);
+	return fixture_printed();
+}
+
+static void answers_are_printed_as_yaml(void **state)
+{
+	(void)state;
+	assert_string_equal(yaml("{\"a\":1,\"b\":\"x\",\"c\":{},\"d\":[],\"e\":null,\"f\":true}"),
+		"a: 1\nb: x\nc: {}\nd: []\ne: null\nf: true\n");
+	assert_string_equal(
+		yaml("{\"a\":{\"b\":{\"c\":\"/d/e.f\"}}}"), "a:\n  b:\n    c: /d/e.f\n");
+	assert_string_equal(yaml("{\"l\":[1,\"two\",{\"a\":1,\"b\":[2]},{}]}"),
+		"l:\n  - 1\n  - two\n  - a: 1\n    b:\n      - 2\n  - {}\n");
+	/* Text that YAML would take for something else keeps its quotes. */
+	assert_string_equal(
+		yaml("{\"a\":\"12\",\"b\":\"no\",\"c\":\"\",\"d\":\"a: b\",\"e\":\"-\"}"),
+		"a: \"12\"\nb: \"no\"\nc: \"\"\nd: \"a: b\"\ne: \"-\"\n");
+	assert_string_equal(yaml("{\"a\":\"q\\\"}\\\\\",\"on\":\"\\n\"}"),
+		"a: \"q\\\"}\\\\\"\n\"on\": \"\\n\"\n");
+	assert_string_equal(yaml("{}"), "{}\n");
+}
+
+static int setup(void **state)
+{
+	assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+	return fixture_setup(state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(columns_are_as_wide_as_they_need),
+		cmocka_unit_test(a_narrow_terminal_cuts_what_may_be_cut),
+		cmocka_unit_test(widths_are_those_of_characters),
+		cmocka_unit_test(nothing_drives_the_terminal),
+		cmocka_unit_test(answers_are_printed_as_yaml),
+	};
+	return cmocka_run_group_tests(tests, setup, fixture_teardown);
+}
