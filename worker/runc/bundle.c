@@ -213,7 +213,7 @@ static struct jv_status fill(
 	JV_TRY(check_network(settings, bundle->spec));
 	JV_TRY(process_of(bundle, process));
 	struct jv_buffer rootfs = {0};
-	jv_buffer_printf(&rootfs, "%s/%s", bundle->directory, JV_ATTEMPT_MERGED);
+	jv_buffer_printf(&rootfs, "%s/%s", bundle->scratch, JV_SCRATCH_MERGED);
 	json_object_set_new(config, "ociVersion", json_string("1.0.2"));
 	json_object_set_new(config, "root",
 		json_pack("{ss, sb}", "path", jv_buffer_text(&rootfs), "readonly",
@@ -234,7 +234,7 @@ static int append_json(const char *text, size_t size, void *out)
 struct jv_status jv_bundle_config(const struct jv_bundle_settings *settings,
 	const struct jv_bundle *bundle, struct jv_buffer *out)
 {
-	JV_ASSERT(bundle->directory[0] == '/');
+	JV_ASSERT(bundle->scratch[0] == '/');
 	JV_ASSERT(bundle->cgroup_path[0] == '/');
 	json_t *config = json_object();
 	struct jv_status status = fill(settings, bundle, config);

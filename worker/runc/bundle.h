@@ -29,8 +29,8 @@ struct jv_bundle_settings {
 };
 
 struct jv_bundle {
-	const char *task;      /* the host name */
-	const char *directory; /* of the attempt, absolute */
+	const char *task;    /* the host name */
+	const char *scratch; /* of the keeper, absolute */
 	const char *cgroup_path;
 	const char *image_rootfs; /* where users are looked up */
 	const json_t *image;      /* the image's own config (Env, Entrypoint …), or NULL */

@@ -59,17 +59,6 @@ static json_t *bind_file(const char *target, const char *source)
 		json_pack("[s, s, s, s, s]", "bind", "ro", "nosuid", "nodev", "rprivate"));
 }
 
-static void append_file(json_t *mounts, const struct jv_bundle *bundle, const char *name)
-{
-	struct jv_buffer source = {0};
-	struct jv_buffer target = {0};
-	jv_buffer_printf(&source, "%s/%s/%s", bundle->directory, JV_ATTEMPT_BUNDLE, name);
-	jv_buffer_printf(&target, "/etc/%s", name);
-	json_array_append_new(mounts, bind_file(jv_buffer_text(&target), jv_buffer_text(&source)));
-	jv_buffer_deinit(&source);
-	jv_buffer_deinit(&target);
-}
-
 /* The keeper has bound the checked source to mounts/N, with its flags; a runtime that mounts
  * anew would lose those, so they are said again. */
 static void append_task_mounts(json_t *mounts, const struct jv_bundle *bundle)
@@ -77,7 +66,7 @@ static void append_task_mounts(json_t *mounts, const struct jv_bundle *bundle)
 	for (size_t i = 0; i < bundle->spec->n_mounts; i++) {
 		const Jarvis__V1__Mount *mount = bundle->spec->mounts[i];
 		struct jv_buffer source = {0};
-		jv_buffer_printf(&source, "%s/%s/%zu", bundle->directory, JV_ATTEMPT_MOUNTS, i);
+		jv_buffer_printf(&source, "%s/%s/%zu", bundle->scratch, JV_SCRATCH_MOUNTS, i);
 		json_array_append_new(mounts,
 			mount_entry(mount->target, "bind", jv_buffer_text(&source),
 				json_pack("[s, s, s, s, s]", "rbind", mount->writable ? "rw" : "ro",
@@ -96,10 +85,6 @@ json_t *jv_bundle_mounts(const struct jv_bundle_settings *settings, const struct
 	}
 	if (!bundle->spec->no_init)
 		json_array_append_new(mounts, bind_file(JV_BUNDLE_INIT, settings->init));
-	append_file(mounts, bundle, "hostname");
-	append_file(mounts, bundle, "hosts");
-	if (bundle->spec->network == JARVIS__V1__NETWORK_MODE__NETWORK_MODE_HOST)
-		json_array_append_new(mounts, bind_file("/etc/resolv.conf", "/etc/resolv.conf"));
 	append_task_mounts(mounts, bundle);
 	return mounts;
 }

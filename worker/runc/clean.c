@@ -64,9 +64,7 @@ static void remove_below(const struct jv_runc *runc, const char *directory, cons
 
 static void remove_parts(const struct jv_execution *execution)
 {
-	static const char *const parts[] = {JV_ATTEMPT_UPPER, JV_ATTEMPT_WORK, JV_ATTEMPT_MERGED,
-		JV_ATTEMPT_MOUNTS, JV_ATTEMPT_BUNDLE, JV_ATTEMPT_PID, JV_ATTEMPT_RUNTIME,
-		JV_ATTEMPT_PLAN};
+	static const char *const parts[] = {JV_ATTEMPT_UPPER, JV_ATTEMPT_WORK};
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		char name[JV_EXECUTION_KEY_MAX + 32];
 		snprintf(name, sizeof(name), "%s/%s", execution->key, parts[i]);

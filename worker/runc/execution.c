@@ -251,7 +251,7 @@ static void keeper_said(struct jv_execution *execution, char *out, size_t size)
 {
 	struct jv_buffer content = {0};
 	const char *text =
-		read_file(execution, JV_ATTEMPT_LOG, &content) ? jv_buffer_text(&content) : "";
+		read_file(execution, JV_ATTEMPT_KEEPER, &content) ? jv_buffer_text(&content) : "";
 	snprintf(out, size, "%s%.*s", text[0] != '\0' ? ": " : "", (int)strcspn(text, "\n"), text);
 	jv_buffer_deinit(&content);
 }

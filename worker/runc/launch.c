@@ -16,6 +16,8 @@
 #include "worker/runc/private.h"
 #include "worker/shim/files.h"
 
+#define HOST_FILE_MAX (1 << 20)
+
 /* Everything that a launch needs at hand, and forgets when it is over. */
 struct launch {
 	struct jv_execution *execution;
@@ -58,11 +60,13 @@ static struct jv_status make_plan(struct launch *launch)
 		.runtime = runc->probe.runtime,
 		.runtime_root = runc->runtime_root,
 		.lower = execution->image->rootfs,
+		.scratch = runc->scratch,
 		.cgroup_root = runc->cgroup_root,
 		.cgroup_path = jv_arena_printf(
 			&launch->arena, "%s/%s", runc->cgroup_parent, execution->key),
 		.init = !launch->spec->no_init,
 		.hide_unified = runc->probe.hide_unified,
+		.spec = jv_buffer_bytes(&execution->spec),
 	};
 	if (launch->spec->log_limits != NULL)
 		launch->plan.log_bytes_max = launch->spec->log_limits->max_bytes;
@@ -71,62 +75,61 @@ static struct jv_status make_plan(struct launch *launch)
 	return check_mounts(launch);
 }
 
-static struct jv_status write_text(struct launch *launch, const char *name, const char *text)
+/* A file of the host, or "" if it has none. */
+static const char *host_file(struct launch *launch, const char *path)
 {
-	return jv_file_write(launch->directory, name, jv_bytes_of_text(text), 0644);
+	struct jv_buffer content = {0};
+	struct jv_status status = jv_file_read(AT_FDCWD, path, HOST_FILE_MAX, &content);
+	const char *text = jv_is_ok(&status) ? jv_buffer_text(&content) : "";
+	char *copy = jv_arena_copy_text(&launch->arena, text);
+	jv_buffer_deinit(&content);
+	return copy;
 }
 
 /* The names that a container without a network, or with the host's, knows. */
-static struct jv_status write_names(struct launch *launch)
+static void add_names(struct launch *launch)
 {
 	const char *task = launch->execution->id.task;
-	JV_TRY(write_text(launch, JV_ATTEMPT_BUNDLE "/hostname",
-		jv_arena_printf(&launch->arena, "%s\n", task)));
-	struct jv_buffer hosts = {0};
-	if (launch->spec->network == JARVIS__V1__NETWORK_MODE__NETWORK_MODE_HOST) {
-		struct jv_status status = jv_file_read(AT_FDCWD, "/etc/hosts", 1 << 20, &hosts);
-		if (!jv_is_ok(&status))
-			jv_buffer_clear(&hosts);
-	}
-	jv_buffer_printf(&hosts,
-		"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t%s\n",
-		task);
-	struct jv_status status =
-		write_text(launch, JV_ATTEMPT_BUNDLE "/hosts", jv_buffer_text(&hosts));
-	jv_buffer_deinit(&hosts);
-	return status;
+	const bool host = launch->spec->network == JARVIS__V1__NETWORK_MODE__NETWORK_MODE_HOST;
+	launch->plan.hostname = jv_arena_printf(&launch->arena, "%s\n", task);
+	launch->plan.hosts = jv_arena_printf(&launch->arena,
+		"%s127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t%s\n",
+		host ? host_file(launch, "/etc/hosts") : "", task);
+	launch->plan.resolv_conf = host ? host_file(launch, "/etc/resolv.conf") : "";
 }
 
-static struct jv_status write_config(struct launch *launch)
+static struct jv_status add_config(struct launch *launch, struct jv_buffer *config)
 {
 	const struct jv_execution *execution = launch->execution;
 	const struct jv_bundle bundle = {
 		.task = execution->id.task,
-		.directory = own_path(launch, ""),
+		.scratch = execution->runc->scratch,
 		.cgroup_path = launch->plan.cgroup_path,
 		.image_rootfs = execution->image->rootfs,
 		.image = execution->image->config,
 		.spec = launch->spec,
 	};
-	struct jv_buffer config = {0};
-	struct jv_status status = jv_bundle_config(&execution->runc->settings, &bundle, &config);
+	struct jv_status status = jv_bundle_config(&execution->runc->settings, &bundle, config);
 	if (status.code == JV_INVALID_ARGUMENT)
 		launch->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_COMMAND;
 	else if (status.code == JV_PERMISSION_DENIED)
 		launch->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_REJECTED;
-	if (jv_is_ok(&status))
-		status = jv_file_write(launch->directory, JV_ATTEMPT_BUNDLE "/config.json",
-			jv_buffer_bytes(&config), 0600);
-	jv_buffer_deinit(&config);
+	launch->plan.config = jv_buffer_bytes(config);
 	return status;
 }
 
 static struct jv_status write_plan(struct launch *launch)
 {
+	struct jv_buffer config = {0};
 	struct jv_buffer plan = {0};
-	jv_attempt_plan_encode(&launch->plan, &plan);
-	struct jv_status status =
-		jv_file_write(launch->directory, JV_ATTEMPT_PLAN, jv_buffer_bytes(&plan), 0600);
+	struct jv_status status = add_config(launch, &config);
+	if (jv_is_ok(&status)) {
+		add_names(launch);
+		jv_attempt_plan_encode(&launch->plan, &plan);
+		status = jv_file_write(
+			launch->directory, JV_ATTEMPT_PLAN, jv_buffer_bytes(&plan), 0600);
+	}
+	jv_buffer_deinit(&config);
 	jv_buffer_deinit(&plan);
 	return status;
 }
@@ -146,15 +149,9 @@ static struct jv_status make_upper(struct launch *launch)
 static struct jv_status fill_directory(struct launch *launch)
 {
 	launch->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR;
-	JV_TRY(jv_file_directory(launch->directory, JV_ATTEMPT_BUNDLE, 0700, true));
 	JV_TRY(jv_file_directory(launch->directory, JV_ATTEMPT_WORK, 0700, true));
-	JV_TRY(jv_file_directory(launch->directory, JV_ATTEMPT_MERGED, 0755, true));
-	JV_TRY(jv_file_write(launch->directory, JV_ATTEMPT_SPEC,
-		jv_buffer_bytes(&launch->execution->spec), 0600));
 	JV_TRY(make_upper(launch));
-	JV_TRY(write_names(launch));
-	JV_TRY(write_plan(launch));
-	return write_config(launch);
+	return write_plan(launch);
 }
 
 static struct jv_status make_directory(struct launch *launch)
@@ -189,7 +186,7 @@ static struct jv_status start_keeper(struct launch *launch)
 	JV_TRY(jv_attempt_keeper_create(launch->directory, &lock));
 	const struct jv_spawn spawn = {
 		.arguments = arguments,
-		.output = own_path(launch, JV_ATTEMPT_LOG),
+		.output = own_path(launch, JV_ATTEMPT_KEEPER),
 		.inherit = lock,
 		.hold_signals = true,
 	};

@@ -24,6 +24,7 @@
 #define JV_RUNC_TRASH    "trash"
 #define JV_RUNC_RUNTIME  "runtime"
 #define JV_RUNC_IMAGES   "images"
+#define JV_RUNC_SCRATCH  "scratch" /* empty; where each keeper mounts its own tmpfs */
 /* Of an attempt that has not been started yet. */
 #define JV_RUNC_FRESH ".new."
 
@@ -80,6 +81,7 @@ struct jv_runc {
 	char *state; /* paths, absolute */
 	char *attempts;
 	char *runtime_root;
+	char *scratch;
 	char *shim;
 	char *init;
 	char *cgroup_root;

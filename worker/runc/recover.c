@@ -15,7 +15,7 @@
 #include "worker/runc/private.h"
 #include "worker/shim/files.h"
 
-#define SPEC_MAX (4 << 20)
+#define PLAN_MAX (8 << 20)
 
 /* "t-42.1": the attempt's number is behind the last dot. */
 static bool parse_key(const char *name, struct jv_execution_id *id)
@@ -38,12 +38,18 @@ static Jarvis__V1__TaskSpec *read_spec(struct jv_execution *execution)
 {
 	char path[JV_EXECUTION_KEY_MAX + 32];
 	struct jv_buffer content = {0};
-	snprintf(path, sizeof(path), "%s/%s", execution->key, JV_ATTEMPT_SPEC);
+	struct jv_attempt_plan plan;
+	struct jv_arena arena;
+	snprintf(path, sizeof(path), "%s/%s", execution->key, JV_ATTEMPT_PLAN);
+	jv_arena_init(&arena, 0, 0);
 	struct jv_status status =
-		jv_file_read(execution->runc->attempts_fd, path, SPEC_MAX, &content);
+		jv_file_read(execution->runc->attempts_fd, path, PLAN_MAX, &content);
+	if (jv_is_ok(&status))
+		status = jv_attempt_plan_decode(jv_buffer_bytes(&content), &arena, &plan);
 	Jarvis__V1__TaskSpec *spec = NULL;
 	if (jv_is_ok(&status))
-		spec = jarvis__v1__task_spec__unpack(NULL, content.size, content.data);
+		spec = jarvis__v1__task_spec__unpack(NULL, plan.spec.size, plan.spec.data);
+	jv_arena_deinit(&arena);
 	jv_buffer_deinit(&content);
 	return spec;
 }

@@ -25,6 +25,12 @@ static const char *get_text(struct jv_reader *reader, struct jv_arena *arena)
 	return jv_arena_copy_bytes(arena, jv_get_bytes(reader));
 }
 
+static struct jv_bytes get_bytes(struct jv_reader *reader, struct jv_arena *arena)
+{
+	struct jv_bytes bytes = jv_get_bytes(reader);
+	return jv_bytes_of(jv_arena_copy_bytes(arena, bytes), bytes.size);
+}
+
 void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer *out)
 {
 	jv_put_u8(out, VERSION);
@@ -32,6 +38,7 @@ void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer
 	put_text(out, plan->runtime);
 	put_text(out, plan->runtime_root);
 	put_text(out, plan->lower);
+	put_text(out, plan->scratch);
 	put_text(out, plan->cgroup_root);
 	put_text(out, plan->cgroup_path);
 	jv_put_u8(out, plan->init);
@@ -47,6 +54,11 @@ void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer
 		put_text(out, plan->mounts[i].relative);
 		jv_put_u8(out, plan->mounts[i].writable);
 	}
+	put_text(out, plan->hostname);
+	put_text(out, plan->hosts);
+	put_text(out, plan->resolv_conf);
+	jv_put_bytes(out, plan->config);
+	jv_put_bytes(out, plan->spec);
 }
 
 static void decode_mounts(
@@ -81,6 +93,7 @@ struct jv_status jv_attempt_plan_decode(
 	plan->runtime = get_text(&reader, arena);
 	plan->runtime_root = get_text(&reader, arena);
 	plan->lower = get_text(&reader, arena);
+	plan->scratch = get_text(&reader, arena);
 	plan->cgroup_root = get_text(&reader, arena);
 	plan->cgroup_path = get_text(&reader, arena);
 	plan->init = jv_get_u8(&reader) != 0;
@@ -91,6 +104,11 @@ struct jv_status jv_attempt_plan_decode(
 	plan->cpu_period_us = jv_get_signed(&reader);
 	plan->pids = jv_get_signed(&reader);
 	decode_mounts(&reader, arena, plan);
+	plan->hostname = get_text(&reader, arena);
+	plan->hosts = get_text(&reader, arena);
+	plan->resolv_conf = get_text(&reader, arena);
+	plan->config = get_bytes(&reader, arena);
+	plan->spec = get_bytes(&reader, arena);
 	return reader.failed || version != VERSION ? damaged(JV_ATTEMPT_PLAN) : jv_ok();
 }
 

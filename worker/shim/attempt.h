@@ -17,20 +17,22 @@
 #include "base/status.h"
 
 /* Files in the directory. */
-#define JV_ATTEMPT_SPEC    "spec.bin"    /* packed TaskSpec, for recovery */
-#define JV_ATTEMPT_PLAN    "shim.conf"   /* struct jv_attempt_plan */
-#define JV_ATTEMPT_KEEPER  "keeper"      /* locked as long as the keeper lives */
-#define JV_ATTEMPT_LOG     "shim.log"    /* what the keeper said on its standard error */
-#define JV_ATTEMPT_BUNDLE  "bundle"      /* config.json and files bound into the container */
-#define JV_ATTEMPT_UPPER   "upper"       /* overlay: what the task wrote */
-#define JV_ATTEMPT_WORK    "work"        /* overlay: the kernel's own */
-#define JV_ATTEMPT_MERGED  "merged"      /* overlay: the root file system */
-#define JV_ATTEMPT_MOUNTS  "mounts"      /* the task's mounts, by number */
-#define JV_ATTEMPT_RUNTIME "runtime.log" /* what the runtime says */
-#define JV_ATTEMPT_PID     "pid"         /* of the container's init */
-#define JV_ATTEMPT_OUTPUT  "output"      /* worker/shim/output.h */
-#define JV_ATTEMPT_STARTED "started"     /* struct jv_attempt_started, appears whole */
-#define JV_ATTEMPT_RESULT  "result"      /* struct jv_attempt_result, appears whole */
+#define JV_ATTEMPT_PLAN    "plan"    /* struct jv_attempt_plan */
+#define JV_ATTEMPT_KEEPER  "keeper"  /* locked as long as the keeper lives; its standard error */
+#define JV_ATTEMPT_UPPER   "upper"   /* overlay: what the task wrote */
+#define JV_ATTEMPT_WORK    "work"    /* overlay: the kernel's own */
+#define JV_ATTEMPT_OUTPUT  "output"  /* worker/shim/output.h */
+#define JV_ATTEMPT_STARTED "started" /* struct jv_attempt_started, appears whole */
+#define JV_ATTEMPT_RESULT  "result"  /* struct jv_attempt_result, appears whole */
+
+/* In the scratch directory: a tmpfs that each keeper mounts for itself, in a namespace that nobody
+ * else sees. All of it is gone with the last process that sees it. */
+#define JV_SCRATCH_BUNDLE  "bundle"      /* config.json */
+#define JV_SCRATCH_MERGED  "merged"      /* overlay: the root file system */
+#define JV_SCRATCH_NAMES   "names"       /* overlay: a layer with hosts, hostname, resolv.conf */
+#define JV_SCRATCH_MOUNTS  "mounts"      /* the task's mounts, by number */
+#define JV_SCRATCH_RUNTIME "runtime.log" /* what the runtime says */
+#define JV_SCRATCH_PID     "pid"         /* of the container's init */
 
 /* The descriptor of `keeper` that a keeper is started with. */
 #define JV_ATTEMPT_KEEPER_FD 3
@@ -60,7 +62,8 @@ struct jv_attempt_plan {
 	const char *id; /* of the container */
 	const char *runtime;
 	const char *runtime_root;
-	const char *lower; /* the image's root file system */
+	const char *lower;   /* the image's root file system */
+	const char *scratch; /* where the keeper mounts its tmpfs; one for all */
 	const char *cgroup_root;
 	const char *cgroup_path; /* below each hierarchy of cgroup_root */
 	bool init;               /* PID 1 is the init, not the command */
@@ -72,10 +75,16 @@ struct jv_attempt_plan {
 	int64_t pids;
 	const struct jv_attempt_mount *mounts;
 	uint32_t mount_count;
+	/* Files of the container; an empty text means none. */
+	const char *hostname;
+	const char *hosts;
+	const char *resolv_conf;
+	struct jv_bytes config; /* config.json */
+	struct jv_bytes spec;   /* packed TaskSpec, for recovery */
 };
 
 void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer *out);
-/* Texts and mounts are allocated in the arena. */
+/* Texts, bytes and mounts are allocated in the arena. */
 struct jv_status jv_attempt_plan_decode(
 	struct jv_bytes bytes, struct jv_arena *arena, struct jv_attempt_plan *plan) JV_MUST_USE;
 

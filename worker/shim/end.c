@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,9 @@ static void judge_refusal(struct jv_keeper *keeper)
 		return;
 	}
 	struct jv_buffer log = {0};
-	struct jv_status status = jv_file_read(AT_FDCWD, JV_ATTEMPT_RUNTIME, RUNTIME_LOG_MAX, &log);
+	char path[PATH_MAX];
+	snprintf(path, sizeof(path), "%s/%s", keeper->plan.scratch, JV_SCRATCH_RUNTIME);
+	struct jv_status status = jv_file_read(AT_FDCWD, path, RUNTIME_LOG_MAX, &log);
 	(void)status; /* without a log the exit code has to do */
 	jv_verdict_of_refusal(keeper->plan.runtime, jv_buffer_text(&log), keeper->runtime_status,
 		&keeper->result);
@@ -102,14 +105,12 @@ static bool remove_runtime_state(const struct jv_attempt_plan *plan)
 	return jv_is_ok(&status);
 }
 
-static void remove_files(struct jv_keeper *keeper)
+/* What the task wrote. The overlay is still mounted, but nobody is left who could look. */
+static void remove_layers(void)
 {
-	static const char *const leftovers[] = {JV_ATTEMPT_UPPER, JV_ATTEMPT_WORK,
-		JV_ATTEMPT_MERGED, JV_ATTEMPT_MOUNTS, JV_ATTEMPT_BUNDLE, JV_ATTEMPT_PID,
-		JV_ATTEMPT_RUNTIME, JV_ATTEMPT_PLAN};
-	jv_keeper_unmount(keeper);
-	for (size_t i = 0; i < sizeof(leftovers) / sizeof(leftovers[0]); i++) {
-		struct jv_status status = jv_file_remove(AT_FDCWD, leftovers[i]);
+	static const char *const layers[] = {JV_ATTEMPT_UPPER, JV_ATTEMPT_WORK};
+	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+		struct jv_status status = jv_file_remove(AT_FDCWD, layers[i]);
 		if (!jv_is_ok(&status))
 			fprintf(stderr, "%s\n", status.message);
 	}
@@ -166,6 +167,8 @@ void jv_keeper_end(struct jv_keeper *keeper, struct jv_status status)
 		drain(keeper);
 	judge(keeper, &status);
 	note_output(keeper);
-	remove_files(keeper);
 	publish(keeper);
+	/* Behind the result: it is not to wait for this, and whoever removes the attempt removes
+	 * what a crash leaves here too. */
+	remove_layers();
 }

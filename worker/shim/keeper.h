@@ -44,10 +44,9 @@ struct jv_keeper {
 	size_t head_size;
 };
 
-/* Makes mount namespace, overlay and the task's mounts. */
+/* Makes mount namespace, scratch directory, overlay and the task's mounts. They end with the
+ * processes that see them. */
 struct jv_status jv_keeper_mount(const struct jv_keeper *keeper) JV_MUST_USE;
-/* Unmounts the root file system and the task's mounts. */
-void jv_keeper_unmount(const struct jv_keeper *keeper);
 /* Runs the runtime with new pipes as the container's output. */
 struct jv_status jv_keeper_run(struct jv_keeper *keeper) JV_MUST_USE;
 /* After the runtime has ended well: finds the init, verifies limits, says `started`. */

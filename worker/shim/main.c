@@ -15,7 +15,7 @@
 #include "worker/shim/files.h"
 #include "worker/shim/keeper.h"
 
-#define PLAN_MAX (1 << 20)
+#define PLAN_MAX (8 << 20)
 
 static struct jv_status failed(const char *what)
 {

@@ -51,23 +51,57 @@ static struct jv_status escape_lower(const char *path, char *out, size_t size)
 	return jv_ok();
 }
 
+/* Small, and without a trace on the disk: files that live as long as the container, and a directory
+ * for each mount. */
+static struct jv_status mount_scratch(const struct jv_attempt_plan *plan)
+{
+	if (mount("tmpfs", plan->scratch, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,mode=700") != 0)
+		return failed("mount a tmpfs");
+	if (chdir(plan->scratch) != 0)
+		return failed(plan->scratch);
+	JV_TRY(jv_file_directory(AT_FDCWD, JV_SCRATCH_BUNDLE, 0700, true));
+	JV_TRY(jv_file_directory(AT_FDCWD, JV_SCRATCH_MERGED, 0755, true));
+	return jv_file_write(AT_FDCWD, JV_SCRATCH_BUNDLE "/config.json", plan->config, 0600);
+}
+
+static struct jv_status write_name(const char *name, const char *content)
+{
+	if (content[0] == '\0')
+		return jv_ok();
+	return jv_file_write(AT_FDCWD, name, jv_bytes_of_text(content), 0644);
+}
+
+/* The names that the container knows, as a layer above its image: no mounts, and no files to be
+ * made below them. */
+static struct jv_status write_names(const struct jv_attempt_plan *plan)
+{
+	JV_TRY(jv_file_directory(AT_FDCWD, JV_SCRATCH_NAMES, 0755, true));
+	JV_TRY(jv_file_directory(AT_FDCWD, JV_SCRATCH_NAMES "/etc", 0755, true));
+	JV_TRY(write_name(JV_SCRATCH_NAMES "/etc/hostname", plan->hostname));
+	JV_TRY(write_name(JV_SCRATCH_NAMES "/etc/hosts", plan->hosts));
+	return write_name(JV_SCRATCH_NAMES "/etc/resolv.conf", plan->resolv_conf);
+}
+
 /* "volatile" spares the sync of the whole disk at unmount: what the task wrote is thrown away
  * anyway. No device node of an image is ever a device. */
-static struct jv_status mount_overlay(const char *lower)
+static struct jv_status mount_overlay(const struct jv_keeper *keeper)
 {
-	char escaped[OPTIONS_MAX / 2];
+	char lower[OPTIONS_MAX / 4];
+	char own[OPTIONS_MAX / 4];
 	char options[OPTIONS_MAX];
-	JV_TRY(escape_lower(lower, escaped, sizeof(escaped)));
-	snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s,volatile", escaped,
-		JV_ATTEMPT_UPPER, JV_ATTEMPT_WORK);
-	if (mount("overlay", JV_ATTEMPT_MERGED, "overlay", MS_NODEV, options) == 0)
+	JV_TRY(escape_lower(keeper->plan.lower, lower, sizeof(lower)));
+	JV_TRY(escape_lower(keeper->directory, own, sizeof(own)));
+	snprintf(options, sizeof(options), "lowerdir=%s:%s,upperdir=%s/%s,workdir=%s/%s,volatile",
+		JV_SCRATCH_NAMES, lower, own, JV_ATTEMPT_UPPER, own, JV_ATTEMPT_WORK);
+	if (mount("overlay", JV_SCRATCH_MERGED, "overlay", MS_NODEV, options) == 0)
 		return jv_ok();
 	/* Linux before 5.10 does not know it. */
 	options[strlen(options) - strlen(",volatile")] = '\0';
 	if (errno == EINVAL &&
-		mount("overlay", JV_ATTEMPT_MERGED, "overlay", MS_NODEV, options) == 0)
+		mount("overlay", JV_SCRATCH_MERGED, "overlay", MS_NODEV, options) == 0)
 		return jv_ok();
-	return jv_error(JV_INTERNAL, "mount overlay over %s: %s", lower, strerror(errno));
+	return jv_error(
+		JV_INTERNAL, "mount overlay over %s: %s", keeper->plan.lower, strerror(errno));
 }
 
 /* The checked source, without following a link that may have appeared since. */
@@ -118,7 +152,7 @@ static struct jv_status bind(int source, const char *target, bool writable)
 static struct jv_status mount_one(const struct jv_attempt_mount *wanted, uint32_t index)
 {
 	char target[64];
-	snprintf(target, sizeof(target), "%s/%u", JV_ATTEMPT_MOUNTS, index);
+	snprintf(target, sizeof(target), "%s/%u", JV_SCRATCH_MOUNTS, index);
 	int source = open_source(wanted);
 	if (source < 0)
 		return jv_error(JV_PERMISSION_DENIED,
@@ -150,20 +184,14 @@ struct jv_status jv_keeper_mount(const struct jv_keeper *keeper)
 	JV_TRY(own_namespace());
 	if (plan->hide_unified)
 		JV_TRY(hide_unified(plan->cgroup_root));
-	JV_TRY(mount_overlay(plan->lower));
+	JV_TRY(mount_scratch(plan));
+	JV_TRY(write_names(plan));
+	JV_TRY(mount_overlay(keeper));
 	if (plan->mount_count > 0)
-		JV_TRY(jv_file_directory(AT_FDCWD, JV_ATTEMPT_MOUNTS, 0700, true));
+		JV_TRY(jv_file_directory(AT_FDCWD, JV_SCRATCH_MOUNTS, 0700, true));
 	for (uint32_t i = 0; i < plan->mount_count; i++)
 		JV_TRY(mount_one(&plan->mounts[i], i));
+	if (chdir(keeper->directory) != 0)
+		return failed(keeper->directory);
 	return jv_ok();
-}
-
-void jv_keeper_unmount(const struct jv_keeper *keeper)
-{
-	for (uint32_t i = 0; i < keeper->plan.mount_count; i++) {
-		char target[64];
-		snprintf(target, sizeof(target), "%s/%u", JV_ATTEMPT_MOUNTS, i);
-		umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
-	}
-	umount2(JV_ATTEMPT_MERGED, MNT_DETACH | UMOUNT_NOFOLLOW);
 }

@@ -28,9 +28,9 @@ static _Noreturn void become_runtime(const struct jv_keeper *keeper, int out, in
 	char log[PATH_MAX];
 	char pid[PATH_MAX];
 	char bundle[PATH_MAX];
-	snprintf(log, sizeof(log), "%s/%s", keeper->directory, JV_ATTEMPT_RUNTIME);
-	snprintf(pid, sizeof(pid), "%s/%s", keeper->directory, JV_ATTEMPT_PID);
-	snprintf(bundle, sizeof(bundle), "%s/%s", keeper->directory, JV_ATTEMPT_BUNDLE);
+	snprintf(log, sizeof(log), "%s/%s", plan->scratch, JV_SCRATCH_RUNTIME);
+	snprintf(pid, sizeof(pid), "%s/%s", plan->scratch, JV_SCRATCH_PID);
+	snprintf(bundle, sizeof(bundle), "%s/%s", plan->scratch, JV_SCRATCH_BUNDLE);
 	/* A runtime that outlived its keeper could start a container that nobody keeps. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* What the keeper ignores, the container must not inherit as ignored. */
@@ -75,8 +75,10 @@ struct jv_status jv_keeper_run(struct jv_keeper *keeper)
 
 static struct jv_status find_init(struct jv_keeper *keeper)
 {
+	char path[PATH_MAX];
 	int64_t pid = 0;
-	if (!jv_file_number(JV_ATTEMPT_PID, &pid) || pid <= 1)
+	snprintf(path, sizeof(path), "%s/%s", keeper->plan.scratch, JV_SCRATCH_PID);
+	if (!jv_file_number(path, &pid) || pid <= 1)
 		return jv_error(JV_INTERNAL, "the runtime has written no process id");
 	keeper->init = (pid_t)pid;
 	/* The container's init is a child of ours as soon as the runtime is gone; until it is

@@ -138,10 +138,13 @@ static bool holds_any(const char *text, const char *const *patterns)
 /* What runc and crun say of a command or working directory that cannot be used. */
 static bool is_of_command(const char *message)
 {
-	static const char *const subjects[] = {
-		"exec: ", "executable file", "exec /", "open executable", "chdir", "cwd", NULL};
+	static const char *const subjects[] = {"exec: ", "executable file", "exec /",
+		"open executable", "chdir", "cwd",
+		/* runc makes a working directory that is missing. */
+		"container init: mkdir ", NULL};
 	static const char *const causes[] = {"not found", "no such file", "permission denied",
-		"exec format error", "is a directory", "not a directory", NULL};
+		"exec format error", "is a directory", "not a directory", "read-only file system",
+		NULL};
 	return holds_any(message, subjects) && holds_any(message, causes);
 }
 

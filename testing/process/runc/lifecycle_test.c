@@ -114,8 +114,8 @@ static void with_an_init_the_command_is_not_process_one(void **state)
 static void environment_directory_and_user_are_as_asked(void **state)
 {
 	(void)state;
-	Jarvis__V1__TaskSpec *spec =
-		jv_rig_script(&rig, "pwd; id -u; id -g; echo $COLOUR; hostname");
+	Jarvis__V1__TaskSpec *spec = jv_rig_script(&rig,
+		"pwd; id -u; id -g; echo $COLOUR; hostname; cat /etc/hostname; grep -c t-1 /etc/hosts");
 	Jarvis__V1__TaskSpec__EnvEntry entry = JARVIS__V1__TASK_SPEC__ENV_ENTRY__INIT;
 	entry.key = (char *)(uintptr_t) "COLOUR";
 	entry.value = (char *)(uintptr_t) "a = b \"c\" é";
@@ -126,7 +126,7 @@ static void environment_directory_and_user_are_as_asked(void **state)
 	spec->user = (char *)(uintptr_t) "1000:2000";
 	struct jv_rig_record *record = jv_rig_run(&rig, spec);
 	assert_succeeded(record);
-	assert_string_equal(out(record), "/home\n1000\n2000\na = b \"c\" é\nt-1\n");
+	assert_string_equal(out(record), "/home\n1000\n2000\na = b \"c\" é\nt-1\nt-1\n1\n");
 }
 
 static void a_container_is_confined(void **state)

@@ -77,7 +77,7 @@ static void make_bare_bundle(void)
 	char command[512];
 	snprintf(command, sizeof(command),
 		"cd %s && mkdir -p bare bare-root same/bundle && cp -a rootfs same/merged && "
-		"echo same >same/bundle/hostname && cp /etc/hosts same/bundle/hosts && cp -a rootfs bare/ && cd bare && %s spec && "
+		"cp -a rootfs bare/ && cd bare && %s spec && "
 		"sed -i 's/\"terminal\": true/\"terminal\": false/; s/\"sh\"/\"true\"/' config.json",
 		rig.directory, runtime);
 	char *arguments[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c", command, NULL};
@@ -98,7 +98,7 @@ static void make_same_bundle(void)
 	spec->n_command = 1;
 	struct jv_bundle_settings settings = {.init = JV_RUNC_DEFAULT_INIT, .swap_limit = true};
 	const struct jv_bundle bundle = {.task = "same",
-		.directory = directory,
+		.scratch = directory,
 		.cgroup_path = jv_arena_printf(&arena, "%s/same", rig.parent),
 		.image_rootfs = rig.rootfs,
 		.spec = spec};

@@ -28,6 +28,12 @@ static void a_plan_survives_the_trip(void **state)
 		.runtime = "/usr/sbin/runc",
 		.runtime_root = "/r",
 		.lower = "/l",
+		.scratch = "/s",
+		.hostname = "h",
+		.hosts = "127.0.0.1 localhost\n",
+		.resolv_conf = "",
+		.config = jv_bytes_of_text("{}"),
+		.spec = jv_bytes_of("\0\1", 2),
 		.cgroup_root = "/sys/fs/cgroup",
 		.cgroup_path = "/jarvis/t-1.1",
 		.init = true,
@@ -47,6 +53,10 @@ static void a_plan_survives_the_trip(void **state)
 	assert_true(jv_is_ok(&status));
 	assert_string_equal(got.id, "t-1.1");
 	assert_string_equal(got.lower, "/l");
+	assert_string_equal(got.hosts, "127.0.0.1 localhost\n");
+	assert_string_equal(got.resolv_conf, "");
+	assert_int_equal(got.config.size, 2);
+	assert_memory_equal(got.spec.data, "\0\1", 2);
 	assert_true(got.init);
 	assert_false(got.hide_unified);
 	assert_int_equal(got.memory_bytes, INT64_MAX);

@@ -61,7 +61,7 @@ static int tear_down(void **state)
 static struct jv_status try_config(const json_t *of_image, json_t **config)
 {
 	const struct jv_bundle bundle = {.task = "t-1",
-		.directory = "/state/attempts/t-1.1",
+		.scratch = "/state/scratch",
 		.cgroup_path = "/jarvis/x/t-1.1",
 		.image_rootfs = directory,
 		.image = of_image,
@@ -137,7 +137,7 @@ static void a_config_is_valid_and_says_what_was_asked(void **state)
 	assert_string_equal(text_at(config, "process/user/uid"), "0");
 	assert_string_equal(text_at(config, "process/cwd"), "/");
 	assert_string_equal(text_at(config, "hostname"), "t-1");
-	assert_string_equal(text_at(config, "root/path"), "/state/attempts/t-1.1/merged");
+	assert_string_equal(text_at(config, "root/path"), "/state/scratch/merged");
 	assert_string_equal(text_at(config, "linux/cgroupsPath"), "/jarvis/x/t-1.1");
 	assert_string_equal(text_at(config, "linux/resources/cpu/quota"), "150000");
 	assert_string_equal(text_at(config, "linux/resources/cpu/shares"), "1536");

@@ -104,6 +104,9 @@ static void refusals_are_understood(void **state)
 		{"{\"level\":\"error\",\"msg\":\"chdir to cwd (\\\"/x\\\") set in config.json failed: "
 		 "permission denied\"}",
 			JV_ATTEMPT_COMMAND, "/x"},
+		{"{\"level\":\"error\",\"msg\":\"runc run failed: unable to start container process: "
+		 "error during container init: mkdir /etc/passwd: not a directory\"}",
+			JV_ATTEMPT_COMMAND, "/etc/passwd"},
 		{"{\"level\":\"error\",\"msg\":\"container init was OOM-killed (memory limit too "
 		 "low?)\"}",
 			JV_ATTEMPT_OUT_OF_MEMORY, "memory_bytes"},
