@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A disk that is full, and a directory that may not be written: needs root and a mount namespace."""
+"""A disk that is full, a directory that may not be written: needs root and a mount namespace."""
 
 import os
 import subprocess

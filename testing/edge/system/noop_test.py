@@ -137,7 +137,8 @@ class Runs(WorkerCase):
         self.assertIn(said, refused.message)
 
     def test_what_is_too_large_for_every_node(self):
-        for resources, said in (({"cpu_millis": 9000}, "cpu"), ({"memory_bytes": 4 << 30}, "memory"),
+        for resources, said in (({"cpu_millis": 9000}, "cpu"),
+                                ({"memory_bytes": 4 << 30}, "memory"),
                                 ({"custom": {"licences": 3}}, "licences"),
                                 ({"custom": {"unicorns": 1}}, "unicorns"),
                                 ({"disk_bytes": 1 << 59}, "disk")):
@@ -216,7 +217,7 @@ class Faults(WorkerCase):
         self.server.finished(task)
 
     def test_a_worker_that_is_stopped_for_a_while_is_fenced(self):
-        """SIGSTOP beyond the lease: the next attempt runs elsewhere, and the first must not count."""
+        """SIGSTOP beyond the lease: the next attempt runs elsewhere; the first must not count."""
         import signal
         task = self.noop("sleep", "4000", retry={"max_lost": 3})
         self.server.until(task, "RUNNING")

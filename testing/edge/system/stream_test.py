@@ -178,7 +178,8 @@ class Standard(case.ServerCase):
                 services = self.reflect(version, list_services="*").list_services_response.service
                 names = {service.name for service in services}
                 for name in ("jarvis.v1.Scheduler", "jarvis.v1.Worker", "jarvis.v1.Monitor",
-                             "grpc.health.v1.Health", f"grpc.reflection.{version}.ServerReflection"):
+                             "grpc.health.v1.Health",
+                             f"grpc.reflection.{version}.ServerReflection"):
                     self.assertIn(name, names)
                 answer = self.reflect(version, file_containing_symbol="jarvis.v1.Scheduler")
                 files = [descriptor_pb2.FileDescriptorProto.FromString(data) for data in

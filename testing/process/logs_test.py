@@ -1,0 +1,138 @@
+#!/usr/bin/python3
+"""What a task prints is what is read back: over gRPC and REST, from any offset, followed, limited."""
+
+import base64
+import json
+import os
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.getcwd())
+
+from testing.process.harness.containers import ContainerCase  # noqa: E402
+from testing.process.harness.programs import chunk_data, eventually  # noqa: E402
+
+# Every byte there is, in an order that no terminal would survive.
+ALL_BYTES = bytes(range(256)) * 4
+
+
+class Logs(ContainerCase):
+    def both(self, task, **request):
+        """The log over both transports, which must be equal; as bytes."""
+        over_grpc = self.server.grpc.call("GetTaskLogs", {"id": task, **request})
+        over_rest = self.server.rest.call("GetTaskLogs", {"id": task, **request})
+        self.assertEqual(over_grpc, over_rest)
+        at = None
+        for piece in over_grpc:
+            offset = int(piece["chunk"].get("offset", 0))
+            if at is not None and "stream" not in request:
+                self.assertEqual(offset, at, "a gap or an overlap")
+            at = offset + len(chunk_data(piece))
+        return b"".join(chunk_data(piece) for piece in over_grpc)
+
+    def test_every_byte(self):
+        with open(self.shared + "/bytes", "wb") as file:
+            file.write(ALL_BYTES)
+        task = self.sh("cat /in/bytes", mounts=[{"source": self.shared, "target": "/in"}])
+        status = self.ended(task, "SUCCEEDED")
+        self.assertEqual(self.both(task), ALL_BYTES)
+        self.assertEqual(int(status["log_bytes"]), len(ALL_BYTES))
+        for offset in (0, 1, 255, 1000, len(ALL_BYTES) - 1, len(ALL_BYTES), 10**9):
+            with self.subTest(offset=offset):
+                self.assertEqual(self.both(task, offset=offset), ALL_BYTES[offset:])
+
+    def test_much(self):
+        task = self.sh("seq 1 300000")
+        expected = "".join(f"{i}\n" for i in range(1, 300001)).encode()
+        self.ended(task, "SUCCEEDED", log_bytes=str(len(expected)))
+        got = self.both(task)
+        self.assertEqual(len(got), len(expected))
+        self.assertTrue(got == expected)
+        for lines in (1, 10, 1000, 100000):
+            with self.subTest(tail_lines=lines):
+                tail = b"".join(expected.splitlines(True)[-lines:])
+                self.assertTrue(self.both(task, tail_lines=lines) == tail)
+        self.assertTrue(self.both(task, offset=777777) == expected[777777:])
+
+    def test_streams_apart(self):
+        task = self.sh("for i in 1 2 3; do echo out$i; sleep 0.05; echo err$i >&2; sleep 0.05; done")
+        self.ended(task, "SUCCEEDED")
+        self.assertEqual(self.both(task, stream="LOG_STREAM_STDOUT"), b"out1\nout2\nout3\n")
+        self.assertEqual(self.both(task, stream="LOG_STREAM_STDERR"), b"err1\nerr2\nerr3\n")
+        self.assertEqual(self.both(task), b"out1\nerr1\nout2\nerr2\nout3\nerr3\n")
+        self.assertEqual(self.both(task, stream="LOG_STREAM_STDERR", tail_lines=2), b"err2\nerr3\n")
+
+    def test_nothing_and_no_newline(self):
+        silent, line, blank = self.sh("true"), self.sh("printf 'a\\nb'"), self.sh("echo; echo")
+        for task in (silent, line, blank):
+            self.ended(task, "SUCCEEDED")
+        self.assertEqual(self.both(silent), b"")
+        self.assertEqual(self.both(line, tail_lines=1), b"b")
+        self.assertEqual(self.both(blank, tail_lines=1), b"\n")
+
+    def test_the_last_words_are_there(self):
+        """Printed right before the end, by a process that nobody waits for."""
+        tasks = [self.sh(f"echo begin; echo last words {i}; kill -9 $$") for i in range(6)]
+        for i, task in enumerate(tasks):
+            self.ended(task, "FAILED")
+            self.assertEqual(self.both(task), f"begin\nlast words {i}\n".encode())
+
+    def test_a_limit(self):
+        task = self.sh("seq 1 100000; echo on stderr >&2; exit 3", log_limits={"max_bytes": 4096})
+        status = self.ended(task, "FAILED", "EXIT_CODE", exit_code=3)
+        pieces = self.server.grpc.call("GetTaskLogs", {"id": task})
+        text = b"".join(chunk_data(piece) for piece in pieces)
+        marks = [piece for piece in pieces if piece["chunk"].get("truncated")]
+        self.assertEqual(len(marks), 1, "one mark says that the rest was dropped")
+        self.assertEqual(int(status["log_bytes"]), len(text))
+        self.assertLess(len(text), 4096 + 512)
+        whole = "".join(f"{i}\n" for i in range(1, 100001)).encode()
+        self.assertEqual(marks[0], pieces[-1])
+        kept = text[:len(text) - len(chunk_data(marks[0]))]
+        self.assertEqual(kept, whole[:len(kept)])
+        self.assertGreaterEqual(len(kept), 3500)
+
+    def test_follow(self):
+        task = self.sh("for i in 1 2 3 4 5; do echo line $i; sleep 0.3; done")
+        arrivals = []
+        call = self.server.grpc.begin("GetTaskLogs", {"id": task, "follow": True})
+        connection, response = self.server.rest.open("GET", f"/v1/tasks/{task}/logs?follow=true")
+        over_rest = []
+        reader = threading.Thread(target=lambda: over_rest.extend(response.readlines()))
+        reader.start()
+        for answer in call:
+            arrivals.append((time.monotonic(), answer.chunk.data))
+        reader.join()
+        connection.close()
+        expected = b"".join(b"line %d\n" % i for i in range(1, 6))
+        self.assertEqual(b"".join(data for _, data in arrivals), expected)
+        self.assertEqual(b"".join(base64.b64decode(json.loads(line)["result"]["chunk"]["data"])
+                                  for line in over_rest), expected)
+        self.assertGreater(arrivals[-1][0] - arrivals[0][0], 0.8, "it came all at once")
+        self.ended(task, "SUCCEEDED")
+
+    def test_follow_ends_with_a_retry_or_a_cancel(self):
+        task = self.sh("echo up; sleep 100", timeouts={"grace": "0.2s"})
+        call = self.server.grpc.begin("GetTaskLogs", {"id": task, "follow": True})
+        self.assertEqual(next(call).chunk.data, b"up\n")
+        self.server.grpc.call("CancelTask", {"id": task})
+        self.assertEqual(list(call), [])
+        task = self.sh("echo try; exit 1", retry={"max_attempts": 2, "backoff_initial": "1s"})
+        eventually(lambda: self.server.task(task)["status"].get("attempt"), bool)
+        pieces = self.server.grpc.call("GetTaskLogs", {"id": task, "attempt": 1, "follow": True})
+        self.assertEqual(b"".join(map(chunk_data, pieces)), b"try\n")
+        self.ended(task, "FAILED", attempt=2)
+
+    def test_a_slow_reader_holds_up_nobody(self):
+        task = self.sh("seq 1 1000000")
+        call = self.server.grpc.begin("GetTaskLogs", {"id": task, "follow": True})
+        next(call)
+        self.ended(task, "SUCCEEDED")
+        self.assertEqual(self.output(self.sh("echo meanwhile")), "meanwhile\n")
+        call.cancel()
+
+
+if __name__ == "__main__":
+    from testing.process.harness import case
+    case.main()
