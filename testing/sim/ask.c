@@ -33,10 +33,33 @@ static void draw_limits(struct jv_sim_job *job)
 			duration(job, 1, jv_sim_between(clock, QUEUED_MIN_MS, QUEUED_MAX_MS));
 	if (jv_sim_chance(clock, 100))
 		job->timeouts.running = duration(job, 2, jv_sim_between(clock, 1000, 10000));
+	if (jv_sim_chance(clock, 50))
+		job->timeouts.starting = duration(job, 4, jv_sim_between(clock, 100, 2000));
+	if (jv_sim_chance(clock, 50))
+		job->timeouts.no_output = duration(job, 5, jv_sim_between(clock, 500, 5000));
 	jarvis__v1__retry_policy__init(&job->retry);
 	job->retry.max_attempts = (int32_t)jv_sim_between(clock, 0, 3);
 	job->retry.max_lost = (int32_t)jv_sim_between(clock, 1, 8);
 	job->retry.backoff_initial = duration(job, 3, jv_sim_between(clock, 0, BACKOFF_MAX_MS));
+}
+
+/* Only the first node will do. */
+static void draw_constraint(struct jv_sim_job *job)
+{
+	static char key[] = "node";
+	static char value[] = "n0";
+
+	if (!jv_sim_chance(job->clients->clock, 100))
+		return;
+	jarvis__v1__constraint__init(&job->constraint);
+	job->constraint.key = key;
+	job->constraint.operator_ = JARVIS__V1__CONSTRAINT_OPERATOR__CONSTRAINT_OPERATOR_IN;
+	job->constraint.values = job->values;
+	job->constraint.n_values = 1;
+	job->values[0] = value;
+	job->constraints[0] = &job->constraint;
+	job->spec.constraints = job->constraints;
+	job->spec.n_constraints = 1;
 }
 
 void jv_sim_ask_draw(struct jv_sim_job *job)
@@ -50,6 +73,7 @@ void jv_sim_ask_draw(struct jv_sim_job *job)
 	jarvis__v1__resources__init(&job->resources);
 	job->resources.cpu_millis = jv_sim_between(clock, 0, job->clients->terms.cpu_millis_max);
 	draw_limits(job);
+	draw_constraint(job);
 	if (!jv_sim_chance(clock, 100))
 		snprintf(job->request_id, sizeof(job->request_id), "r-%u", job->number);
 	if (job->request_id[0] != '\0' && jv_sim_chance(clock, 300))

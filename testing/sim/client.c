@@ -98,6 +98,13 @@ static void submitted(struct jv_sim_job *job, struct jv_arena *arena)
 	learn_task(job, response->task);
 }
 
+/* The only node that would do has not been seen yet. */
+static bool early(const struct jv_sim_job *job, const struct jv_status *status)
+{
+	return status->code == JV_FAILED_PRECONDITION && !job->acknowledged &&
+		job->spec.n_constraints > 0;
+}
+
 static void submit_done(struct jv_sim_job *job, const struct jv_status *status)
 {
 	struct jv_arena arena;
@@ -106,6 +113,9 @@ static void submit_done(struct jv_sim_job *job, const struct jv_status *status)
 		jv_arena_init(&arena, 0, 0);
 		submitted(job, &arena);
 		jv_arena_deinit(&arena);
+	} else if (early(job, status)) {
+		/* Nothing was accepted: it may come again as if for the first time. */
+		job->sent--;
 	} else if (!transient(status)) {
 		fail_status(job, status);
 	} else if (job->request_id[0] == '\0') {

@@ -55,7 +55,10 @@ struct jv_sim_job {
 	Jarvis__V1__Resources resources;
 	Jarvis__V1__RetryPolicy retry;
 	Jarvis__V1__Timeouts timeouts;
-	Google__Protobuf__Duration durations[4];
+	Jarvis__V1__Constraint constraint;
+	Jarvis__V1__Constraint *constraints[1];
+	char *values[1];
+	Google__Protobuf__Duration durations[6];
 	bool cancel_wanted;
 	bool cancel_sent;
 	bool stopping;  /* it was told that its attempt is being stopped */
