@@ -10,8 +10,12 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "base/version.h"
 #include "server/app/app.h"
+
+/* More than there are. */
+#define OPTIONS_MAX 256
 
 extern char **environ;
 
@@ -41,9 +45,46 @@ struct arguments {
 	bool describe;
 };
 
+/* The key that the flag sets, `grpc.listen=...` or `grpc.listen`; NULL if it is none. */
+static const char *key_of(const char *flag)
+{
+	size_t size = strcspn(flag, "=");
+
+	for (const struct jv_config_field *field = jv_server_config_schema(); field->key != NULL;
+		field++)
+		if (strlen(field->key) == size && strncmp(field->key, flag, size) == 0)
+			return field->key;
+	return NULL;
+}
+
+/* The option or key that was meant, or NULL. */
+static const char *nearest(const char *flag)
+{
+	const char *names[OPTIONS_MAX] = {"config", "check", "describe", "version", "help"};
+	size_t count = 5;
+	char name[64];
+
+	for (const struct jv_config_field *field = jv_server_config_schema();
+		field->key != NULL && count < OPTIONS_MAX - 1; field++)
+		names[count++] = field->key;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(flag, "="), flag);
+	return jv_nearest(name, names);
+}
+
 static int wrong_usage(const char *argument)
 {
-	fprintf(stderr, "jarvisd: \"%s\" is no option; see jarvisd --help\n", argument);
+	bool flag = strncmp(argument, "--", 2) == 0;
+	const char *name = flag ? argument + 2 : argument;
+	const char *near = flag ? nearest(name) : NULL;
+
+	if (flag && (strcmp(name, "config") == 0 || key_of(name) != NULL)) {
+		fprintf(stderr, "jarvisd: --%s needs a value: --%s=VALUE\n", name, name);
+		return EX_USAGE;
+	}
+	fprintf(stderr, "jarvisd: \"%.*s\" is no option", (int)strcspn(argument, "="), argument);
+	if (near != NULL)
+		fprintf(stderr, "; did you mean --%s?", near);
+	fputs("; see jarvisd --help\n", stderr);
 	return EX_USAGE;
 }
 
@@ -64,7 +105,8 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 			arguments->config = argv[++i];
 		else if (strncmp(argv[i], "--config=", 9) == 0)
 			arguments->config = argv[i] + 9;
-		else if (strncmp(argv[i], "--", 2) == 0 && strchr(argv[i], '=') != NULL)
+		else if (strncmp(argv[i], "--", 2) == 0 && strchr(argv[i], '=') != NULL &&
+			key_of(argv[i] + 2) != NULL)
 			arguments->flags[arguments->flag_count++] = argv[i] + 2;
 		else
 			return wrong_usage(argv[i]) + 1;

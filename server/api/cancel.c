@@ -45,8 +45,10 @@ static void cancel_replied(struct jv_rpc *rpc, struct jv_event *event)
 
 	if (rpc->ended)
 		return;
-	status = jv_read_task_message(
-		rpc->edge->api, NULL, event->cancel.task, &rpc->arena, &read, &response.task);
+	status = event->status;
+	if (jv_is_ok(&status) || status.code == JV_NOT_FOUND)
+		status = jv_read_task_message(rpc->edge->api, NULL, event->cancel.task, &rpc->arena,
+			&read, &response.task);
 	if (jv_is_ok(&status))
 		status = refused(event, &read.record);
 	response.revision = event->revision;

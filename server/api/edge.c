@@ -115,10 +115,16 @@ static void tell_watchers_of(
 
 static void handle_published(struct jv_edge *edge, struct published *mail)
 {
-	for (uint32_t i = 0; i < mail->count; i++)
+	uint32_t kinds = 0;
+
+	for (uint32_t i = 0; i < mail->count; i++) {
+		kinds |= mail->publications[i].kinds;
 		tell_watchers_of(edge, mail->revision, &mail->publications[i]);
-	/* Those who watch everything read what changed from the store; once a mail is enough. */
-	tell(&edge->watchers_all, mail->revision, NULL);
+	}
+	/* Those who watch everything read what changed from the store; once a mail is enough, and
+	 * more log is no change. */
+	if (kinds & (JV_PUBLISH_CHANGED | JV_PUBLISH_FINISHED))
+		tell(&edge->watchers_all, mail->revision, NULL);
 	free(mail);
 }
 
@@ -257,7 +263,7 @@ void jv_rpc_set_timer(struct jv_rpc *rpc, int64_t monotonic_ms)
 {
 	JV_ASSERT(rpc->handler->timer != NULL);
 	jv_heap_remove(&rpc->edge->timers, &rpc->timer_node);
-	if (monotonic_ms == 0)
+	if (monotonic_ms == 0 || rpc->ended)
 		return;
 	rpc->timer_ms = monotonic_ms;
 	jv_heap_push(&rpc->edge->timers, &rpc->timer_node);

@@ -80,7 +80,7 @@ void jv_edge_mail_publications(struct jv_edge *edge, int64_t revision,
 /* For transports. */
 /* The handler of a method; NULL if this server does not serve it. */
 const struct jv_handler *jv_api_handler(const struct jv_api *api, const char *path);
-/* Initialises the neutral part of an rpc (arena included) and counts it. */
+/* Initialises the neutral part of an rpc (arena and handler's state included) and counts it. */
 void jv_rpc_init(struct jv_rpc *rpc, struct jv_edge *edge, const struct jv_transport *transport,
 	const struct jv_method *method, const struct jv_handler *handler);
 /* Starts the handler: request is in the rpc's arena, NULL for a client stream. */
@@ -101,10 +101,11 @@ void jv_rpc_unhold(struct jv_rpc *rpc);
  * jv_rpc_post_event; its origin must be the rpc. */
 bool jv_rpc_post(struct jv_rpc *rpc);
 bool jv_rpc_post_event(struct jv_rpc *rpc, struct jv_event *event, bool past_limit);
-/* Calls `published` for changes of this task, or of all (task 0), from now on. */
+/* Calls `published` from now on: for changes and log of this task; or, with task 0, once for each
+ * set of publications in which a task has changed, with no publication. */
 void jv_rpc_watch(struct jv_rpc *rpc, uint64_t task);
 void jv_rpc_unwatch(struct jv_rpc *rpc);
-/* Calls `timer` at a monotonic time; 0 disarms. */
+/* Calls `timer` at a monotonic time; 0 disarms. Of an rpc that has ended: nothing. */
 void jv_rpc_set_timer(struct jv_rpc *rpc, int64_t monotonic_ms);
 
 #endif

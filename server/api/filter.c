@@ -7,6 +7,14 @@
 
 #define ENTRIES_MAX 64
 
+static struct jv_status check_time(const Google__Protobuf__Timestamp *time, const char *field)
+{
+	if (time != NULL && (time->nanos < 0 || time->nanos > 999999999))
+		return jv_field_error(JV_INVALID_ARGUMENT, field,
+			"has %d nanoseconds; 0 to 999,999,999 are allowed", (int)time->nanos);
+	return jv_ok();
+}
+
 struct jv_status jv_filter_check(const Jarvis__V1__TaskFilter *filter)
 {
 	if (filter == NULL)
@@ -20,7 +28,8 @@ struct jv_status jv_filter_check(const Jarvis__V1__TaskFilter *filter)
 			filter->states[i] > (int)JV_TASK_CANCELLED)
 			return jv_field_error(JV_INVALID_ARGUMENT, "filter.states",
 				"%d is no task state", (int)filter->states[i]);
-	return jv_ok();
+	JV_TRY(check_time(filter->submitted_after, "filter.submitted_after"));
+	return check_time(filter->submitted_before, "filter.submitted_before");
 }
 
 static bool state_wanted(const Jarvis__V1__TaskFilter *filter, enum jv_task_state state)
@@ -39,10 +48,18 @@ static bool text_wanted(char *const *texts, size_t count, struct jv_bytes text)
 	return count == 0;
 }
 
+/* The first millisecond that is not before the time; -1 if there is none. */
+static int64_t bound_ms(const Google__Protobuf__Timestamp *time)
+{
+	int64_t ms = jv_convert_time_ms(time);
+
+	return time != NULL && time->nanos % 1000000 != 0 ? ms + 1 : ms;
+}
+
 static bool time_wanted(const Jarvis__V1__TaskFilter *filter, int64_t submit_ms)
 {
-	int64_t after_ms = jv_convert_time_ms(filter->submitted_after);
-	int64_t before_ms = jv_convert_time_ms(filter->submitted_before);
+	int64_t after_ms = bound_ms(filter->submitted_after);
+	int64_t before_ms = bound_ms(filter->submitted_before);
 
 	return (after_ms < 0 || submit_ms >= after_ms) && (before_ms < 0 || submit_ms < before_ms);
 }
@@ -83,12 +100,21 @@ bool jv_filter_spec(const Jarvis__V1__TaskFilter *filter, const Jarvis__V1__Task
 
 uint64_t jv_filter_hash(const Jarvis__V1__TaskFilter *filter)
 {
+	Jarvis__V1__TaskFilter rest = JARVIS__V1__TASK_FILTER__INIT;
 	struct jv_buffer packed = {0};
 	uint64_t hash;
 
 	if (filter != NULL)
-		jv_pb_pack(&filter->base, &packed);
+		rest = *filter;
+	rest.n_labels = 0;
+	jv_pb_pack(&rest.base, &packed);
 	hash = jv_hash64(jv_buffer_bytes(&packed));
+	/* A map has no order, and clients do send it in another one with the next page. */
+	for (size_t i = 0; filter != NULL && i < filter->n_labels; i++) {
+		jv_buffer_clear(&packed);
+		jv_pb_pack(&filter->labels[i]->base, &packed);
+		hash += jv_hash64(jv_buffer_bytes(&packed));
+	}
 	jv_buffer_deinit(&packed);
 	return hash;
 }

@@ -1,4 +1,3 @@
-#include "base/assert.h"
 #include "server/api/convert.h"
 #include "server/api/handlers.h"
 #include "server/api/id.h"
@@ -21,23 +20,24 @@ static void answer(struct jv_rpc *rpc)
 	jv_rpc_send(rpc, &response.base);
 }
 
-static struct jv_status read_task(struct jv_rpc *rpc, struct jv_task_read *read)
+static struct jv_status read_task(struct jv_rpc *rpc, uint64_t id, struct jv_task_read *read)
 {
-	const Jarvis__V1__GetTaskRequest *request = (const void *)rpc->request;
 	struct get_state *state = rpc->state;
-	uint64_t id = 0;
 
-	JV_TRY(jv_id_parse(request->id, "id", &id));
 	state->revision = atomic_load(&rpc->edge->api->durable_revision);
 	return jv_read_task_message(rpc->edge->api, NULL, id, &rpc->arena, read, &state->task);
 }
 
 static void get_start(struct jv_rpc *rpc)
 {
+	const Jarvis__V1__GetTaskRequest *request = (const void *)rpc->request;
 	struct get_state *state = rpc->state;
 	struct jv_task_read read = {0};
-	struct jv_status status = read_task(rpc, &read);
+	uint64_t id = 0;
+	struct jv_status status = jv_id_parse(request->id, "id", &id);
 
+	if (jv_is_ok(&status))
+		status = read_task(rpc, id, &read);
 	rpc->event.kind = JV_EVENT_EXPLAIN;
 	rpc->event.explain.task = read.record.id;
 	rpc->event.explain.out = &state->explanation;
@@ -54,17 +54,22 @@ static void get_start(struct jv_rpc *rpc)
 static void get_replied(struct jv_rpc *rpc, struct jv_event *event)
 {
 	struct get_state *state = rpc->state;
+	struct jv_task_read read = {0};
+	struct jv_status status = event->status;
 
 	if (rpc->ended)
 		return;
-	if (!jv_is_ok(&event->status)) {
-		jv_rpc_finish(rpc, event->status);
-		return;
-	}
-	if (event->explain.waiting)
+	/* It has gone on since it was read: told as it is now, which is durable as the reply is. */
+	if (jv_is_ok(&status) && !event->explain.waiting)
+		status = read_task(rpc, event->explain.task, &read);
+	else if (jv_is_ok(&status))
 		state->task->status->pending =
 			jv_convert_explanation(&rpc->arena, &state->explanation);
-	answer(rpc);
+	if (jv_is_ok(&status))
+		answer(rpc);
+	else
+		jv_rpc_finish(rpc, status);
+	jv_task_read_deinit(&read);
 }
 
 const struct jv_handler jv_handler_get_task = {

@@ -1,7 +1,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/assert.h"
 #include "proto/wire/pb.h"
 #include "server/api/convert.h"
 #include "server/api/handlers.h"
@@ -9,13 +8,20 @@
 #include "server/api/read.h"
 
 #define TAIL_LINES_MAX 100000
+/* Chunks looked at in one turn, so that neither a log of which nothing is wanted nor one without
+ * lines holds the thread. */
+#define TURN_MAX 64
 
-/* A position in one attempt's log; each turn sends one chunk, and waits for the transport or for
- * more log. */
+/* A position in one attempt's log; each turn sends what the transport takes, and waits for it, for
+ * more log, or for the next turn. */
 struct logs_state {
 	uint64_t task;
-	uint32_t attempt; /* 0 until the first one begins */
-	int64_t offset;
+	uint32_t attempt;   /* 0 until the first one begins */
+	int64_t offset;     /* everything before was sent, or was not wanted */
+	bool marked;        /* so was the mark without data at the offset */
+	int32_t lines_left; /* of the tail: to be found still, from tail_offset backward */
+	int64_t tail_offset;
+	bool tail_began;
 };
 
 /* A chunk's value and what was decoded of it. */
@@ -43,21 +49,47 @@ static bool read_at(const struct jv_cursor *cursor, const struct logs_state *sta
 	return jv_is_ok(status) && record->task == state->task && record->attempt == state->attempt;
 }
 
-static bool holds(const struct jv_log_record *record, const struct logs_state *state,
-	bool wanted_all, uint8_t stream)
+static int64_t end_of(const struct jv_log_record *record)
 {
-	int64_t end = record->offset + (int64_t)record->data.size;
-
-	if (!wanted_all && record->stream != stream)
-		return false;
-	return end > state->offset;
+	return record->offset + (int64_t)record->data.size;
 }
 
-/* The next chunk at or after the position, in the wanted stream. False: there is none now. The
- * record's data points into read->value. */
-static bool next_chunk(struct jv_rpc *rpc, struct chunk_read *read, struct jv_status *status)
+static bool stream_wanted(const struct jv_rpc *rpc, const struct jv_log_record *record)
 {
 	const Jarvis__V1__GetTaskLogsRequest *request = (const void *)rpc->request;
+
+	return request->stream == 0 || record->stream == (uint8_t)request->stream;
+}
+
+/* Whether the chunk is to be sent. A mark without data takes no place among the offsets. */
+static bool wanted(const struct jv_rpc *rpc, const struct jv_log_record *record)
+{
+	const struct logs_state *state = rpc->state;
+
+	if (!stream_wanted(rpc, record))
+		return false;
+	if (record->data.size == 0)
+		return record->truncated && record->offset >= state->offset && !state->marked;
+	return end_of(record) > state->offset;
+}
+
+/* Sent, or not wanted. */
+static void pass(struct logs_state *state, const struct jv_log_record *record)
+{
+	if (record->data.size > 0 && end_of(record) > state->offset) {
+		state->offset = end_of(record);
+		state->marked = false;
+	} else if (record->data.size == 0 && record->offset >= state->offset) {
+		state->offset = record->offset;
+		state->marked = true;
+	}
+}
+
+/* The next chunk at or after the position, in the wanted stream. False: there is none now, or the
+ * turn is over. The record's data points into read->value. */
+static bool next_chunk(
+	struct jv_rpc *rpc, struct chunk_read *read, int *turns_left, struct jv_status *status)
+{
 	struct logs_state *state = rpc->state;
 	struct jv_cursor *cursor = jv_cursor_open(rpc->edge->api->store, NULL);
 	bool found = false;
@@ -67,10 +99,14 @@ static bool next_chunk(struct jv_rpc *rpc, struct chunk_read *read, struct jv_st
 	jv_cursor_seek(cursor, jv_buffer_bytes(&read->key), true);
 	if (!read_at(cursor, state, &read->record, status))
 		jv_cursor_seek(cursor, jv_buffer_bytes(&read->key), false);
-	while (!found && jv_is_ok(status) && read_at(cursor, state, &read->record, status)) {
-		found = holds(&read->record, state, request->stream == 0, (uint8_t)request->stream);
-		if (!found)
-			jv_cursor_step(cursor, false);
+	while (!found && *turns_left > 0 && jv_is_ok(status) &&
+		read_at(cursor, state, &read->record, status)) {
+		(*turns_left)--;
+		found = wanted(rpc, &read->record);
+		if (found)
+			break;
+		pass(state, &read->record);
+		jv_cursor_step(cursor, false);
 	}
 	if (found) {
 		jv_buffer_clear(&read->value);
@@ -92,7 +128,7 @@ static void send_chunk(struct jv_rpc *rpc, const struct jv_log_record *record)
 
 	jv_arena_init(&arena, 0, 0);
 	response.chunk = jv_convert_log(&arena, record, (size_t)skip);
-	state->offset = record->offset + (int64_t)record->data.size;
+	pass(state, record);
 	jv_rpc_send(rpc, &response.base);
 	jv_arena_deinit(&arena);
 }
@@ -120,29 +156,6 @@ static struct jv_status look_at_task(struct jv_rpc *rpc, bool *going_on)
 	return status;
 }
 
-/* Sends what can be sent; ends, or waits. The task is looked at before the log: if it had ended by
- * then, the log that is read after is whole. */
-static void pump(struct jv_rpc *rpc)
-{
-	const Jarvis__V1__GetTaskLogsRequest *request = (const void *)rpc->request;
-	struct logs_state *state = rpc->state;
-	struct chunk_read read = {0};
-	bool going_on = false;
-	bool found = true;
-	struct jv_status status = jv_ok();
-
-	while (found && jv_is_ok(&status) && jv_rpc_writable(rpc)) {
-		status = look_at_task(rpc, &going_on);
-		found = jv_is_ok(&status) && state->attempt > 0 && next_chunk(rpc, &read, &status);
-		if (found)
-			send_chunk(rpc, &read.record);
-	}
-	chunk_read_deinit(&read);
-	if (!jv_is_ok(&status) || (!found && !(request->follow && going_on)))
-		jv_rpc_finish(rpc, status);
-	/* Suspended, if not finished: logs_writable, logs_published. */
-}
-
 /* How many of the last bytes of the chunk hold the lines still wanted; counts them down. */
 static size_t tail_of(struct jv_bytes data, int32_t *lines_left, bool last)
 {
@@ -159,32 +172,76 @@ static size_t tail_of(struct jv_bytes data, int32_t *lines_left, bool last)
 	return data.size - at;
 }
 
-/* Moves the position to where the last lines begin. */
-static struct jv_status seek_tail(struct jv_rpc *rpc)
+/* The tail's next chunk, going backward. */
+static void look_back(struct jv_rpc *rpc, const struct jv_log_record *record)
 {
-	const Jarvis__V1__GetTaskLogsRequest *request = (const void *)rpc->request;
 	struct logs_state *state = rpc->state;
-	struct jv_cursor *cursor = jv_cursor_open(rpc->edge->api->store, NULL);
-	int32_t lines_left = request->tail_lines;
+
+	if (stream_wanted(rpc, record) && record->data.size > 0) {
+		size_t size = tail_of(record->data, &state->lines_left, !state->tail_began);
+		state->offset = end_of(record) - (int64_t)size;
+		state->tail_began = true;
+	}
+	state->tail_offset = record->offset - 1;
+	if (record->offset == 0)
+		state->lines_left = 0;
+}
+
+/* Moves the position toward where the last lines begin; there, if no lines are left. */
+static struct jv_status seek_tail(struct jv_rpc *rpc, int *turns_left)
+{
+	struct logs_state *state = rpc->state;
+	struct jv_cursor *cursor;
 	struct jv_status status = jv_ok();
 	struct jv_log_record record;
 	struct jv_buffer key = {0};
-	bool last = true;
 
-	jv_key_log(&key, state->task, state->attempt, INT64_MAX);
+	if (state->lines_left == 0)
+		return status;
+	cursor = jv_cursor_open(rpc->edge->api->store, NULL);
+	jv_key_log(&key, state->task, state->attempt, state->tail_offset);
 	jv_cursor_seek(cursor, jv_buffer_bytes(&key), true);
-	while (lines_left > 0 && read_at(cursor, state, &record, &status)) {
-		bool wanted = request->stream == 0 || record.stream == (uint8_t)request->stream;
-		if (wanted && record.data.size > 0) {
-			size_t size = tail_of(record.data, &lines_left, last);
-			state->offset = record.offset + (int64_t)(record.data.size - size);
-			last = false;
-		}
+	while (state->lines_left > 0 && *turns_left > 0 &&
+		read_at(cursor, state, &record, &status)) {
+		(*turns_left)--;
+		look_back(rpc, &record);
 		jv_cursor_step(cursor, true);
 	}
+	/* With turns left it ended because the log did. */
+	if (*turns_left > 0)
+		state->lines_left = 0;
 	jv_buffer_deinit(&key);
 	struct jv_status closed = jv_cursor_close(cursor);
 	return jv_is_ok(&status) ? closed : status;
+}
+
+/* Sends what can be sent; ends, or waits. The task is looked at before the log: if it had ended by
+ * then, the log that is read after is whole. */
+static void pump(struct jv_rpc *rpc)
+{
+	const Jarvis__V1__GetTaskLogsRequest *request = (const void *)rpc->request;
+	const struct jv_env *env = rpc->edge->api->env;
+	struct logs_state *state = rpc->state;
+	struct chunk_read read = {0};
+	bool going_on = false;
+	bool found = true;
+	int turns_left = TURN_MAX;
+	struct jv_status status = look_at_task(rpc, &going_on);
+
+	if (jv_is_ok(&status))
+		status = seek_tail(rpc, &turns_left);
+	while (found && turns_left > 0 && jv_is_ok(&status) && jv_rpc_writable(rpc)) {
+		found = state->attempt > 0 && next_chunk(rpc, &read, &turns_left, &status);
+		if (found)
+			send_chunk(rpc, &read.record);
+	}
+	chunk_read_deinit(&read);
+	if (!jv_is_ok(&status) || (!found && turns_left > 0 && !(request->follow && going_on)))
+		jv_rpc_finish(rpc, status);
+	else if (turns_left == 0)
+		/* Not at once: the others of this thread have their turn. */
+		jv_rpc_set_timer(rpc, env->monotonic_ms(env) + 1);
+	/* Suspended, if not finished: its writable, published and timer. */
 }
 
 static struct jv_status check(const Jarvis__V1__GetTaskLogsRequest *request, uint64_t *task)
@@ -209,19 +266,16 @@ static void logs_start(struct jv_rpc *rpc)
 {
 	const Jarvis__V1__GetTaskLogsRequest *request = (const void *)rpc->request;
 	struct logs_state *state = rpc->state;
-	bool going_on = false;
 	struct jv_status status = check(request, &state->task);
 
-	state->attempt = (uint32_t)request->attempt;
-	state->offset = request->offset;
-	if (jv_is_ok(&status))
-		status = look_at_task(rpc, &going_on);
-	if (jv_is_ok(&status) && request->tail_lines > 0)
-		status = seek_tail(rpc);
 	if (!jv_is_ok(&status)) {
 		jv_rpc_finish(rpc, status);
 		return;
 	}
+	state->attempt = (uint32_t)request->attempt;
+	state->offset = request->offset;
+	state->lines_left = request->tail_lines;
+	state->tail_offset = INT64_MAX;
 	if (request->follow)
 		jv_rpc_watch(rpc, state->task);
 	pump(rpc);
@@ -241,5 +295,6 @@ const struct jv_handler jv_handler_get_task_logs = {
 	.start = logs_start,
 	.writable = pump,
 	.published = logs_published,
+	.timer = pump,
 	.state_size = sizeof(struct logs_state),
 };

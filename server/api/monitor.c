@@ -9,17 +9,31 @@
 
 /* The core's loop turns at least every second; past this it is taken as stuck. */
 #define CORE_LATE_MS 10000
+/* Health waits so long for an answer of the core. */
+#define HEALTH_LATE_MS 5000
 
 static int64_t core_silent_ms(struct jv_api *api)
 {
 	return api->env->monotonic_ms(api->env) - atomic_load(&api->core_seen_ms);
 }
 
+/* Past the limit of the inbox, for an operator wants to see a server that is flooded. Bounded all
+ * the same, by the number of calls. */
 static void ask_stats(struct jv_rpc *rpc)
 {
 	rpc->event.kind = JV_EVENT_STATS;
-	jv_rpc_post(rpc);
+	rpc->event.deadline_ms = rpc->deadline_ms;
+	if (!jv_rpc_post_event(rpc, &rpc->event, true))
+		jv_rpc_finish(rpc, jv_error(JV_UNAVAILABLE, "the server is stopping"));
 	/* Suspended: the method's replied. */
+}
+
+/* False if there is nothing to answer with, or nobody. */
+static bool replied_well(struct jv_rpc *rpc, const struct jv_event *event)
+{
+	if (!rpc->ended && !jv_is_ok(&event->status))
+		jv_rpc_finish(rpc, event->status);
+	return !rpc->ended && jv_is_ok(&event->status);
 }
 
 static Jarvis__V1__HealthCheck *check(
@@ -37,18 +51,13 @@ static Jarvis__V1__HealthCheck *check(
 	return health;
 }
 
-static void health_start(struct jv_rpc *rpc)
+/* Of a core that does not turn, or does not answer. */
+static void answer_unhealthy(struct jv_rpc *rpc, const char *message)
 {
 	Jarvis__V1__GetHealthResponse response = JARVIS__V1__GET_HEALTH_RESPONSE__INIT;
 	Jarvis__V1__HealthCheck *checks[1];
 
-	/* A core that does not answer must not keep this from answering. */
-	if (core_silent_ms(rpc->edge->api) < CORE_LATE_MS) {
-		ask_stats(rpc);
-		return;
-	}
-	checks[0] =
-		check(rpc, "core", false, "the scheduling core has not turned for over 10 seconds");
+	checks[0] = check(rpc, "core", false, message);
 	if (checks[0] != NULL)
 		checks[0]->status = JARVIS__V1__HEALTH_STATUS__HEALTH_STATUS_UNHEALTHY;
 	response.status = JARVIS__V1__HEALTH_STATUS__HEALTH_STATUS_UNHEALTHY;
@@ -57,14 +66,41 @@ static void health_start(struct jv_rpc *rpc)
 	jv_rpc_send(rpc, &response.base);
 }
 
+struct health_state {
+	bool answered;
+};
+
+/* A core that does not answer must not keep this from answering. */
+static void health_start(struct jv_rpc *rpc)
+{
+	const struct jv_env *env = rpc->edge->api->env;
+
+	if (core_silent_ms(rpc->edge->api) >= CORE_LATE_MS) {
+		answer_unhealthy(rpc, "the scheduling core has not turned for over 10 seconds");
+		return;
+	}
+	jv_rpc_set_timer(rpc, env->monotonic_ms(env) + HEALTH_LATE_MS);
+	ask_stats(rpc);
+}
+
+static void health_timer(struct jv_rpc *rpc)
+{
+	struct health_state *state = rpc->state;
+
+	state->answered = true;
+	answer_unhealthy(rpc, "the scheduling core has not answered for 5 seconds");
+}
+
 static void health_replied(struct jv_rpc *rpc, struct jv_event *event)
 {
 	Jarvis__V1__GetHealthResponse response = JARVIS__V1__GET_HEALTH_RESPONSE__INIT;
+	const struct health_state *state = rpc->state;
 	const struct jv_stats *stats = &event->stats;
 	Jarvis__V1__HealthCheck *checks[3];
 	char *nodes;
 
-	if (rpc->ended)
+	jv_rpc_set_timer(rpc, 0);
+	if (state->answered || !replied_well(rpc, event))
 		return;
 	nodes = jv_arena_printf(&rpc->arena, "%" PRIu32 " of %" PRIu32 " nodes are connected",
 		stats->nodes_ready, stats->nodes_total);
@@ -143,7 +179,7 @@ static void metrics_replied(struct jv_rpc *rpc, struct jv_event *event)
 	Google__Api__HttpBody body = GOOGLE__API__HTTP_BODY__INIT;
 	struct jv_buffer text = {0};
 
-	if (rpc->ended)
+	if (!replied_well(rpc, event))
 		return;
 	append_stats(&text, &event->stats);
 	jv_metric_render(&text);
@@ -159,7 +195,7 @@ static void stats_replied(struct jv_rpc *rpc, struct jv_event *event)
 	Jarvis__V1__GetStatsResponse response = JARVIS__V1__GET_STATS_RESPONSE__INIT;
 	const struct jv_stats *stats = &event->stats;
 
-	if (rpc->ended)
+	if (!replied_well(rpc, event))
 		return;
 	response.tasks_queued = stats->queued;
 	response.tasks_starting = stats->starting;
@@ -195,6 +231,8 @@ const struct jv_handler jv_handler_get_health = {
 	.path = "/jarvis.v1.Monitor/GetHealth",
 	.start = health_start,
 	.replied = health_replied,
+	.timer = health_timer,
+	.state_size = sizeof(struct health_state),
 };
 
 const struct jv_handler jv_handler_get_readiness = {

@@ -62,18 +62,21 @@ static void list_start(struct jv_rpc *rpc)
 static struct jv_status fill(struct jv_rpc *rpc, const struct jv_event_nodes *nodes,
 	Jarvis__V1__ListNodesResponse *response)
 {
+	size_t most;
+
 	response->nodes =
 		jv_arena_calloc(&rpc->arena, nodes->count + 1, sizeof(response->nodes[0]));
 	if (response->nodes == NULL)
 		return jv_answer_too_large();
-	for (uint32_t i = 0; i < nodes->count; i++) {
+	most = rpc->arena.used + jv_answer_bytes_max(rpc->edge->api);
+	for (uint32_t i = 0; i < nodes->count && rpc->arena.used < most; i++) {
 		response->nodes[i] = node_message(rpc, &nodes->views[i]);
 		if (response->nodes[i] == NULL)
 			return jv_answer_too_large();
 		response->n_nodes++;
 	}
-	if (nodes->more && nodes->count > 0)
-		response->next_page_token = nodes->views[nodes->count - 1].name;
+	if (response->n_nodes > 0 && (nodes->more || response->n_nodes < nodes->count))
+		response->next_page_token = nodes->views[response->n_nodes - 1].name;
 	return jv_ok();
 }
 

@@ -5,6 +5,8 @@
 #include "proto/wire/pb.h"
 #include "server/api/convert.h"
 
+#define ANSWER_BYTES_MAX ((size_t)2 << 20)
+
 void jv_task_read_deinit(struct jv_task_read *read)
 {
 	jv_buffer_deinit(&read->key);
@@ -65,6 +67,13 @@ struct jv_status jv_read_task_message(struct jv_api *api, const struct jv_snapsh
 	JV_TRY(jv_read_spec(api, snapshot, task, arena, &spec));
 	*message = jv_convert_task(arena, &read->record, spec);
 	return *message == NULL ? jv_answer_too_large() : jv_ok();
+}
+
+size_t jv_answer_bytes_max(const struct jv_api *api)
+{
+	size_t half = (size_t)api->limits->message_bytes_max / 2;
+
+	return half < ANSWER_BYTES_MAX ? half : ANSWER_BYTES_MAX;
 }
 
 struct jv_status jv_answer_too_large(void)

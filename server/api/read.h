@@ -28,6 +28,9 @@ struct jv_status jv_read_spec(struct jv_api *api, const struct jv_snapshot *snap
 struct jv_status jv_read_task_message(struct jv_api *api, const struct jv_snapshot *snapshot,
 	uint64_t task, struct jv_arena *arena, struct jv_task_read *read,
 	Jarvis__V1__Task **message) JV_MUST_USE;
+/* Memory that the messages of one answer may take, so that it stays below the limit on messages: it
+ * is never less than what they are packed. */
+size_t jv_answer_bytes_max(const struct jv_api *api);
 /* RESOURCE_EXHAUSTED: the answer needs more memory than a call may have. */
 struct jv_status jv_answer_too_large(void);
 

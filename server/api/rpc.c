@@ -20,14 +20,15 @@ void jv_rpc_init(struct jv_rpc *rpc, struct jv_edge *edge, const struct jv_trans
 	jv_list_init(&rpc->watch_link);
 	jv_list_push_back(&edge->calls, &rpc->calls_link);
 	edge->call_count++;
+	/* Before the request, which may fill the arena to its limit. */
+	if (handler->state_size > 0)
+		rpc->state = jv_arena_calloc(&rpc->arena, 1, handler->state_size);
 }
 
 void jv_rpc_start(struct jv_rpc *rpc, ProtobufCMessage *request)
 {
 	JV_ASSERT((request == NULL) == rpc->method->client_streaming);
 	rpc->request = request;
-	if (rpc->handler->state_size > 0)
-		rpc->state = jv_arena_calloc(&rpc->arena, 1, rpc->handler->state_size);
 	rpc->handler->start(rpc);
 }
 

@@ -27,7 +27,8 @@ struct jv_transport {
 	 * may be sent. */
 	void (*send)(struct jv_rpc *rpc, const ProtobufCMessage *message);
 	/* Ends the call. JV_OK ends a stream well; a unary method that succeeds uses send instead.
-	 * The transport makes google.rpc.Status details of code, message and field (BadRequest for
+	 * The first end counts: what comes after an answer or a finish is ignored. The transport
+	 * makes google.rpc.Status details of code, message and field (BadRequest for
 	 * a field). */
 	void (*finish)(struct jv_rpc *rpc, const struct jv_status *status);
 	/* Asks for the next message of a client stream; one at a time. */

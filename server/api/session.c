@@ -12,9 +12,10 @@
 #include "server/api/id.h"
 #include "server/api/read.h"
 
-/* One Desired message holds at most so many attempts, and about so many bytes of specs. */
-#define DESIRED_MAX       64
-#define DESIRED_BYTES_MAX ((size_t)1 << 20)
+/* One Desired message holds at most so many changes. */
+#define DESIRED_MAX 64
+/* Bytes of one session's messages in the core; beyond it the agent is not read from. */
+#define IN_FLIGHT_BYTES_MAX ((size_t)1 << 20)
 
 enum say_kind {
 	SAY_WELCOME,
@@ -43,23 +44,32 @@ struct session_state {
 	char node[JV_NODE_NAME_MAX];
 	bool hello; /* a Hello was posted: the core must be told of the end */
 	bool receiving;
-	uint32_t in_flight;
+	uint32_t in_flight;     /* events in the core */
+	size_t in_flight_bytes; /* theirs */
+	uint32_t unread;        /* acknowledgements among says: the agent has not read them */
 	int64_t desired_sequence;
 	struct jv_list says;
 };
+
+static bool acknowledges(enum say_kind kind)
+{
+	return kind == SAY_HEARTBEAT_ACK || kind == SAY_REPORT_ACK || kind == SAY_LOG_ACK;
+}
 
 static struct say *say(struct session_state *state, enum say_kind kind)
 {
 	struct say *words = jv_calloc(1, sizeof(*words));
 
 	words->kind = kind;
+	state->unread += acknowledges(kind);
 	jv_list_push_back(&state->says, &words->link);
 	return words;
 }
 
-static void free_say(struct say *words)
+static void free_say(struct session_state *state, struct say *words)
 {
 	jv_list_remove(&words->link);
+	state->unread -= acknowledges(words->kind);
 	free(words->full);
 	free(words);
 }
@@ -127,6 +137,35 @@ static void say_log_ack(struct jv_rpc *rpc, struct jv_arena *arena, const struct
 	jv_rpc_send(rpc, &response.base);
 }
 
+/* Session events are bounded by their number and bytes in flight, so the core's inbox takes them
+ * past its limit: a report must not be lost because clients flood. */
+static void post(struct jv_rpc *rpc, struct jv_session_event *event)
+{
+	struct session_state *state = rpc->state;
+	size_t size = event->arena.used;
+
+	if (jv_rpc_post_event(rpc, &event->event, true)) {
+		state->in_flight++;
+		state->in_flight_bytes += size;
+		return;
+	}
+	jv_session_event_free(event);
+	jv_rpc_finish(rpc, jv_error(JV_UNAVAILABLE, "the server is stopping"));
+}
+
+/* The spec was durable before the core could place the task, so the disk has failed. The agent is
+ * told to forget the attempt, and the core that it has ended: it would wait for ever. */
+static void give_up(struct jv_rpc *rpc, Jarvis__V1__DesiredAttempt *attempt,
+	const struct jv_desired *desired, const struct jv_status *status)
+{
+	const struct session_state *state = rpc->state;
+
+	JV_ERROR("session.spec_unreadable", JV_KV("task", attempt->task_id),
+		JV_KI("attempt", desired->attempt), JV_KV("error", status->message));
+	attempt->state = JARVIS__V1__DESIRED_STATE__DESIRED_STATE_FORGET;
+	post(rpc, jv_session_event_give_up(state->session, desired, status->message));
+}
+
 static Jarvis__V1__DesiredAttempt *desired_attempt(
 	struct jv_rpc *rpc, struct jv_arena *arena, const struct jv_desired *desired)
 {
@@ -142,12 +181,8 @@ static Jarvis__V1__DesiredAttempt *desired_attempt(
 	if (desired->state != JV_DESIRED_RUN || desired->known)
 		return attempt;
 	status = jv_read_spec(rpc->edge->api, NULL, desired->task, arena, &attempt->spec);
-	if (!jv_is_ok(&status)) {
-		/* The spec was durable before the core could place the task. */
-		JV_ERROR("session.spec_unreadable", JV_KV("task", attempt->task_id),
-			JV_KV("error", status.message));
-		attempt->state = JARVIS__V1__DESIRED_STATE__DESIRED_STATE_FORGET;
-	}
+	if (!jv_is_ok(&status))
+		give_up(rpc, attempt, desired, &status);
 	return attempt;
 }
 
@@ -162,55 +197,69 @@ static void send_desired(struct jv_rpc *rpc, Jarvis__V1__Desired *desired)
 	jv_rpc_send(rpc, &response.base);
 }
 
+static bool follows(const struct jv_desired *desired)
+{
+	return desired->state == JV_DESIRED_RUN && !desired->known;
+}
+
+/* What the agent does not know yet, in front of all later words. */
+static void say_rest(struct session_state *state, const struct say *full)
+{
+	struct jv_list *where = state->says.next;
+
+	for (uint32_t i = 0; i < full->full_count; i++) {
+		if (!follows(&full->full[i]))
+			continue;
+		struct say *more = say(state, SAY_DESIRED);
+		more->desired = full->full[i];
+		jv_list_remove(&more->link);
+		jv_list_insert_before(where, &more->link);
+	}
+}
+
 /* All at once, but for attempts that the agent does not know: with their specs they might not fit
- * into one message, so they follow as changes. */
+ * into one message, so they follow as changes. What it should forget need not be named, and is not
+ * when that is too much. */
 static void say_full(struct jv_rpc *rpc, struct jv_arena *arena, const struct say *words)
 {
+	size_t most = jv_answer_bytes_max(rpc->edge->api);
 	Jarvis__V1__Desired desired = JARVIS__V1__DESIRED__INIT;
-	struct session_state *state = rpc->state;
 
 	desired.full = true;
 	desired.attempts =
 		jv_arena_calloc(arena, words->full_count + 1, sizeof(desired.attempts[0]));
 	for (uint32_t i = 0; i < words->full_count; i++) {
 		const struct jv_desired *one = &words->full[i];
-		if (one->state != JV_DESIRED_RUN || one->known)
+		if (!follows(one) && (one->state != JV_DESIRED_FORGET || arena->used < most))
 			desired.attempts[desired.n_attempts++] = desired_attempt(rpc, arena, one);
 	}
-	/* Behind this word, in front of all later ones. */
-	struct jv_list *where = words->link.next;
-	for (uint32_t i = 0; i < words->full_count; i++) {
-		if (words->full[i].state != JV_DESIRED_RUN || words->full[i].known)
-			continue;
-		struct say *more = say(state, SAY_DESIRED);
-		more->desired = words->full[i];
-		jv_list_remove(&more->link);
-		jv_list_insert_before(where, &more->link);
-	}
+	say_rest(rpc->state, words);
 	send_desired(rpc, &desired);
 }
 
-/* This change and those right behind it in one message. The first stays for the caller to free. */
-static void say_desired(struct jv_rpc *rpc, struct jv_arena *arena, struct say *words)
+/* This change and those right behind it in one message: the last one begins below half of what a
+ * message may hold, and a spec takes at most the other half (submit.c). */
+static void say_desired(struct jv_rpc *rpc, struct jv_arena *arena, const struct say *words)
 {
+	size_t most = jv_answer_bytes_max(rpc->edge->api) / 2;
 	Jarvis__V1__Desired desired = JARVIS__V1__DESIRED__INIT;
 	struct session_state *state = rpc->state;
 	Jarvis__V1__DesiredAttempt *attempts[DESIRED_MAX];
 
 	desired.attempts = attempts;
 	attempts[desired.n_attempts++] = desired_attempt(rpc, arena, &words->desired);
-	while (words->link.next != &state->says && desired.n_attempts < DESIRED_MAX &&
-		arena->used < DESIRED_BYTES_MAX) {
-		struct say *next = JV_CONTAINER_OF(words->link.next, struct say, link);
+	while (!jv_list_empty(&state->says) && desired.n_attempts < DESIRED_MAX &&
+		arena->used < most) {
+		struct say *next = JV_CONTAINER_OF(state->says.next, struct say, link);
 		if (next->kind != SAY_DESIRED)
 			break;
 		attempts[desired.n_attempts++] = desired_attempt(rpc, arena, &next->desired);
-		free_say(next);
+		free_say(state, next);
 	}
 	send_desired(rpc, &desired);
 }
 
-static void utter(struct jv_rpc *rpc, struct jv_arena *arena, struct say *words)
+static void utter(struct jv_rpc *rpc, struct jv_arena *arena, const struct say *words)
 {
 	switch (words->kind) {
 	case SAY_WELCOME:
@@ -242,20 +291,24 @@ static void pump(struct jv_rpc *rpc)
 	struct jv_arena arena;
 
 	while (!jv_list_empty(&state->says) && jv_rpc_writable(rpc)) {
-		struct say *words = JV_CONTAINER_OF(state->says.next, struct say, link);
+		struct say *words =
+			JV_CONTAINER_OF(jv_list_pop_front(&state->says), struct say, link);
 		jv_arena_init(&arena, 0, 0);
 		utter(rpc, &arena, words);
 		jv_arena_deinit(&arena);
-		free_say(words);
+		free_say(state, words);
 	}
 }
 
+/* An agent that does not read what it is told is not listened to either: what it may yet be told
+ * stays bounded, and its lease will be over. */
 static void receive_more(struct jv_rpc *rpc)
 {
 	struct session_state *state = rpc->state;
+	uint32_t most = rpc->edge->api->limits->session_events_max;
 
-	if (rpc->ended || state->receiving ||
-		state->in_flight >= rpc->edge->api->limits->session_events_max)
+	if (rpc->ended || state->receiving || state->in_flight + state->unread >= most ||
+		state->in_flight_bytes >= IN_FLIGHT_BYTES_MAX)
 		return;
 	state->receiving = true;
 	jv_rpc_receive(rpc);
@@ -268,20 +321,6 @@ static void session_start(struct jv_rpc *rpc)
 	state->session = atomic_fetch_add(&rpc->edge->api->next_session, 1) + 1;
 	jv_list_init(&state->says);
 	receive_more(rpc);
-}
-
-/* Session events are bounded by their number in flight, so the core's inbox takes them past its
- * limit: a report must not be lost because clients flood. */
-static void post(struct jv_rpc *rpc, struct jv_session_event *event)
-{
-	struct session_state *state = rpc->state;
-
-	if (jv_rpc_post_event(rpc, &event->event, true)) {
-		state->in_flight++;
-		return;
-	}
-	jv_session_event_free(event);
-	jv_rpc_finish(rpc, jv_error(JV_UNAVAILABLE, "the server is stopping"));
 }
 
 static struct jv_status check_order(
@@ -342,6 +381,18 @@ static void opened(struct jv_rpc *rpc, struct jv_event *event)
 	event->open.desired = NULL;
 }
 
+static void note_finished(const struct session_state *state, const struct jv_attempt_report *report)
+{
+	char task[24];
+
+	if (report->phase != JV_PHASE_FINISHED || !jv_log_enabled(JV_LOG_DEBUG))
+		return;
+	snprintf(task, sizeof(task), "t-%" PRIu64, report->task);
+	JV_DEBUG("attempt.finished", JV_KV("task", task), JV_KI("attempt", report->attempt),
+		JV_KV("node", state->node), JV_KI("exit_code", report->exit_code),
+		JV_KI("failure", report->failure), JV_KI("log_bytes", report->log_bytes));
+}
+
 static void acknowledge(struct session_state *state, const struct jv_event *event)
 {
 	struct say *words;
@@ -354,6 +405,7 @@ static void acknowledge(struct session_state *state, const struct jv_event *even
 		words->attempt = event->log.chunk.attempt;
 		words->number = event->log.next_offset;
 	} else if (event->report.accepted) {
+		note_finished(state, &event->report.report);
 		words = say(state, SAY_REPORT_ACK);
 		words->task = event->report.report.task;
 		words->attempt = event->report.report.attempt;
@@ -365,17 +417,20 @@ static void session_replied(struct jv_rpc *rpc, struct jv_event *event)
 {
 	struct session_state *state = rpc->state;
 
-	JV_ASSERT(state->in_flight > 0);
+	struct jv_session_event *own = JV_CONTAINER_OF(event, struct jv_session_event, event);
+
+	JV_ASSERT(state->in_flight > 0 && state->in_flight_bytes >= own->arena.used);
 	state->in_flight--;
+	state->in_flight_bytes -= own->arena.used;
 	if (rpc->ended || event->kind == JV_EVENT_SESSION_CLOSE)
 		;
 	else if (event->kind == JV_EVENT_SESSION_OPEN)
 		opened(rpc, event);
 	else if (!jv_is_ok(&event->status))
 		jv_rpc_finish(rpc, event->status);
-	else
+	else if (!own->given_up)
 		acknowledge(state, event);
-	jv_session_event_free(JV_CONTAINER_OF(event, struct jv_session_event, event));
+	jv_session_event_free(own);
 	pump(rpc);
 	receive_more(rpc);
 }
@@ -385,6 +440,8 @@ static void session_directed(struct jv_rpc *rpc, struct jv_directive *directive)
 	struct session_state *state = rpc->state;
 
 	if (!rpc->ended && directive->closed) {
+		JV_WARN("session.closed", JV_KV("node", state->node), JV_KV("peer", rpc->peer),
+			JV_KV("why", directive->why.message));
 		jv_rpc_finish(rpc, directive->why);
 	} else if (!rpc->ended) {
 		say(state, SAY_DESIRED)->desired = directive->desired;
@@ -398,12 +455,18 @@ static void session_ended(struct jv_rpc *rpc)
 	struct session_state *state = rpc->state;
 
 	while (!jv_list_empty(&state->says))
-		free_say(JV_CONTAINER_OF(state->says.next, struct say, link));
+		free_say(state, JV_CONTAINER_OF(state->says.next, struct say, link));
 	if (!state->hello)
 		return;
 	JV_INFO("session.ended", JV_KV("node", state->node), JV_KV("peer", rpc->peer));
 	post(rpc, jv_session_event_close(state->session));
 	/* Suspended: held until the core has let go of the session (session_replied). */
+}
+
+static void session_writable(struct jv_rpc *rpc)
+{
+	pump(rpc);
+	receive_more(rpc);
 }
 
 const struct jv_handler jv_handler_session = {
@@ -412,7 +475,7 @@ const struct jv_handler jv_handler_session = {
 	.message = session_message,
 	.replied = session_replied,
 	.directed = session_directed,
-	.writable = pump,
+	.writable = session_writable,
 	.ended = session_ended,
 	.state_size = sizeof(struct session_state),
 };

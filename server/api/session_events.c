@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "proto/wire/pb.h"
+#include "server/api/convert.h"
 #include "server/api/id.h"
 #include "server/api/session.h"
 
@@ -10,6 +11,11 @@
 #define REPORTS_MAX      100000
 #define MESSAGE_MAX      1024
 #define LOG_CHUNK_MAX    65536
+#define LOG_OFFSET_MAX   (INT64_MAX / 2)
+/* The end of the year 9999, the last that a Timestamp has. */
+#define TIME_MS_MAX INT64_C(253402300799999)
+/* As for specs: it must fit into the messages that give it out. */
+#define INVENTORY_BYTES_MAX ((size_t)1 << 20)
 
 #define INVALID(field, ...) jv_field_error(JV_INVALID_ARGUMENT, field, __VA_ARGS__)
 
@@ -36,6 +42,31 @@ struct jv_session_event *jv_session_event_close(uint64_t session)
 
 	event->event.close.session = session;
 	return event;
+}
+
+struct jv_session_event *jv_session_event_give_up(
+	uint64_t session, const struct jv_desired *desired, const char *why)
+{
+	struct jv_session_event *event = new_event(JV_EVENT_SESSION_REPORT);
+	const char *text =
+		jv_arena_printf(&event->arena, "the server cannot read what the task is: %s", why);
+
+	event->given_up = true;
+	event->event.report.session = session;
+	event->event.report.report = (struct jv_attempt_report){
+		.task = desired->task,
+		.attempt = desired->attempt,
+		.phase = JV_PHASE_FINISHED,
+		.failure = JV_FAILURE_EXECUTOR,
+		.message = jv_bytes_of_text(text),
+	};
+	return event;
+}
+
+/* A clock that is beyond all calendars tells nothing; the attempt counts all the same. */
+static int64_t time_kept(int64_t ms)
+{
+	return ms < 0 || ms > TIME_MS_MAX ? 0 : ms;
 }
 
 static struct jv_bytes keep_text(struct jv_session_event *event, const char *text)
@@ -98,6 +129,23 @@ static int compare_labels(const void *a, const void *b)
 		((const struct jv_label *)a)->key, ((const struct jv_label *)b)->key);
 }
 
+static struct jv_status keep_labels(
+	struct jv_session_event *event, const Jarvis__V1__NodeInventory *inventory)
+{
+	struct jv_node_record *node = &event->node;
+
+	for (size_t i = 0; i < inventory->n_labels; i++)
+		node->labels[node->label_count++] = (struct jv_label){
+			.key = keep_text(event, inventory->labels[i]->key),
+			.value = keep_text(event, inventory->labels[i]->value),
+		};
+	qsort(node->labels, node->label_count, sizeof(node->labels[0]), compare_labels);
+	for (uint32_t i = 1; i < node->label_count; i++)
+		if (jv_bytes_equal(node->labels[i - 1].key, node->labels[i].key))
+			return INVALID("hello.inventory.labels", "names a label twice");
+	return jv_ok();
+}
+
 static struct jv_status keep_inventory(
 	struct jv_session_event *event, const Jarvis__V1__NodeInventory *inventory)
 {
@@ -112,19 +160,20 @@ static struct jv_status keep_inventory(
 		return INVALID("hello.inventory",
 			"has more than %d labels, %d executors or %d images", JV_LABELS_MAX,
 			JV_EXECUTORS_MAX, JV_IMAGES_MAX);
+	if (inventory->attempts_max < 0)
+		return INVALID("hello.inventory.attempts_max", "must be 0 or more");
+	size = protobuf_c_message_get_packed_size(&inventory->base);
+	if (size > INVENTORY_BYTES_MAX)
+		return INVALID("hello.inventory", "takes %zu bytes; at most %zu are allowed", size,
+			INVENTORY_BYTES_MAX);
 	JV_TRY(keep_capacity(event, inventory->capacity));
-	for (size_t i = 0; i < inventory->n_labels; i++)
-		node->labels[node->label_count++] = (struct jv_label){
-			.key = keep_text(event, inventory->labels[i]->key),
-			.value = keep_text(event, inventory->labels[i]->value),
-		};
-	qsort(node->labels, node->label_count, sizeof(node->labels[0]), compare_labels);
+	JV_TRY(keep_labels(event, inventory));
 	for (size_t i = 0; i < inventory->n_executors; i++)
 		node->executors[node->executor_count++] = keep_text(event, inventory->executors[i]);
-	size = protobuf_c_message_get_packed_size(&inventory->base);
 	packed = jv_arena_alloc(&event->arena, size);
 	protobuf_c_message_pack(&inventory->base, packed);
 	node->inventory = jv_bytes_of(packed, size);
+	node->attempts_max = (uint32_t)inventory->attempts_max;
 	return jv_ok();
 }
 
@@ -142,8 +191,8 @@ static struct jv_status keep_report(struct jv_session_event *event,
 			"report.result", "must be set if and only if the attempt has finished");
 	to->attempt = (uint32_t)from->attempt;
 	to->phase = (enum jv_attempt_phase)from->phase;
-	to->start_ms = from->start_time_ms;
-	to->finish_ms = from->finish_time_ms;
+	to->start_ms = time_kept(from->start_time_ms);
+	to->finish_ms = time_kept(from->finish_time_ms);
 	to->log_bytes = from->log_bytes;
 	if (result == NULL)
 		return jv_ok();
@@ -214,7 +263,7 @@ static struct jv_status make_log(struct jv_session_event *event, const Jarvis__V
 
 	JV_TRY(jv_id_parse(log->task_id, "log.task_id", &record->task));
 	if (chunk == NULL || chunk->attempt < 1 || chunk->offset < 0 ||
-		(chunk->data.len == 0 && !chunk->truncated) ||
+		chunk->offset > LOG_OFFSET_MAX || (chunk->data.len == 0 && !chunk->truncated) ||
 		chunk->data.len > LOG_CHUNK_MAX ||
 		chunk->stream < JARVIS__V1__LOG_STREAM__LOG_STREAM_STDOUT ||
 		chunk->stream > JARVIS__V1__LOG_STREAM__LOG_STREAM_STDERR)
@@ -223,8 +272,7 @@ static struct jv_status make_log(struct jv_session_event *event, const Jarvis__V
 	record->offset = chunk->offset;
 	record->stream = (uint8_t)chunk->stream;
 	record->truncated = chunk->truncated;
-	if (chunk->time != NULL)
-		record->time_ms = chunk->time->seconds * 1000 + chunk->time->nanos / 1000000;
+	record->time_ms = time_kept(jv_convert_time_ms(chunk->time));
 	record->data.size = chunk->data.len;
 	record->data.data = (const uint8_t *)jv_arena_copy_bytes(
 		&event->arena, jv_bytes_of(chunk->data.data, chunk->data.len));

@@ -7,18 +7,31 @@
 #include "server/api/read.h"
 #include "server/api/spec.h"
 
-#define SPEC_BYTES_MAX (1 << 20)
+#define SPEC_BYTES_MAX ((size_t)1 << 20)
 
 /* Two hashes of the id with different prefixes make 128 bits: two ids of clients do not meet by
  * chance. */
-static void hash_request(struct jv_arena *arena, const char *id, uint8_t hash[JV_REQUEST_HASH_SIZE])
+static struct jv_status hash_request(
+	struct jv_arena *arena, const char *id, uint8_t hash[JV_REQUEST_HASH_SIZE])
 {
 	char *prefixed = jv_arena_printf(arena, "request:%s", id);
 	uint64_t first = jv_hash64(jv_bytes_of_text(id));
-	uint64_t second = prefixed == NULL ? 0 : jv_hash64(jv_bytes_of_text(prefixed));
+	uint64_t second;
 
+	if (prefixed == NULL)
+		return jv_answer_too_large();
+	second = jv_hash64(jv_bytes_of_text(prefixed));
 	memcpy(hash, &first, sizeof(first));
 	memcpy(hash + sizeof(first), &second, sizeof(second));
+	return jv_ok();
+}
+
+/* A spec must fit into the messages that give it out, whatever stands beside it there. */
+static size_t spec_bytes_max(const struct jv_rpc *rpc)
+{
+	size_t half = (size_t)rpc->edge->api->limits->message_bytes_max / 2;
+
+	return half < SPEC_BYTES_MAX ? half : SPEC_BYTES_MAX;
 }
 
 /* What scheduling reads of the spec, and the spec itself, as bytes in the arena. */
@@ -30,9 +43,9 @@ static struct jv_status encode(
 	size_t size = protobuf_c_message_get_packed_size(&spec->base);
 	uint8_t *packed;
 
-	if (size > SPEC_BYTES_MAX)
+	if (size > spec_bytes_max(rpc))
 		return jv_field_error(JV_INVALID_ARGUMENT, "spec",
-			"takes %zu bytes; at most %d are allowed", size, SPEC_BYTES_MAX);
+			"takes %zu bytes; at most %zu are allowed", size, spec_bytes_max(rpc));
 	jv_spec_shape(spec, &shape);
 	jv_shape_encode_payload(&shape, &payload);
 	submit->shape = jv_bytes_of(
@@ -57,9 +70,9 @@ static struct jv_status prepare(struct jv_rpc *rpc, Jarvis__V1__TaskSpec *spec)
 	JV_TRY(encode(rpc, spec, submit));
 	submit->spec_hash = jv_hash64(submit->spec);
 	submit->has_request = spec->request_id[0] != '\0';
-	if (submit->has_request)
-		hash_request(&rpc->arena, spec->request_id, submit->request_hash);
-	return jv_ok();
+	if (!submit->has_request)
+		return jv_ok();
+	return hash_request(&rpc->arena, spec->request_id, submit->request_hash);
 }
 
 static void submit_start(struct jv_rpc *rpc)

@@ -22,12 +22,14 @@ static void look(struct jv_rpc *rpc, bool now)
 	if (jv_is_ok(&status) && (now || response.finished))
 		status = jv_read_task_message(
 			rpc->edge->api, NULL, state->task, &rpc->arena, &read, &response.task);
+	if (!jv_is_ok(&status) || response.task != NULL) {
+		jv_rpc_unwatch(rpc);
+		jv_rpc_set_timer(rpc, 0);
+	}
 	if (!jv_is_ok(&status)) {
 		jv_rpc_finish(rpc, status);
 	} else if (response.task != NULL) {
 		response.finished = jv_task_state_final(read.record.state);
-		jv_rpc_unwatch(rpc);
-		jv_rpc_set_timer(rpc, 0);
 		jv_rpc_send(rpc, &response.base);
 	}
 	jv_task_read_deinit(&read);

@@ -56,7 +56,8 @@ static bool take(struct jv_rpc *rpc, const struct jv_cursor *cursor, struct jv_s
 	if (!jv_cursor_read(cursor, &key, &value) || key.data[0] != JV_RECORD_EVENT)
 		return false;
 	*status = jv_event_decode(key, value, &revision, &index, &record);
-	if (!jv_is_ok(status))
+	/* What is in the store may not have been told to be durable: its publication will come. */
+	if (!jv_is_ok(status) || revision > atomic_load(&rpc->edge->api->durable_revision))
 		return false;
 	JV_ASSERT(revision > state->revision);
 	state->revision = revision;
@@ -113,7 +114,8 @@ static void pump(struct jv_rpc *rpc)
 	}
 	if (turns > TURN_MAX) {
 		const struct jv_env *env = rpc->edge->api->env;
-		jv_rpc_set_timer(rpc, env->monotonic_ms(env));
+		/* Not at once: the others of this thread have their turn. */
+		jv_rpc_set_timer(rpc, env->monotonic_ms(env) + 1);
 	}
 	/* Suspended: watch_writable, watch_published, watch_timer. */
 }
@@ -131,6 +133,16 @@ static struct jv_status check(const Jarvis__V1__WatchTasksRequest *request, uint
 	return jv_ok();
 }
 
+/* Of a task that there is not, no change would ever come. */
+static struct jv_status check_task(struct jv_rpc *rpc, uint64_t task)
+{
+	struct jv_task_read read = {0};
+	struct jv_status status = jv_read_task(rpc->edge->api, NULL, task, &read);
+
+	jv_task_read_deinit(&read);
+	return status;
+}
+
 static void watch_start(struct jv_rpc *rpc)
 {
 	const Jarvis__V1__WatchTasksRequest *request = (const void *)rpc->request;
@@ -138,6 +150,8 @@ static void watch_start(struct jv_rpc *rpc)
 	int64_t newest = atomic_load(&rpc->edge->api->durable_revision);
 	struct jv_status status = check(request, &state->task);
 
+	if (jv_is_ok(&status) && state->task != 0)
+		status = check_task(rpc, state->task);
 	if (jv_is_ok(&status) && request->from_revision > newest)
 		status = jv_field_error(JV_OUT_OF_RANGE, "from_revision",
 			"is newer than this server's newest revision %" PRId64, newest);
@@ -146,6 +160,7 @@ static void watch_start(struct jv_rpc *rpc)
 		return;
 	}
 	state->revision = request->from_revision == 0 ? newest : request->from_revision;
+	/* Before the store is read: a change between the two is not missed. */
 	jv_rpc_watch(rpc, state->task);
 	pump(rpc);
 }
@@ -153,7 +168,10 @@ static void watch_start(struct jv_rpc *rpc)
 static void watch_published(
 	struct jv_rpc *rpc, int64_t revision, const struct jv_publication *publication)
 {
-	(void)publication;
+	const uint32_t changes = JV_PUBLISH_CHANGED | JV_PUBLISH_FINISHED;
+
+	if (publication != NULL && (publication->kinds & changes) == 0)
+		return;
 	if (revision > ((struct watch_state *)rpc->state)->revision && jv_rpc_writable(rpc))
 		pump(rpc);
 }

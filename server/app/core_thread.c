@@ -1,9 +1,12 @@
 #include "server/app/core_thread.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "base/metric.h"
 #include "storage/committer.h"
 
@@ -15,6 +18,12 @@ struct jv_core_thread {
 	struct jv_host *host;
 	struct jv_committer *committer;
 	struct jv_mailbox inbox;
+	uint32_t inbox_max;
+	/* Events posted that the host has not taken: in the inbox, or in the thread's hand while
+	 * the host is full. The limit is on both, so it is not the mailbox's. */
+	_Atomic uint32_t waiting;
+	uint32_t in_hand;
+	int64_t lost; /* attempts, as last logged */
 	struct jv_edge *const *edges;
 	size_t edge_count;
 	pthread_t thread;
@@ -80,11 +89,27 @@ static void sink_direct(void *context, struct jv_directive *directive)
 	jv_edge_mail_directive(rpc->edge, directive);
 }
 
+/* What became of them is in the store; the edges log what their workers report (session.c). */
+static void note_finished(
+	int64_t revision, const struct jv_publication *publications, uint32_t count)
+{
+	char task[24];
+
+	for (uint32_t i = 0; i < count; i++) {
+		if ((publications[i].kinds & JV_PUBLISH_FINISHED) == 0)
+			continue;
+		snprintf(task, sizeof(task), "t-%" PRIu64, publications[i].task);
+		JV_DEBUG("task.finished", JV_KV("task", task), JV_KI("revision", revision));
+	}
+}
+
 static void sink_publish(
 	void *context, int64_t revision, const struct jv_publication *publications, uint32_t count)
 {
 	struct jv_core_thread *core = context;
 
+	if (jv_log_enabled(JV_LOG_DEBUG))
+		note_finished(revision, publications, count);
 	for (size_t i = 0; i < core->edge_count; i++)
 		jv_edge_mail_publications(core->edges[i], revision, publications, count);
 }
@@ -93,12 +118,14 @@ static bool post_event(void *context, struct jv_event *event, bool past_limit)
 {
 	struct jv_core_thread *core = context;
 	struct jv_mail *mail = JV_CONTAINER_OF(&event->link, struct jv_mail, link);
+	uint32_t waiting = atomic_fetch_add(&core->waiting, 1);
+	bool full = !past_limit && waiting >= core->inbox_max;
 
-	if (past_limit)
-		return jv_mailbox_post_always(&core->inbox, mail);
-	if (jv_mailbox_post(&core->inbox, mail))
+	if (!full && jv_mailbox_post_always(&core->inbox, mail))
 		return true;
-	jv_metric_add(&inbox_full, 1);
+	atomic_fetch_sub(&core->waiting, 1);
+	if (full)
+		jv_metric_add(&inbox_full, 1);
 	return false;
 }
 
@@ -117,7 +144,8 @@ struct jv_status jv_core_thread_open(
 
 	core->api = options->api;
 	jv_list_init(&core->durable_mail.link);
-	jv_mailbox_init(&core->inbox, options->inbox_max, NULL, NULL);
+	core->inbox_max = options->inbox_max;
+	jv_mailbox_init(&core->inbox, 0, NULL, NULL);
 	jv_metric_register(&inbox_full);
 	jv_metric_register(&passes);
 	status = jv_host_open(
@@ -153,6 +181,7 @@ static void take_durable(struct jv_core_thread *core, struct jv_list *mail)
 		if (node != &core->durable_mail.link)
 			continue;
 		jv_list_remove(node);
+		core->in_hand--;
 		atomic_store(&core->durable_posted, false);
 		revision = atomic_load(&core->durable_revision);
 		/* Reads that follow a released reply must find its revision. */
@@ -160,6 +189,36 @@ static void take_durable(struct jv_core_thread *core, struct jv_list *mail)
 		jv_host_durable(core->host, revision);
 		return;
 	}
+}
+
+/* Counts what the host has taken of the mail, which began with `first`. */
+static void count_taken(
+	struct jv_core_thread *core, const struct jv_list *mail, const struct jv_list *first)
+{
+	uint32_t left = 0;
+
+	/* A host that is full takes nothing, and then there may be much. */
+	if (mail->next == first)
+		return;
+	for (const struct jv_list *link = mail->next; link != mail; link = link->next)
+		left++;
+	JV_ASSERT(left < core->in_hand);
+	atomic_fetch_sub(&core->waiting, core->in_hand - left);
+	core->in_hand = left;
+}
+
+/* Attempts are lost with their node, which has no session to log it. */
+static void note_lost(struct jv_core_thread *core)
+{
+	struct jv_stats stats;
+
+	jv_core_stats(jv_host_core(core->host), &stats);
+	if (stats.lost == core->lost)
+		return;
+	JV_WARN("attempts.lost", JV_KI("count", stats.lost - core->lost),
+		JV_KI("since_start", stats.lost), JV_KI("nodes_ready", stats.nodes_ready),
+		JV_KI("nodes_total", stats.nodes_total));
+	core->lost = stats.lost;
 }
 
 static void turn(struct jv_core_thread *core, struct jv_list *mail, bool *again)
@@ -171,12 +230,15 @@ static void turn(struct jv_core_thread *core, struct jv_list *mail, bool *again)
 	if (deadline_ms > now.monotonic_ms + TURN_MS_MAX)
 		deadline_ms = now.monotonic_ms + TURN_MS_MAX;
 	if (*again)
-		jv_mailbox_drain(&core->inbox, mail);
+		core->in_hand += jv_mailbox_drain(&core->inbox, mail);
 	else
-		jv_mailbox_take(&core->inbox, mail, deadline_ms);
+		core->in_hand += jv_mailbox_take(&core->inbox, mail, deadline_ms);
 	now = read_now(env);
 	take_durable(core, mail);
+	const struct jv_list *first = mail->next;
 	*again = jv_host_pass(core->host, now, mail);
+	count_taken(core, mail, first);
+	note_lost(core);
 	atomic_store(&core->api->core_seen_ms, now.monotonic_ms);
 	jv_metric_observe(&passes, (env->monotonic_ms(env) - now.monotonic_ms) * 1000);
 }
@@ -204,6 +266,7 @@ void jv_core_thread_start(
 	failed = pthread_create(&core->thread, NULL, run, core);
 	if (failed != 0)
 		jv_fatal("the core's thread cannot be started: %s", strerror(failed));
+	pthread_setname_np(core->thread, "core");
 	core->running = true;
 }
 
