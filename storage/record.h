@@ -184,7 +184,9 @@ struct jv_node_record {
 	struct jv_label labels[JV_LABELS_MAX];
 	uint32_t executor_count;
 	struct jv_bytes executors[JV_EXECUTORS_MAX];
+	uint32_t attempts_max; /* at once; 0: no limit */
 	bool lost;
+	int64_t lost_ms; /* when its lease was found to be over; 0 if not lost */
 	int64_t connect_ms;
 	struct jv_bytes inventory; /* packed jarvis.v1.NodeInventory, opaque to the core */
 };

@@ -48,7 +48,9 @@ void jv_node_encode(
 	jv_resources_put(value, &record->capacity);
 	labels_put(value, record);
 	executors_put(value, record);
+	jv_put_varint(value, record->attempts_max);
 	jv_put_u8(value, record->lost);
+	jv_put_signed(value, record->lost_ms);
 	jv_put_signed(value, record->connect_ms);
 	jv_put_bytes(value, record->inventory);
 	jv_envelope_seal(key, value);
@@ -77,7 +79,9 @@ struct jv_status jv_node_decode(
 	jv_resources_get(payload, &record->capacity);
 	labels_get(payload, record);
 	executors_get(payload, record);
+	record->attempts_max = jv_record_u32(payload);
 	record->lost = jv_record_bool(payload);
+	record->lost_ms = jv_get_signed(payload);
 	record->connect_ms = jv_get_signed(payload);
 	record->inventory = jv_get_bytes(payload);
 	return jv_envelope_close(&envelope);

@@ -147,6 +147,7 @@ Jarvis__V1__NodeInventory *jv_inventory_new(const struct jv_worker_config *confi
 
 	jarvis__v1__node_inventory__init(inventory);
 	inventory->capacity = capacity_new(config, arena);
+	inventory->attempts_max = (int32_t)config->attempts_max;
 	fill_labels(inventory, &config->labels, arena);
 	inventory->executors = jv_arena_calloc(arena, executor_count + 1, sizeof(char *));
 	for (size_t i = 0; i < executor_count; i++)

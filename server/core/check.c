@@ -134,6 +134,7 @@ static void check_node(const struct jv_core *core, const struct jv_node *node)
 	JV_ASSERT(node->grown_epoch <= core->epoch);
 	JV_ASSERT(node->session == NULL || node->session->node == node);
 	JV_ASSERT((node->state == JV_NODE_LOST) == node->record.lost);
+	JV_ASSERT(node->record.lost || node->record.lost_ms == 0);
 	JV_ASSERT((node->state != JV_NODE_LOST) == heap_has(&core->nodes_due, &node->due));
 	JV_ASSERT(node->state != JV_NODE_LOST || node->attempt_count == 0);
 	check_reserved(node);

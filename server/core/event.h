@@ -105,7 +105,7 @@ enum jv_node_state { JV_NODE_READY = 1, JV_NODE_DISCONNECTED = 2, JV_NODE_LOST =
 struct jv_node_view {
 	char name[JV_NODE_NAME_MAX];
 	enum jv_node_state state;
-	struct jv_resources allocated; /* names point into custom_names */
+	struct jv_resources allocated; /* names point into custom_names; no pids */
 	char custom_names[JV_CUSTOM_RESOURCES_MAX][64];
 	uint32_t attempts;
 	int64_t connect_ms;

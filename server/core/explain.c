@@ -12,17 +12,32 @@ struct tally {
 	uint32_t nodes_total;
 	uint32_t fitting;
 	uint32_t nodes[JV_OBSTACLES];
-	int64_t most[JV_OBSTACLES]; /* of the resource, on the nodes excluded for it */
+	int64_t most[JV_OBSTACLES]; /* of the resource or attempts, on the nodes excluded for it */
 };
 
 static bool is_resource(unsigned obstacle)
 {
-	return obstacle >= JV_OBSTACLE_CPU && obstacle < JV_OBSTACLES;
+	return obstacle >= JV_OBSTACLE_CPU && obstacle < JV_OBSTACLE_ATTEMPTS;
 }
 
 static bool is_custom(unsigned obstacle)
 {
 	return obstacle >= JV_OBSTACLE_CUSTOM && obstacle < JV_OBSTACLE_PIDS;
+}
+
+static int64_t most_of(const struct tally *tally, const struct jv_node *node, unsigned obstacle)
+{
+	if (obstacle == JV_OBSTACLE_ATTEMPTS)
+		return node->record.attempts_max;
+	if (!is_resource(obstacle))
+		return 0;
+	return jv_placement_left(tally->shape, node, obstacle, tally->empty);
+}
+
+/* What runs on a node takes none of its pids away. */
+static bool takes_all(const struct tally *tally, unsigned obstacle)
+{
+	return tally->empty || obstacle == JV_OBSTACLE_PIDS;
 }
 
 static void count(struct tally *tally, const struct jv_core *core)
@@ -37,11 +52,9 @@ static void count(struct tally *tally, const struct jv_core *core)
 			continue;
 		}
 		tally->nodes[obstacle]++;
-		if (!is_resource(obstacle))
-			continue;
-		int64_t left = jv_placement_left(tally->shape, node, obstacle, tally->empty);
-		if (left > tally->most[obstacle])
-			tally->most[obstacle] = left;
+		int64_t most = most_of(tally, node, obstacle);
+		if (most > tally->most[obstacle])
+			tally->most[obstacle] = most;
 	}
 }
 
@@ -154,6 +167,8 @@ static void append_condition(struct jv_buffer *text, const struct tally *tally, 
 	} else if (obstacle == JV_OBSTACLE_EXECUTOR) {
 		jv_buffer_append_text(text, "executor ");
 		append_bytes(text, tally->shape->executor);
+	} else if (obstacle == JV_OBSTACLE_ATTEMPTS) {
+		jv_buffer_append_text(text, "attempts");
 	} else if (is_resource(obstacle)) {
 		append_resource(text, tally->shape, obstacle);
 	} else {
@@ -168,12 +183,15 @@ static void append_remedy(struct jv_buffer *text, const struct tally *tally, uns
 		jv_buffer_append_text(text, "start jarvis-worker there, or repair its connection");
 	} else if (obstacle == JV_OBSTACLE_EXECUTOR) {
 		jv_buffer_append_text(text, "configure the executor on a worker");
+	} else if (obstacle == JV_OBSTACLE_ATTEMPTS) {
+		jv_buffer_printf(text, "takes %lld at once, all are used",
+			(long long)tally->most[obstacle]);
 	} else if (is_resource(obstacle)) {
 		jv_buffer_append_text(text, "needs ");
 		append_amount(text, obstacle, jv_placement_need(tally->shape, obstacle));
 		jv_buffer_append_text(text, obstacle == JV_OBSTACLE_CPU ? " millis" : "");
 		jv_buffer_append_text(
-			text, tally->empty ? ", the largest has " : ", most free is ");
+			text, takes_all(tally, obstacle) ? ", the largest has " : ", most free is ");
 		append_amount(text, obstacle, tally->most[obstacle]);
 	} else {
 		jv_buffer_append_text(text, "label a node so, or relax the constraint");
@@ -190,13 +208,16 @@ static void append_clause(struct jv_buffer *text, const struct tally *tally, uns
 		jv_buffer_append_text(
 			text, one ? "does not offer executor " : "do not offer executor ");
 		append_bytes(text, tally->shape->executor);
+	} else if (obstacle == JV_OBSTACLE_ATTEMPTS) {
+		jv_buffer_append_text(text, one ? "has as many attempts as it takes at once"
+						: "have as many attempts as they take at once");
 	} else if (is_resource(obstacle)) {
 		jv_buffer_append_text(text, one ? "has less than " : "have less than ");
 		append_amount(text, obstacle, jv_placement_need(tally->shape, obstacle));
 		jv_buffer_append_text(text, obstacle == JV_OBSTACLE_CPU ? " millis" : "");
 		jv_buffer_append_text(text, " of ");
 		append_resource(text, tally->shape, obstacle);
-		jv_buffer_append_text(text, tally->empty ? "" : " free");
+		jv_buffer_append_text(text, takes_all(tally, obstacle) ? "" : " free");
 	} else {
 		jv_buffer_append_text(text, one ? "does not meet " : "do not meet ");
 		append_constraint(text, constraint_of(tally, obstacle));
@@ -207,6 +228,8 @@ static void append_subject(struct jv_buffer *text, const struct tally *tally, un
 {
 	if (obstacle == JV_OBSTACLE_STATE)
 		jv_buffer_append_text(text, "a connected node");
+	else if (obstacle == JV_OBSTACLE_ATTEMPTS)
+		jv_buffer_append_text(text, "an attempt to end");
 	else if (is_resource(obstacle))
 		append_resource(text, tally->shape, obstacle);
 	else {

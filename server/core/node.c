@@ -165,6 +165,7 @@ void jv_node_due(struct jv_core *core, struct jv_node *node)
 	jv_node_state_set(core, node, JV_NODE_LOST);
 	struct jv_node_record record = node->record;
 	record.lost = true;
+	record.lost_ms = core->now.wall_ms;
 	jv_node_put(core, &record);
 	JV_LIST_EACH(link, &node->attempts)
 	jv_attempt_lost(core, JV_CONTAINER_OF(link, struct jv_task, link), JV_FAILURE_NODE_LOST,
@@ -216,7 +217,6 @@ static void view(const struct jv_node *node, struct jv_node_view *out)
 		.memory_bytes = used->memory_bytes,
 		.disk_bytes = used->disk_bytes,
 		.gpus = used->gpus,
-		.pids = used->pids,
 		.custom_count = capacity->custom_count,
 	};
 	for (uint32_t i = 0; i < capacity->custom_count; i++) {

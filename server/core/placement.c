@@ -18,14 +18,13 @@ void jv_placement_reserve(struct jv_node *node, const struct jv_resources *resou
 	used->memory_bytes += sign * resources->memory_bytes;
 	used->disk_bytes += sign * resources->disk_bytes;
 	used->gpus += sign * resources->gpus;
-	used->pids += sign * resources->pids;
 	for (uint32_t i = 0; i < resources->custom_count; i++) {
 		int place = custom_place(&node->record.capacity, resources->custom[i].name);
 		if (place >= 0)
 			used->custom[place] += sign * resources->custom[i].amount;
 	}
 	JV_ASSERT(used->cpu_millis >= 0 && used->memory_bytes >= 0 && used->disk_bytes >= 0);
-	JV_ASSERT(used->gpus >= 0 && used->pids >= 0);
+	JV_ASSERT(used->gpus >= 0);
 }
 
 static bool label_find(
@@ -121,7 +120,7 @@ int64_t jv_placement_left(const struct jv_shape_record *shape, const struct jv_n
 	case JV_OBSTACLE_GPUS:
 		return left_of(capacity->gpus, used->gpus, empty);
 	case JV_OBSTACLE_PIDS:
-		return left_of(capacity->pids, used->pids, empty);
+		return left_of(capacity->pids, 0, empty);
 	default:
 		break;
 	}
@@ -136,7 +135,7 @@ static unsigned resource_obstacle(
 	const struct jv_shape_record *shape, const struct jv_node *node, bool empty)
 {
 	unsigned custom_end = JV_OBSTACLE_CUSTOM + shape->resources.custom_count;
-	for (unsigned obstacle = JV_OBSTACLE_CPU; obstacle < JV_OBSTACLES; obstacle++) {
+	for (unsigned obstacle = JV_OBSTACLE_CPU; obstacle < JV_OBSTACLE_ATTEMPTS; obstacle++) {
 		if (obstacle == custom_end)
 			obstacle = JV_OBSTACLE_PIDS;
 		int64_t need = jv_placement_need(shape, obstacle);
@@ -144,6 +143,13 @@ static unsigned resource_obstacle(
 			return obstacle;
 	}
 	return JV_OBSTACLE_NONE;
+}
+
+/* An agent refuses more attempts than it takes at once, and each refusal counts as a lost one. */
+static bool has_place(const struct jv_node *node)
+{
+	uint32_t most = node->record.attempts_max;
+	return most == 0 || node->attempt_count < most;
 }
 
 unsigned jv_placement_obstacle(
@@ -157,7 +163,10 @@ unsigned jv_placement_obstacle(
 	for (uint32_t i = 0; i < shape->constraint_count; i++)
 		if (!constraint_holds(&shape->constraints[i], &node->record))
 			return JV_OBSTACLE_CONSTRAINT + i;
-	return resource_obstacle(shape, node, empty);
+	unsigned obstacle = resource_obstacle(shape, node, empty);
+	if (obstacle != JV_OBSTACLE_NONE)
+		return obstacle;
+	return empty || has_place(node) ? JV_OBSTACLE_NONE : JV_OBSTACLE_ATTEMPTS;
 }
 
 /* part / whole in 65,536ths, without overflow. */

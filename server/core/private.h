@@ -82,13 +82,13 @@ struct jv_shape {
 	UT_hash_handle by_id;
 };
 
-/* Amounts reserved on a node; custom ones in the order of its capacity. */
+/* Amounts reserved on a node; custom ones in the order of its capacity. Pids are a limit that most
+ * tasks stay far below: they are not reserved. */
 struct jv_amounts {
 	int64_t cpu_millis;
 	int64_t memory_bytes;
 	int64_t disk_bytes;
 	int64_t gpus;
-	int64_t pids;
 	int64_t custom[JV_CUSTOM_RESOURCES_MAX];
 };
 
@@ -327,6 +327,7 @@ enum jv_obstacle {
 	JV_OBSTACLE_GPUS,
 	JV_OBSTACLE_CUSTOM, /* and the next ones, by index */
 	JV_OBSTACLE_PIDS = JV_OBSTACLE_CUSTOM + JV_CUSTOM_RESOURCES_MAX,
+	JV_OBSTACLE_ATTEMPTS,
 	JV_OBSTACLES,
 };
 /* empty: as if the node were connected and had no attempts. Returns an enum jv_obstacle, or one of
@@ -335,7 +336,7 @@ unsigned jv_placement_obstacle(
 	const struct jv_shape_record *shape, const struct jv_node *node, bool empty);
 /* What is needed of the resource that the obstacle names. */
 int64_t jv_placement_need(const struct jv_shape_record *shape, unsigned obstacle);
-/* What the node has (empty) or has left of what the obstacle names; never negative. */
+/* What the node has (empty) or has left of the resource that the obstacle names; never negative. */
 int64_t jv_placement_left(const struct jv_shape_record *shape, const struct jv_node *node,
 	unsigned obstacle, bool empty);
 struct jv_node *jv_placement_best(struct jv_core *core, struct jv_shape *shape);

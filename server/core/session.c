@@ -186,6 +186,7 @@ void jv_session_open(struct jv_core *core, struct jv_event *event)
 		jv_session_end(core, node,
 			jv_error(JV_ABORTED, "replaced by a newer session of the same worker"));
 	record.lost = false;
+	record.lost_ms = 0;
 	record.connect_ms = core->now.wall_ms;
 	node = jv_node_put(core, &record);
 	jv_placement_measure(core);

@@ -200,7 +200,7 @@ static void every_resource_is_told_with_its_unit(void **state)
 {
 	struct fixture *fixture = *state;
 	static const char *const remedies[] = {"needs 5, most free is 0",
-		"needs 1.5 MiB, most free is 100 bytes", "needs 100001, most free is 100000"};
+		"needs 1.5 MiB, most free is 100 bytes", "needs 100001, the largest has 100000"};
 	static const char *const conditions[] = {"gpus", "disk", "pids"};
 	struct jv_node_record node = jv_fixture_node("a", 8000, 8 * FIXTURE_GIB);
 	node.capacity.disk_bytes = 100;
@@ -218,6 +218,44 @@ static void every_resource_is_told_with_its_unit(void **state)
 		assert_string_equal(out.exclusions[0].condition, conditions[i]);
 		assert_string_equal(out.exclusions[0].remedy, remedies[i]);
 	}
+}
+
+/* Nor would it help if all that runs there ended: so no task is told to wait for that. */
+static void pids_are_a_limit_and_not_used_up(void **state)
+{
+	struct fixture *fixture = *state;
+	struct jv_shape_record shape = jv_fixture_shape();
+	shape.resources.pids = 100001;
+	uint64_t task = jv_fixture_submit(fixture, &shape);
+	open_node(fixture, "a", 8000, 8 * FIXTURE_GIB);
+	assert_string_equal(explain(fixture, task).summary,
+		"waits for pids: 1 of 1 node has less than 100001 of pids");
+	assert_non_null(strstr(submit_refused(fixture, &shape).message,
+		"1 of 1 node has less than 100001 of pids; change the task"));
+}
+
+static void a_node_that_takes_no_more_attempts_is_told(void **state)
+{
+	struct fixture *fixture = *state;
+	static const char *const names[] = {"a", "b"};
+	for (uint32_t i = 0; i < 2; i++) {
+		struct jv_node_record node = jv_fixture_node(names[i], 8000, 8 * FIXTURE_GIB);
+		node.attempts_max = 1 + i;
+		jv_fixture_open(fixture, &node);
+	}
+	for (size_t i = 0; i < 3; i++)
+		jv_fixture_submit_plain(fixture);
+	jv_fixture_schedule(fixture);
+	uint64_t task = jv_fixture_submit_plain(fixture);
+	jv_fixture_schedule(fixture);
+	struct jv_explanation out = explain(fixture, task);
+	assert_string_equal(out.summary,
+		"waits for an attempt to end: 2 of 2 nodes have as many attempts as they take at "
+		"once");
+	assert_int_equal(out.exclusion_count, 1);
+	assert_int_equal(out.exclusions[0].nodes, 2);
+	assert_string_equal(out.exclusions[0].condition, "attempts");
+	assert_string_equal(out.exclusions[0].remedy, "takes 2 at once, all are used");
 }
 
 static void long_conditions_are_cut(void **state)
@@ -258,6 +296,9 @@ int main(void)
 			what_no_node_could_ever_run_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			every_resource_is_told_with_its_unit, setup, teardown),
+		cmocka_unit_test_setup_teardown(pids_are_a_limit_and_not_used_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_node_that_takes_no_more_attempts_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_conditions_are_cut, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,10 +115,10 @@ static void a_large_task_does_not_hold_up_a_small_one_of_another_shape(void **st
 	jv_fixture_expect(fixture, waits, JV_TASK_ASSIGNED, 1);
 }
 
-static void every_resource_is_reserved(void **state)
+static void every_resource_but_pids_is_reserved(void **state)
 {
 	struct fixture *fixture = *state;
-	for (int resource = 0; resource < 6; resource++) {
+	for (int resource = 0; resource < 5; resource++) {
 		char name[] = {(char)('a' + resource), '\0'};
 		struct jv_node_record node = jv_fixture_node(name, 8000, 8 * FIXTURE_GIB);
 		struct jv_shape_record shape = jv_fixture_shape();
@@ -128,9 +128,9 @@ static void every_resource_is_reserved(void **state)
 			need->custom_count = 1;
 			need->custom[0].name = jv_fixture_text("licence");
 			int64_t *amounts[] = {&need->cpu_millis, &need->memory_bytes,
-				&need->disk_bytes, &need->gpus, &need->pids,
-				&need->custom[0].amount};
-			for (int other = 0; other < 6; other++)
+				&need->disk_bytes, &need->gpus, &need->custom[0].amount};
+			need->pids = 100;
+			for (int other = 0; other < 5; other++)
 				*amounts[other] = i == 0 ? 100 : other == resource ? 40 : 1;
 		}
 		constrain(&shape, "node", JV_CONSTRAINT_IN, name);
@@ -145,6 +145,51 @@ static void every_resource_is_reserved(void **state)
 		jv_fixture_schedule(fixture);
 		jv_fixture_expect(fixture, tasks[2], JV_TASK_ASSIGNED, 1);
 	}
+}
+
+static void a_node_takes_no_more_attempts_at_once_than_it_says(void **state)
+{
+	struct fixture *fixture = *state;
+	struct jv_node_record node = jv_fixture_node("n1", 100000, 100 * FIXTURE_GIB);
+	uint64_t tasks[4];
+	node.attempts_max = 2;
+	uint64_t session = jv_fixture_open(fixture, &node);
+	for (size_t i = 0; i < 4; i++)
+		tasks[i] = jv_fixture_submit_plain(fixture);
+	jv_fixture_schedule(fixture);
+	jv_fixture_expect(fixture, tasks[1], JV_TASK_ASSIGNED, 1);
+	jv_fixture_expect(fixture, tasks[2], JV_TASK_QUEUED, 0);
+	/* One that is being stopped has its place until it has ended. */
+	jv_fixture_cancel(fixture, tasks[1], "");
+	jv_fixture_schedule(fixture);
+	jv_fixture_expect(fixture, tasks[2], JV_TASK_QUEUED, 0);
+	jv_fixture_finish(fixture, session, tasks[1], 1, 0);
+	jv_fixture_schedule(fixture);
+	jv_fixture_expect(fixture, tasks[2], JV_TASK_ASSIGNED, 1);
+	jv_fixture_expect(fixture, tasks[3], JV_TASK_QUEUED, 0);
+
+	/* The limit is stored, and what ran before the restart counts. */
+	jv_fixture_restart(fixture);
+	jv_fixture_schedule(fixture);
+	jv_fixture_expect(fixture, tasks[3], JV_TASK_QUEUED, 0);
+	struct jv_attempt_report reports[] = {
+		jv_fixture_report(tasks[0], 1, JV_PHASE_RUNNING),
+		jv_fixture_report(tasks[2], 1, JV_PHASE_RUNNING)};
+	struct jv_desired desired[16];
+	uint32_t count;
+	session = jv_fixture_reopen(fixture, &node, reports, 2, desired, &count);
+	jv_fixture_schedule(fixture);
+	jv_fixture_expect(fixture, tasks[3], JV_TASK_QUEUED, 0);
+
+	/* A worker that comes back with a lower one has too many until some have ended. */
+	node.attempts_max = 1;
+	session = jv_fixture_reopen(fixture, &node, reports, 2, desired, &count);
+	jv_fixture_finish(fixture, session, tasks[0], 1, 0);
+	jv_fixture_schedule(fixture);
+	jv_fixture_expect(fixture, tasks[3], JV_TASK_QUEUED, 0);
+	jv_fixture_finish(fixture, session, tasks[2], 1, 0);
+	jv_fixture_schedule(fixture);
+	jv_fixture_expect(fixture, tasks[3], JV_TASK_ASSIGNED, 1);
 }
 
 static void constraints_choose_among_labels(void **state)
@@ -241,7 +286,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_large_task_does_not_hold_up_a_small_one_of_another_shape, setup,
 			teardown),
-		cmocka_unit_test_setup_teardown(every_resource_is_reserved, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			every_resource_but_pids_is_reserved, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_node_takes_no_more_attempts_at_once_than_it_says, setup, teardown),
 		cmocka_unit_test_setup_teardown(constraints_choose_among_labels, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_node_that_comes_back_smaller_takes_no_more_than_it_has, setup, teardown),

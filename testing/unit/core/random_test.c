@@ -32,8 +32,10 @@ static uint64_t below(struct world *world, uint64_t bound)
 static struct jv_node_record node_at(uint64_t index)
 {
 	static const char *const names[NODES] = {"n0", "n1", "n2", "n3"};
-	return jv_fixture_node(
+	struct jv_node_record node = jv_fixture_node(
 		names[index], 2000 + 1000 * (int64_t)index, (3 + (int64_t)index) * FIXTURE_GIB);
+	node.attempts_max = index < 2 ? 0 : 1 + (uint32_t)index;
+	return node;
 }
 
 static void submit(struct world *world)

@@ -384,6 +384,7 @@ static void nodes_are_told_by_pages(void **state)
 	assert_int_equal(views[1].state, JV_NODE_DISCONNECTED);
 	assert_int_equal(views[0].allocated.cpu_millis, 1000);
 	assert_int_equal(views[0].allocated.custom[0].amount, 2);
+	assert_int_equal(views[0].allocated.pids, 0);
 	jv_fixture_assert_text(views[0].allocated.custom[0].name, "licence");
 	assert_int_equal(views[0].attempts, 1);
 	assert_int_equal(views[0].last_seen_ms, fixture->now.wall_ms);

@@ -287,7 +287,9 @@ static void counts_over_the_limits_are_damage(void **state)
 	jv_put_varint(&value, JV_EXECUTORS_MAX + 1);
 	for (int i = 0; i <= JV_EXECUTORS_MAX; i++)
 		jv_put_bytes(&value, jv_bytes_of_text("x"));
+	jv_put_varint(&value, 0);
 	jv_put_u8(&value, 0);
+	jv_put_signed(&value, 0);
 	jv_put_signed(&value, 0);
 	jv_put_bytes(&value, jv_bytes_of_text(""));
 	jv_put_u32(&value, 0);

@@ -459,7 +459,9 @@ static struct jv_node_record node_make(enum jv_variant variant)
 		.labels = {{TEXT("arch"), TEXT("amd64")}, {TEXT("zone"), pick_text(variant, "e")}},
 		.executor_count = variant == JV_VARIANT_LEAST ? 0 : 2,
 		.executors = {TEXT("noop"), TEXT("runc")},
+		.attempts_max = pick_u32(variant, 4096),
 		.lost = variant == JV_VARIANT_MOST,
+		.lost_ms = pick(variant, 1767225600009),
 		.connect_ms = pick(variant, 1767225600007),
 		.inventory = pick_text(variant, "packed inventory"),
 	};
@@ -496,7 +498,9 @@ static void node_compare(enum jv_variant variant, struct jv_bytes key, struct jv
 	assert_true(got.executor_count == wanted.executor_count);
 	for (uint32_t i = 0; i < got.executor_count; i++)
 		jv_expect_bytes(got.executors[i], wanted.executors[i]);
+	assert_true(got.attempts_max == wanted.attempts_max);
 	assert_true(got.lost == wanted.lost);
+	assert_true(got.lost_ms == wanted.lost_ms);
 	assert_true(got.connect_ms == wanted.connect_ms);
 	jv_expect_bytes(got.inventory, wanted.inventory);
 }
