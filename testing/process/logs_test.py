@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What a task prints is what is read back: over gRPC and REST, from any offset, followed, limited."""
+"""What a task prints is what is read back: by gRPC and REST, from any offset, followed, limited."""
 
 import base64
 import json
@@ -56,7 +56,7 @@ class Logs(ContainerCase):
         self.assertTrue(self.both(task, offset=777777) == expected[777777:])
 
     def test_streams_apart(self):
-        task = self.sh("for i in 1 2 3; do echo out$i; sleep 0.05; echo err$i >&2; sleep 0.05; done")
+        task = self.sh("for i in 1 2 3; do echo out$i; sleep .05; echo err$i >&2; sleep .05; done")
         self.ended(task, "SUCCEEDED")
         self.assertEqual(self.both(task, stream="LOG_STREAM_STDOUT"), b"out1\nout2\nout3\n")
         self.assertEqual(self.both(task, stream="LOG_STREAM_STDERR"), b"err1\nerr2\nerr3\n")

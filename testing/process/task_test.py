@@ -13,7 +13,7 @@ from testing.process.harness.containers import ContainerCase  # noqa: E402
 
 class Results(ContainerCase):
     def test_exit_codes(self):
-        # Above 128 the init says the same of a signal, so there only PID 1 itself can be told apart.
+        # Above 128 the init says the same of a signal: only PID 1 itself can be told apart.
         tasks = {code: self.sh(f"exit {code}", no_init=code > 128)
                  for code in (0, 1, 7, 127, 137, 255)}
         self.ended(tasks.pop(0), "SUCCEEDED", exit_code=0, attempt=1)

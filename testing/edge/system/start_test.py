@@ -73,7 +73,7 @@ class Configuration(case.MachineCase):
         code, output = run("server/jarvisd", "--check", env={"JARVIS_GRPC_EDGES": "x"})
         self.assertEqual((code, "JARVIS_GRPC_EDGES" in output), (EX_CONFIG, True), output)
         code, output = run("server/jarvisd", "--grcp.edges=1")
-        self.assertEqual((code, "grpc.edges" in output), (EX_CONFIG, True), output)
+        self.assertEqual((code, "grpc.edges" in output), (EX_USAGE, True), output)
         code, output = run("server/jarvisd", "nonsense")
         self.assertEqual((code, "nonsense" in output), (EX_USAGE, True), output)
 

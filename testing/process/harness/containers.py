@@ -54,6 +54,12 @@ class ContainerCase(case.MachineCase):
         }
 
     @classmethod
+    def directories_to_be_empty(cls):
+        """Of the executor, whatever is not an image or a lock."""
+        return [os.path.join(cls.state, "runc", name)
+                for name in ("attempts", "runtime", "scratch", "trash")]
+
+    @classmethod
     def check_nothing_left(cls):
         """Once nothing runs, the worker holds no container, while it still serves."""
         try:
@@ -65,9 +71,12 @@ class ContainerCase(case.MachineCase):
     @classmethod
     def check_idle(cls):
         programs = {p.process.pid for p in cls.machine.programs if p.process is not None}
-        eventually(lambda: [pid for pid in cls.machine.processes() if pid not in programs],
-                   lambda left: not left, 15)
+        eventually(lambda: {pid: what for pid, what in cls.machine.processes().items()
+                            if pid not in programs}, lambda left: not left, 15)
         eventually(cls.machine.mounts, lambda left: not left, 15)
+        # While it serves, it clears away after itself: at its end is too late for a long life.
+        for directory in cls.directories_to_be_empty():
+            eventually(lambda path=directory: os.listdir(path), lambda left: not left, 15)
         stats = cls.server.grpc.call("GetStats")
         live = [stats.get(f"tasks_{s}", 0) for s in ("queued", "starting", "running", "stopping")]
         if any(int(count) for count in live):

@@ -1,4 +1,4 @@
-"""Images for tests, from the machine's own static /bin/busybox: a directory, a tar, an OCI layout."""
+"""Images for tests, from the machine's static /bin/busybox: a directory, a tar, an OCI layout."""
 
 import gzip
 import hashlib
