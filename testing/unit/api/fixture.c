@@ -478,11 +478,18 @@ const struct jv_status *jv_call_failed(const struct call *call, enum jv_code cod
 
 uint64_t jv_fixture_submit(struct fixture *fixture, const char *spec)
 {
-	struct call *call = jv_call(fixture, "Scheduler/SubmitTask",
-		"{'spec':{'executor':'noop'%s%s}}", spec[0] == '\0' ? "" : ",", spec);
-	const Jarvis__V1__SubmitTaskResponse *response = jv_call_answer(call);
+	static const char form[] = "{'spec':{'executor':'noop'%s%s}}";
+	size_t size = sizeof(form) + strlen(spec);
+	const Jarvis__V1__SubmitTaskResponse *response;
+	char *json = jv_malloc(size);
+	struct call *call;
 
+	snprintf(json, size, form, spec[0] == '\0' ? "" : ",", spec);
+	call = jv_call_start(fixture, "Scheduler/SubmitTask", 0, json);
+	jv_fixture_run(fixture);
+	response = jv_call_answer(call);
 	assert_memory_equal(response->task->id, "t-", 2);
+	free(json);
 	return strtoull(response->task->id + 2, NULL, 10);
 }
 

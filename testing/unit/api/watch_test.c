@@ -1,0 +1,243 @@
+/* WatchTasks: every change, in order, from any revision on. */
+#include "testing/unit/api/fixture.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+static const Jarvis__V1__WatchTasksResponse *change(const struct call *call, uint32_t n)
+{
+	return jv_call_nth(call, n);
+}
+
+static struct call *watch(struct fixture *fixture, const char *json)
+{
+	return jv_call(fixture, "Scheduler/WatchTasks", "%s", json);
+}
+
+static struct call *watch_from(struct fixture *fixture, int64_t revision)
+{
+	return jv_call(fixture, "Scheduler/WatchTasks", "{'fromRevision':'%" PRId64 "'}", revision);
+}
+
+/* Two tasks: one runs and fails, the other is cancelled. */
+static void let_things_happen(struct fixture *fixture)
+{
+	struct call *session = jv_fixture_node(fixture, "n1");
+	uint64_t first = jv_fixture_submit(fixture, "'queue':'a','name':'first'");
+	uint64_t second = jv_fixture_submit(fixture, "'queue':'b'");
+
+	jv_fixture_report_running(session, first, 1);
+	jv_fixture_log(session, first, 1, 0, 1, "a line\n");
+	jv_fixture_report_finished(session, first, 1, 1, 7);
+	jv_call(fixture, "Scheduler/CancelTask", "{'id':'t-%" PRIu64 "'}", second);
+}
+
+static void from_now_on(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call *call;
+
+	jv_fixture_submit(fixture, "");
+	call = watch(fixture, "{}");
+	assert_int_equal(call->answer_count, 0);
+	jv_fixture_submit(fixture, "'name':'second','args':['hidden'],'priority':3");
+	assert_int_equal(call->answer_count, 1);
+	assert_string_equal(change(call, 0)->task->id, "t-2");
+	assert_string_equal(change(call, 0)->task->spec->name, "second");
+	assert_int_equal(change(call, 0)->task->spec->priority, 3);
+	assert_int_equal(change(call, 0)->task->spec->n_args, 0);
+	assert_int_equal(change(call, 0)->revision, fixture->committed);
+	assert_false(call->over);
+}
+
+static void expect_same(const struct call *call, const struct call *all, uint32_t from)
+{
+	assert_int_equal(call->answer_count, all->answer_count - from);
+	for (uint32_t i = 0; i < call->answer_count; i++) {
+		assert_int_equal(change(call, i)->revision, change(all, from + i)->revision);
+		assert_string_equal(change(call, i)->task->id, change(all, from + i)->task->id);
+		assert_int_equal(change(call, i)->task->status->state,
+			change(all, from + i)->task->status->state);
+	}
+}
+
+static void resumed_after_each_change(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call *all = watch(fixture, "{}");
+
+	let_things_happen(fixture);
+	/* Queued, assigned, running, failed; queued, assigned, stopping. */
+	assert_int_equal(all->answer_count, 7);
+	for (uint32_t i = 1; i < all->answer_count; i++)
+		assert_true(change(all, i)->revision > change(all, i - 1)->revision);
+	for (uint32_t i = 0; i < all->answer_count; i++)
+		expect_same(watch_from(fixture, change(all, i)->revision), all, i + 1);
+}
+
+static void a_slow_reader_is_told_all_the_same(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call *all = watch(fixture, "{}");
+	struct call *slow = jv_call_start(fixture, "Scheduler/WatchTasks", 0, "{}");
+
+	let_things_happen(fixture);
+	assert_int_equal(slow->answer_count, 0);
+	for (uint32_t i = 0; i < 7; i++) {
+		jv_call_read(slow, 1);
+		assert_int_equal(slow->answer_count, i + 1);
+	}
+	expect_same(slow, all, 0);
+	jv_call_leave(slow);
+	assert_true(slow->released);
+}
+
+static void filtered(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call *queue = watch(fixture, "{'filter':{'queues':['a']}}");
+	struct call *ended = watch(fixture, "{'filter':{'states':['TASK_STATE_FAILED']}}");
+	struct call *nothing = watch(fixture, "{'filter':{'queues':['z']}}");
+	const struct jv_status *status;
+
+	let_things_happen(fixture);
+	assert_int_equal(queue->answer_count, 4);
+	assert_int_equal(ended->answer_count, 1);
+	assert_int_equal(nothing->answer_count, 0);
+	status = jv_call_failed(
+		watch(fixture, "{'filter':{'labels':{'a':'b'}}}"), JV_INVALID_ARGUMENT);
+	assert_string_equal(status->field, "filter.labels");
+	jv_call_failed(watch(fixture, "{'filter':{'states':[77]}}"), JV_INVALID_ARGUMENT);
+}
+
+static void of_one_task(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call *call;
+
+	jv_fixture_submit(fixture, "");
+	jv_fixture_submit(fixture, "");
+	call = watch(fixture, "{'id':'t-1'}");
+	jv_call(fixture, "Scheduler/CancelTask", "{'id':'t-2'}");
+	assert_int_equal(call->answer_count, 0);
+	jv_call(fixture, "Scheduler/CancelTask", "{'id':'t-1'}");
+	assert_int_equal(call->answer_count, 1);
+	jv_call_failed(watch(fixture, "{'id':'t-3'}"), JV_NOT_FOUND);
+	jv_call_failed(watch(fixture, "{'id':'3'}"), JV_INVALID_ARGUMENT);
+}
+
+static void from_where_there_is_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+
+	jv_call_failed(watch_from(fixture, -1), JV_INVALID_ARGUMENT);
+	jv_call_failed(watch_from(fixture, fixture->committed + 1), JV_OUT_OF_RANGE);
+	assert_false(watch_from(fixture, fixture->committed)->over);
+}
+
+static void from_changes_that_are_gone(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call *stuck = jv_call_start(fixture, "Scheduler/WatchTasks", 0, "{}");
+	int64_t begin;
+
+	jv_fixture_submit(fixture, "");
+	begin = fixture->committed;
+	assert_false(watch_from(fixture, begin)->over);
+	/* 200 are kept, an eighth more at most. */
+	for (int i = 0; i < 300; i++)
+		jv_fixture_submit(fixture, "");
+	assert_string_equal(jv_call_failed(watch_from(fixture, begin), JV_OUT_OF_RANGE)->field,
+		"from_revision");
+	assert_int_equal(watch_from(fixture, fixture->committed - 100)->answer_count, 100);
+	/* A reader that fell behind as far is told so. */
+	assert_false(stuck->over);
+	jv_call_read(stuck, 1);
+	jv_call_failed(stuck, JV_OUT_OF_RANGE);
+}
+
+/* A store may show what the host has not been told to be durable: whoever resumed from there would
+ * come from the future. */
+static void nothing_is_told_that_is_not_durable(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call *call = watch(fixture, "{}");
+	struct call *late;
+
+	fixture->unsynced = true;
+	jv_call_start(fixture, "Scheduler/SubmitTask", 0, "{'spec':{'executor':'noop'}}");
+	jv_fixture_run(fixture);
+	late = watch_from(fixture, 1);
+	jv_call_read(call, 1);
+	assert_int_equal(call->answer_count, 0);
+	assert_int_equal(late->answer_count, 0);
+	fixture->unsynced = false;
+	atomic_store(&fixture->api.durable_revision, fixture->committed);
+	jv_host_durable(fixture->host, fixture->committed);
+	jv_fixture_run(fixture);
+	assert_int_equal(call->answer_count, 1);
+	assert_int_equal(late->answer_count, 1);
+	assert_int_equal(change(call, 0)->revision, fixture->committed);
+}
+
+/* Only log: the store need not be read for it. */
+static void more_log_is_no_change(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call *session = jv_fixture_node(fixture, "n1");
+	uint64_t task = jv_fixture_submit(fixture, "");
+	struct call *all, *one;
+
+	jv_fixture_report_running(session, task, 1);
+	all = watch(fixture, "{}");
+	one = watch(fixture, "{'id':'t-1'}");
+	jv_fixture_log(session, task, 1, 0, 1, "a line\n");
+	assert_int_equal(all->answer_count, 0);
+	assert_int_equal(one->answer_count, 0);
+	jv_fixture_report_finished(session, task, 1, 0, 7);
+	assert_int_equal(all->answer_count, 1);
+	assert_int_equal(one->answer_count, 1);
+}
+
+/* Watchers leave while they are told, and others come. */
+static void many_watchers_of_one_task(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t task = jv_fixture_submit(fixture, "");
+	struct call *calls[30];
+
+	for (size_t i = 0; i < 30; i++)
+		calls[i] = jv_call(fixture,
+			i % 3 == 0           ? "Scheduler/WatchTasks"
+				: i % 3 == 1 ? "Scheduler/WaitTask"
+					     : "Scheduler/GetTaskLogs",
+			"{'id':'t-%" PRIu64 "'%s}", task, i % 3 == 2 ? ",'follow':true" : "");
+	for (size_t i = 0; i < 30; i += 7)
+		jv_call_leave(calls[i]);
+	jv_call(fixture, "Scheduler/CancelTask", "{'id':'t-%" PRIu64 "'}", task);
+	for (size_t i = 0; i < 30; i++)
+		assert_int_equal(calls[i]->over, i % 3 != 0 || i % 7 == 0);
+	for (size_t i = 0; i < 30; i += 3)
+		assert_int_equal(calls[i]->answer_count, i % 7 != 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		JV_FIXTURE_TEST(from_now_on),
+		JV_FIXTURE_TEST(resumed_after_each_change),
+		JV_FIXTURE_TEST(a_slow_reader_is_told_all_the_same),
+		JV_FIXTURE_TEST(filtered),
+		JV_FIXTURE_TEST(of_one_task),
+		JV_FIXTURE_TEST(from_where_there_is_nothing),
+		JV_FIXTURE_TEST(from_changes_that_are_gone),
+		JV_FIXTURE_TEST(nothing_is_told_that_is_not_durable),
+		JV_FIXTURE_TEST(more_log_is_no_change),
+		JV_FIXTURE_TEST(many_watchers_of_one_task),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
