@@ -1,8 +1,8 @@
 /*
  * Cleaning up after keepers that died, and after workers that did.
  *
- * A keeper's mounts ended with it. What may be left is the container itself, its cgroups, the
- * runtime's state and directories; and all of it is below paths that are this worker's alone.
+ * A keeper's mounts ended with it. What may be left is the container itself, its cgroups and
+ * directories; and all of it is below paths that are this worker's alone.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -112,7 +112,6 @@ bool jv_execution_clean_more(struct jv_execution *execution)
 			return false;
 		JV_ERROR("attempt.cgroup_busy", JV_KV("attempt", execution->key));
 	}
-	remove_below(execution->runc, execution->runc->runtime_root, execution->key);
 	remove_parts(execution);
 	publish(execution);
 	execution->phase = JV_EXECUTION_FINISHED;
@@ -160,7 +159,6 @@ void jv_runc_sweep(struct jv_runc *runc)
 	struct jv_status status = jv_cgroup_open(&parent, runc->cgroup_root, runc->cgroup_parent);
 	if (jv_is_ok(&status))
 		jv_cgroup_children(&parent, sweep_cgroup, runc);
-	sweep_directory(runc, runc->runtime_root, true);
 	sweep_directory(runc, runc->attempts, true);
 	struct jv_buffer trash = {0};
 	jv_buffer_printf(&trash, "%s/%s", runc->state, JV_RUNC_TRASH);

@@ -58,7 +58,6 @@ static struct jv_status make_plan(struct launch *launch)
 	launch->plan = (struct jv_attempt_plan){
 		.id = execution->key,
 		.runtime = runc->probe.runtime,
-		.runtime_root = runc->runtime_root,
 		.lower = execution->image->rootfs,
 		.scratch = runc->scratch,
 		.cgroup_root = runc->cgroup_root,

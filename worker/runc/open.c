@@ -90,7 +90,6 @@ static struct jv_status resolve_state(struct jv_runc *runc, const struct jv_runc
 		: JV_RUNC_DEFAULT_CGROUP_PARENT;
 	runc->cgroup_parent = own_parent(parent, runc->state);
 	runc->attempts = path_below(runc->state, JV_RUNC_ATTEMPTS);
-	runc->runtime_root = path_below(runc->state, JV_RUNC_RUNTIME);
 	runc->scratch = path_below(runc->state, JV_RUNC_SCRATCH);
 	runc->images.directory = path_below(runc->state, JV_RUNC_IMAGES);
 	return jv_ok();
@@ -148,7 +147,6 @@ static struct jv_status open_all(struct jv_runc *runc, const struct jv_runc_opti
 	JV_TRY(lock_state(runc));
 	JV_TRY(open_directory(runc, JV_RUNC_ATTEMPTS, &runc->attempts_fd));
 	JV_TRY(open_directory(runc, JV_RUNC_TRASH, &runc->trash_fd));
-	JV_TRY(jv_file_directory(AT_FDCWD, runc->runtime_root, 0700, false));
 	JV_TRY(jv_file_directory(AT_FDCWD, runc->scratch, 0700, false));
 	JV_TRY(read_profile(runc, options->seccomp));
 	runc->settings.init = runc->init;
@@ -244,7 +242,6 @@ void jv_runc_free(struct jv_runc *runc)
 	free_lists(runc);
 	free(runc->state);
 	free(runc->attempts);
-	free(runc->runtime_root);
 	free(runc->scratch);
 	free(runc->shim);
 	free(runc->init);

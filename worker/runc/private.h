@@ -22,7 +22,6 @@
 /* Directories in the state directory. */
 #define JV_RUNC_ATTEMPTS "attempts"
 #define JV_RUNC_TRASH    "trash"
-#define JV_RUNC_RUNTIME  "runtime"
 #define JV_RUNC_IMAGES   "images"
 #define JV_RUNC_SCRATCH  "scratch" /* empty; where each keeper mounts its own tmpfs */
 /* Of an attempt that has not been started yet. */
@@ -80,7 +79,6 @@ struct jv_runc {
 	char description[160];
 	char *state; /* paths, absolute */
 	char *attempts;
-	char *runtime_root;
 	char *scratch;
 	char *shim;
 	char *init;
@@ -141,7 +139,7 @@ void jv_execution_launch(struct jv_execution *execution);
 void jv_execution_clean(struct jv_execution *execution, const char *cause);
 /* Goes on with it; false if it must be called again. */
 bool jv_execution_clean_more(struct jv_execution *execution);
-/* Removes cgroups and runtime state that belong to no execution, and half-made directories. */
+/* Removes cgroups and directories that belong to no execution. */
 void jv_runc_sweep(struct jv_runc *runc);
 
 /* runc.c */

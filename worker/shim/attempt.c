@@ -36,7 +36,6 @@ void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer
 	jv_put_u8(out, VERSION);
 	put_text(out, plan->id);
 	put_text(out, plan->runtime);
-	put_text(out, plan->runtime_root);
 	put_text(out, plan->lower);
 	put_text(out, plan->scratch);
 	put_text(out, plan->cgroup_root);
@@ -91,7 +90,6 @@ struct jv_status jv_attempt_plan_decode(
 	uint8_t version = jv_get_u8(&reader);
 	*plan = (struct jv_attempt_plan){.id = get_text(&reader, arena)};
 	plan->runtime = get_text(&reader, arena);
-	plan->runtime_root = get_text(&reader, arena);
 	plan->lower = get_text(&reader, arena);
 	plan->scratch = get_text(&reader, arena);
 	plan->cgroup_root = get_text(&reader, arena);

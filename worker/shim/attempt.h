@@ -28,6 +28,7 @@
 /* In the scratch directory: a tmpfs that each keeper mounts for itself, in a namespace that nobody
  * else sees. All of it is gone with the last process that sees it. */
 #define JV_SCRATCH_BUNDLE  "bundle"      /* config.json */
+#define JV_SCRATCH_STATE   "state"       /* what the runtime keeps of the container */
 #define JV_SCRATCH_MERGED  "merged"      /* overlay: the root file system */
 #define JV_SCRATCH_NAMES   "names"       /* overlay: a layer with hosts, hostname, resolv.conf */
 #define JV_SCRATCH_MOUNTS  "mounts"      /* the task's mounts, by number */
@@ -61,7 +62,6 @@ struct jv_attempt_mount {
 struct jv_attempt_plan {
 	const char *id; /* of the container */
 	const char *runtime;
-	const char *runtime_root;
 	const char *lower;   /* the image's root file system */
 	const char *scratch; /* where the keeper mounts its tmpfs; one for all */
 	const char *cgroup_root;

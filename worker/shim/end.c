@@ -85,24 +85,16 @@ static void judge(struct jv_keeper *keeper, const struct jv_status *status)
 /* The runtime's own way, if ours does not do. */
 static void runtime_delete(const struct jv_attempt_plan *plan)
 {
+	char root[PATH_MAX];
+	snprintf(root, sizeof(root), "%s/%s", plan->scratch, JV_SCRATCH_STATE);
 	pid_t pid = fork();
 	if (pid == 0) {
-		execl(plan->runtime, plan->runtime, "--root", plan->runtime_root, "delete", "-f",
-			plan->id, (char *)NULL);
+		execl(plan->runtime, plan->runtime, "--root", root, "delete", "-f", plan->id,
+			(char *)NULL);
 		_exit(127);
 	}
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
-}
-
-static bool remove_runtime_state(const struct jv_attempt_plan *plan)
-{
-	int directory = open(plan->runtime_root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (directory < 0)
-		return errno == ENOENT;
-	struct jv_status status = jv_file_remove(directory, plan->id);
-	close(directory);
-	return jv_is_ok(&status);
 }
 
 /* What the task wrote. The overlay is still mounted, but nobody is left who could look. */
@@ -148,10 +140,8 @@ static void end_processes(struct jv_keeper *keeper)
 		kill(keeper->init, SIGKILL);
 		waitpid(keeper->init, NULL, 0);
 	}
-	if (!jv_cgroup_destroy(&keeper->cgroup, DESTROY_TIMEOUT_MS) ||
-		!remove_runtime_state(&keeper->plan)) {
+	if (!jv_cgroup_destroy(&keeper->cgroup, DESTROY_TIMEOUT_MS)) {
 		runtime_delete(&keeper->plan);
-		remove_runtime_state(&keeper->plan);
 		jv_cgroup_destroy(&keeper->cgroup, DESTROY_TIMEOUT_MS);
 	}
 	while (waitpid(-1, NULL, WNOHANG) > 0)

@@ -25,9 +25,11 @@ static _Noreturn void become_runtime(const struct jv_keeper *keeper, int out, in
 {
 	const struct jv_attempt_plan *plan = &keeper->plan;
 	/* Absolute: crun goes to the bundle before it opens them. */
+	char root[PATH_MAX];
 	char log[PATH_MAX];
 	char pid[PATH_MAX];
 	char bundle[PATH_MAX];
+	snprintf(root, sizeof(root), "%s/%s", plan->scratch, JV_SCRATCH_STATE);
 	snprintf(log, sizeof(log), "%s/%s", plan->scratch, JV_SCRATCH_RUNTIME);
 	snprintf(pid, sizeof(pid), "%s/%s", plan->scratch, JV_SCRATCH_PID);
 	snprintf(bundle, sizeof(bundle), "%s/%s", plan->scratch, JV_SCRATCH_BUNDLE);
@@ -43,9 +45,8 @@ static _Noreturn void become_runtime(const struct jv_keeper *keeper, int out, in
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		_exit(127);
-	execl(plan->runtime, plan->runtime, "--root", plan->runtime_root, "--log", log,
-		"--log-format", "json", "run", "--detach", "--pid-file", pid, "--bundle", bundle,
-		plan->id, (char *)NULL);
+	execl(plan->runtime, plan->runtime, "--root", root, "--log", log, "--log-format", "json",
+		"run", "--detach", "--pid-file", pid, "--bundle", bundle, plan->id, (char *)NULL);
 	_exit(127);
 }
 

@@ -124,13 +124,14 @@ static struct figure measure_bare(const char *bundle, int count, int parallel)
 {
 	double cpu = cpu_ms();
 	int64_t start = jv_clock_monotonic_ms();
-	int started = 0;
-	for (int ended = 0; ended < count; ended++) {
-		while (started < count && started - ended < parallel)
-			spawn_bare(bundle, started++);
-		int status;
-		assert_true(wait(&status) > 0);
+	pid_t running[8] = {0};
+	/* By name: this process has other children too. */
+	for (int i = 0; i < count + parallel; i++) {
+		pid_t *slot = &running[i % parallel];
+		int status = 0;
+		assert_true(*slot == 0 || waitpid(*slot, &status, 0) == *slot);
 		assert_int_equal(status, 0);
+		*slot = i < count ? spawn_bare(bundle, i) : 0;
 	}
 	double ms = (double)(jv_clock_monotonic_ms() - start);
 	return (struct figure){count * 1000.0 / ms, (cpu_ms() - cpu) / count};
@@ -141,27 +142,31 @@ static struct figure measure_ours(int count, int parallel)
 	Jarvis__V1__TaskSpec *spec = jv_rig_script(&rig, "");
 	spec->command[0] = (char *)(uintptr_t) "/bin/true";
 	spec->n_command = 1;
+	int64_t begun[8];
 	int64_t starting_ms = 0;
 	int64_t ending_ms = 0;
 	double cpu = cpu_ms();
 	int64_t start = jv_clock_monotonic_ms();
-	for (int done = 0; done < count; done += parallel) {
-		struct jv_rig_record *records[8];
-		int64_t before = jv_clock_wall_ms();
-		for (int i = 0; i < parallel; i++)
-			records[i] = jv_rig_start(&rig, spec);
-		for (int i = 0; i < parallel; i++) {
-			jv_rig_wait_finished(&rig, records[i]);
-			assert_int_equal(records[i]->result.exit_code, 0);
-			starting_ms += records[i]->result.start_ms - before;
-			ending_ms += jv_clock_wall_ms() - records[i]->result.finish_ms;
+	struct jv_rig_record *running[8] = {0};
+	for (int i = 0; i < count + parallel; i++) {
+		struct jv_rig_record **slot = &running[i % parallel];
+		if (*slot != NULL) {
+			jv_rig_wait_finished(&rig, *slot);
+			assert_int_equal((*slot)->result.exit_code, 0);
+			starting_ms += (*slot)->result.start_ms - begun[i % parallel];
+			ending_ms += jv_clock_wall_ms() - (*slot)->result.finish_ms;
+			rig.executor->operations->remove(rig.executor, &(*slot)->id);
 		}
-		for (int i = 0; i < parallel; i++)
-			rig.executor->operations->remove(rig.executor, &records[i]->id);
-		rig.count = 0;
-		jv_rig_dispatch_for(&rig, 1);
+		if (i >= count)
+			continue;
+		rig.count = (size_t)(i % parallel);
 		rig.sequence += 100;
+		begun[i % parallel] = jv_clock_wall_ms();
+		*slot = jv_rig_start(&rig, spec);
+		rig.count = (size_t)parallel;
 	}
+	rig.count = 0;
+	jv_rig_dispatch_for(&rig, 20);
 	double ms = (double)(jv_clock_monotonic_ms() - start);
 	printf("  start to started %.1f ms, ended to told %.1f ms\n", (double)starting_ms / count,
 		(double)ending_ms / count);

@@ -224,8 +224,6 @@ static void leftovers_are_swept(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	snprintf(path, sizeof(path), "%s/trash/5", rig.state);
 	assert_int_equal(mkdir(path, 0700), 0);
-	snprintf(path, sizeof(path), "%s/runtime/t-9.1", rig.state);
-	assert_int_equal(mkdir(path, 0700), 0);
 	reopen();
 	assert_int_equal(rig.found_count, 0);
 }

@@ -237,7 +237,6 @@ void jv_rig_deinit(struct jv_rig *rig)
 	assert_int_equal(jv_rig_cgroups(rig), 0);
 	assert_int_equal(count_processes(rig), 0);
 	assert_empty(rig, "state/attempts");
-	assert_empty(rig, "state/runtime");
 	assert_empty(rig, "state/trash");
 	must(jv_file_remove(AT_FDCWD, rig->directory));
 }

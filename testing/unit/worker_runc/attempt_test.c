@@ -26,7 +26,6 @@ static void a_plan_survives_the_trip(void **state)
 	};
 	const struct jv_attempt_plan plan = {.id = "t-1.1",
 		.runtime = "/usr/sbin/runc",
-		.runtime_root = "/r",
 		.lower = "/l",
 		.scratch = "/s",
 		.hostname = "h",
