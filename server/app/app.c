@@ -94,6 +94,7 @@ static struct jv_status open_core(struct jv_app *app)
 					{
 						.lease_ms = config->lease_ms,
 						.fence_ms = config->fence_ms,
+						.node_forget_ms = config->node_forget_ms,
 						.request_window_ms = config->request_window_ms,
 						.tasks_max = (uint32_t)config->tasks_max,
 						.nodes_max = (uint32_t)config->nodes_max,

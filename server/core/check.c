@@ -135,15 +135,31 @@ static void check_node(const struct jv_core *core, const struct jv_node *node)
 	JV_ASSERT(node->session == NULL || node->session->node == node);
 	JV_ASSERT((node->state == JV_NODE_LOST) == node->record.lost);
 	JV_ASSERT(node->record.lost || node->record.lost_ms == 0);
-	JV_ASSERT((node->state != JV_NODE_LOST) == heap_has(&core->nodes_due, &node->due));
+	bool timed = node->state != JV_NODE_LOST || core->options.node_forget_ms > 0;
+	JV_ASSERT(timed == heap_has(&core->nodes_due, &node->due));
 	JV_ASSERT(node->state != JV_NODE_LOST || node->attempt_count == 0);
 	check_reserved(node);
+}
+
+/* Live tasks that have or had an attempt: each names a node that is there. */
+static uint64_t tasks_placed(const struct jv_core *core)
+{
+	uint64_t count = 0;
+	struct jv_task *task, *next;
+	HASH_ITER (hh, core->tasks, task, next) {
+		if (task->node == NULL)
+			continue;
+		JV_ASSERT(jv_node_find(core, task->node->record.name) == task->node);
+		count++;
+	}
+	return count;
 }
 
 static void check_nodes(const struct jv_core *core)
 {
 	uint32_t ready = 0;
 	uint64_t attempts = 0;
+	uint64_t tasks = 0;
 	for (uint32_t i = 0; i < core->node_count; i++) {
 		const struct jv_node *node = core->nodes[i];
 		if (i > 0)
@@ -152,9 +168,12 @@ static void check_nodes(const struct jv_core *core)
 		check_node(core, node);
 		ready += node->state == JV_NODE_READY;
 		attempts += node->attempt_count;
+		tasks += node->tasks;
+		JV_ASSERT(node->tasks >= node->attempt_count);
 	}
 	JV_ASSERT(ready == core->nodes_ready && ready == HASH_COUNT(core->sessions));
 	JV_ASSERT(attempts == HASH_COUNT(core->tasks) - (uint64_t)core->states[JV_TASK_QUEUED]);
+	JV_ASSERT(tasks == tasks_placed(core));
 	JV_ASSERT(core->node_count <= core->options.nodes_max);
 	check_heap(&core->nodes_due);
 }

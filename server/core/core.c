@@ -6,7 +6,7 @@
 struct jv_core *jv_core_new(const struct jv_core_options *options)
 {
 	JV_ASSERT(options->lease_ms > 0 && options->fence_ms >= 0);
-	JV_ASSERT(options->request_window_ms > 0);
+	JV_ASSERT(options->request_window_ms > 0 && options->node_forget_ms >= 0);
 	JV_ASSERT(options->tasks_max > 0 && options->nodes_max > 0 && options->events_max > 0);
 	struct jv_core *core = jv_calloc(1, sizeof(*core));
 	core->options = *options;

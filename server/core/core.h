@@ -20,6 +20,7 @@ struct jv_core_options {
 	int64_t lease_ms; /* an agent without acknowledgement stops its attempts after this long */
 	int64_t fence_ms; /* what the server waits beyond the lease before it takes a node as lost
 			   */
+	int64_t node_forget_ms;    /* a lost node is forgotten after this long; 0: never */
 	int64_t request_window_ms; /* how long request_ids are remembered at least */
 	uint32_t tasks_max;        /* live tasks; more are RESOURCE_EXHAUSTED */
 	uint32_t nodes_max;
@@ -44,8 +45,8 @@ struct jv_status jv_core_start(
 /* One event. The event is moved to effects->replies, now or (never today) later. */
 void jv_core_step(struct jv_core *core, struct jv_now now, struct jv_event *event,
 	struct jv_batch *batch, struct jv_effects *effects);
-/* Fires what is due (leases, queue time-outs, back-offs, forgotten request ids, old events), at
- * most budget of it. True if more is due. */
+/* Fires what is due (leases, lost nodes to forget, queue time-outs, back-offs, forgotten request
+ * ids, old events), at most budget of it. True if more is due. */
 bool jv_core_tick(struct jv_core *core, struct jv_now now, uint32_t budget, struct jv_batch *batch,
 	struct jv_effects *effects);
 /* Places at most budget tasks, fewer if that takes long. True if a further call may place more. */

@@ -370,13 +370,16 @@ struct jv_status jv_explain_impossible(
 {
 	if (core->node_count == 0)
 		return jv_ok();
-	if (known != NULL && known->possible != NULL && could_run(shape, known->possible))
+	if (known != NULL && known->possible != NULL && known->possible_since == core->forgotten &&
+		could_run(shape, known->possible))
 		return jv_ok();
 	for (uint32_t i = 0; i < core->node_count; i++) {
 		if (!could_run(shape, core->nodes[i]))
 			continue;
-		if (known != NULL)
+		if (known != NULL) {
 			known->possible = core->nodes[i];
+			known->possible_since = core->forgotten;
+		}
 		return jv_ok();
 	}
 	struct tally tally = {.shape = shape, .empty = true};

@@ -127,6 +127,8 @@ static void start_tasks(struct jv_core *core)
 	for (uint32_t i = 0; i < core->node_count; i++)
 		if (core->nodes[i]->state != JV_NODE_LOST)
 			jv_node_lease(core, core->nodes[i]);
+		else
+			jv_node_expire(core, core->nodes[i]);
 }
 
 struct jv_status jv_core_start(struct jv_core *core, struct jv_now now, struct jv_batch *batch)

@@ -140,23 +140,39 @@ void jv_node_state_set(struct jv_core *core, struct jv_node *node, enum jv_node_
 	grow(core, node);
 }
 
-void jv_node_lease(struct jv_core *core, struct jv_node *node)
+static void arm(struct jv_core *core, struct jv_node *node, int64_t due_ms)
 {
-	JV_ASSERT(node->state != JV_NODE_LOST);
-	node->lease_end_ms =
-		core->now.monotonic_ms + core->options.lease_ms + core->options.fence_ms;
+	node->due_ms = due_ms;
 	if (jv_heap_holds(&node->due))
 		jv_heap_update(&core->nodes_due, &node->due);
 	else
 		jv_heap_push(&core->nodes_due, &node->due);
 }
 
-/* The lease is over: by now the agent has stopped everything itself, so that the next attempts may
- * start elsewhere. */
-void jv_node_due(struct jv_core *core, struct jv_node *node)
+void jv_node_lease(struct jv_core *core, struct jv_node *node)
 {
 	JV_ASSERT(node->state != JV_NODE_LOST);
-	JV_ASSERT(node->lease_end_ms <= core->now.monotonic_ms);
+	int64_t due_ms =
+		core->now.monotonic_ms + core->options.lease_ms + core->options.fence_ms;
+	arm(core, node, due_ms);
+}
+
+void jv_node_expire(struct jv_core *core, struct jv_node *node)
+{
+	JV_ASSERT(node->state == JV_NODE_LOST);
+	int64_t period = core->options.node_forget_ms;
+	/* A clock that was set back must not keep it longer than it ever could. */
+	int64_t left = node->record.lost_ms + period - core->now.wall_ms;
+	left = left < 0 ? 0 : left > period ? period : left;
+	if (period > 0)
+		arm(core, node, core->now.monotonic_ms + left);
+}
+
+/* The lease is over: by now the agent has stopped everything itself, so that the next attempts may
+ * start elsewhere. */
+static void lose(struct jv_core *core, struct jv_node *node)
+{
+	JV_ASSERT(node->state != JV_NODE_LOST);
 	jv_heap_remove(&core->nodes_due, &node->due);
 	jv_session_end(core, node,
 		jv_error(JV_DEADLINE_EXCEEDED,
@@ -171,6 +187,44 @@ void jv_node_due(struct jv_core *core, struct jv_node *node)
 	jv_attempt_lost(core, JV_CONTAINER_OF(link, struct jv_task, link), JV_FAILURE_NODE_LOST,
 		"its node was not heard of for longer than the lease", node->record.name);
 	JV_ASSERT(node->attempt_count == 0);
+	jv_node_expire(core, node);
+}
+
+static void withdraw(struct jv_core *core, struct jv_node *node)
+{
+	uint32_t place = jv_node_place(core, node->record.name);
+	JV_ASSERT(place < core->node_count && core->nodes[place] == node);
+	core->node_count--;
+	memmove(&core->nodes[place], &core->nodes[place + 1],
+		(core->node_count - place) * sizeof(struct jv_node *));
+}
+
+/* It has been lost for long: nobody should wait for it any more. */
+static void forget(struct jv_core *core, struct jv_node *node)
+{
+	JV_ASSERT(node->state == JV_NODE_LOST);
+	JV_ASSERT(node->session == NULL && node->attempt_count == 0);
+	/* A task that waits for its next attempt had its last one there: another period. */
+	if (node->tasks > 0) {
+		arm(core, node, core->now.monotonic_ms + core->options.node_forget_ms);
+		return;
+	}
+	jv_heap_remove(&core->nodes_due, &node->due);
+	jv_write_node_gone(core, node);
+	withdraw(core, node);
+	jv_node_free(node);
+	core->forgotten++;
+	core->last_shape = NULL;
+	jv_placement_measure(core);
+}
+
+void jv_node_due(struct jv_core *core, struct jv_node *node)
+{
+	JV_ASSERT(node->due_ms <= core->now.monotonic_ms);
+	if (node->state == JV_NODE_LOST)
+		forget(core, node);
+	else
+		lose(core, node);
 }
 
 void jv_node_attach(struct jv_core *core, struct jv_node *node, struct jv_task *task)
@@ -241,7 +295,7 @@ void jv_node_list(struct jv_core *core, struct jv_event *event)
 		if (found)
 			view(core->nodes[place], &nodes->views[nodes->count++]);
 		else
-			event->status = jv_error(JV_NOT_FOUND, "no node %.*s was ever seen",
+			event->status = jv_error(JV_NOT_FOUND, "no node %.*s is known; one that was lost for long is forgotten",
 				(int)nodes->after.size, (const char *)nodes->after.data);
 		return;
 	}

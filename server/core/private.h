@@ -78,6 +78,7 @@ struct jv_shape {
 	struct jv_heap_node turn; /* in core->ready or core->blocked while any task waits */
 	uint64_t searched_epoch;  /* no node that has not grown since then can take one */
 	struct jv_node *possible; /* a node that can take one when empty; NULL: unknown */
+	uint64_t possible_since;  /* core->forgotten then; else it may be gone */
 	UT_hash_handle by_payload;
 	UT_hash_handle by_id;
 };
@@ -92,7 +93,8 @@ struct jv_amounts {
 	int64_t custom[JV_CUSTOM_RESOURCES_MAX];
 };
 
-/* A node that was ever seen; never freed before the core is. */
+/* A node that was seen: from its first session until it has been lost for node_forget_ms, and no
+ * live task names it. */
 struct jv_node {
 	struct jv_node_record record; /* borrows from key and value */
 	struct jv_buffer key;
@@ -102,10 +104,11 @@ struct jv_node {
 	struct jv_amounts used;     /* sum over attempts */
 	struct jv_list attempts;    /* of struct jv_task, by link */
 	uint32_t attempt_count;
+	uint32_t tasks;       /* live tasks whose present or last attempt is here */
 	struct jv_list grown; /* in core->grown if READY */
 	uint64_t grown_epoch; /* when something was freed here last, or it became ready */
 	struct jv_heap_node due;
-	int64_t lease_end_ms; /* monotonic */
+	int64_t due_ms;       /* monotonic: end of the lease; if lost, when it is forgotten */
 	int64_t dial_ms;      /* of the latest session in this life of the server; 0: not known */
 	int64_t last_seen_ms; /* wall */
 };
@@ -151,6 +154,7 @@ struct jv_core {
 	struct jv_heap nodes_due;
 	struct jv_list grown; /* READY nodes, the latest grown first */
 	uint64_t epoch;       /* counts growths of nodes */
+	uint64_t forgotten;   /* counts nodes that were freed */
 	/* The last placement, if nothing but that shape was reserved anywhere since. */
 	struct jv_shape *last_shape;
 	struct jv_node *last_node;
@@ -202,6 +206,7 @@ void jv_write_spec(struct jv_core *core, uint64_t task, struct jv_bytes spec);
 void jv_write_shape(struct jv_core *core, const struct jv_shape *shape);
 void jv_write_shape_gone(struct jv_core *core, uint32_t shape);
 void jv_write_node(struct jv_core *core, const struct jv_node *node);
+void jv_write_node_gone(struct jv_core *core, const struct jv_node *node);
 void jv_write_log(struct jv_core *core, const struct jv_log_record *chunk, int64_t log_bytes);
 void jv_write_log_head_gone(struct jv_core *core, uint64_t task);
 void jv_write_request(struct jv_core *core, const struct jv_request *request);
@@ -278,6 +283,8 @@ struct jv_status jv_node_restore(
 void jv_node_free(struct jv_node *node);
 void jv_node_state_set(struct jv_core *core, struct jv_node *node, enum jv_node_state state);
 void jv_node_lease(struct jv_core *core, struct jv_node *node);
+/* A lost node will be forgotten when its time, counted from the loss, has come. */
+void jv_node_expire(struct jv_core *core, struct jv_node *node);
 void jv_node_due(struct jv_core *core, struct jv_node *node);
 void jv_node_attach(struct jv_core *core, struct jv_node *node, struct jv_task *task);
 void jv_node_detach(struct jv_core *core, struct jv_node *node, struct jv_task *task);

@@ -96,7 +96,7 @@ static struct jv_status check_open(struct jv_core *core, const struct jv_event_s
 		"until the lease of the other one is over",
 		(int)hello->name.size, (const char *)hello->name.data,
 		node->session != NULL ? "connected as" : "held by",
-		(long long)(node->lease_end_ms - core->now.monotonic_ms));
+		(long long)(node->due_ms - core->now.monotonic_ms));
 }
 
 /* What the agent is told of an attempt that it named. */

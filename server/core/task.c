@@ -117,9 +117,22 @@ void jv_task_reason_set(struct jv_task *task, struct jv_bytes reason)
 		text_set(&jv_task_past(task)->cancel_reason, reason);
 }
 
+/* A node is not forgotten while a live task names it: the task's record does, too. */
+static void node_set(struct jv_task *task, struct jv_node *node)
+{
+	if (task->node != NULL) {
+		JV_ASSERT(task->node->tasks > 0);
+		task->node->tasks--;
+	}
+	task->node = node;
+	if (node != NULL)
+		node->tasks++;
+}
+
 void jv_task_free(struct jv_core *core, struct jv_task *task)
 {
 	HASH_DEL(core->tasks, task);
+	node_set(task, NULL);
 	if (task->past != NULL) {
 		text_free(task->past->message);
 		text_free(task->past->cancel_reason);
@@ -169,7 +182,7 @@ struct jv_task *jv_task_restore(struct jv_core *core, const struct jv_task_recor
 	past_restore(task, record);
 	add(core, task, shape);
 	core->states[task->state]++;
-	task->node = node;
+	node_set(task, node);
 	if (jv_task_active(task))
 		jv_node_attach(core, node, task);
 	return task;
@@ -237,7 +250,7 @@ void jv_task_assign(struct jv_core *core, struct jv_task *task, struct jv_node *
 	if (task->log_bytes > 0)
 		jv_write_log_head_gone(core, task->id);
 	task->log_bytes = 0;
-	task->node = node;
+	node_set(task, node);
 	jv_node_attach(core, node, task);
 	jv_task_changed(core, task);
 	jv_effect_direct(core, node->session, task, JV_DESIRED_RUN, NULL);

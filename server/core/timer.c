@@ -13,8 +13,8 @@ bool jv_timer_node_before(const struct jv_heap_node *a, const struct jv_heap_nod
 {
 	const struct jv_node *first = JV_CONTAINER_OF(a, struct jv_node, due);
 	const struct jv_node *second = JV_CONTAINER_OF(b, struct jv_node, due);
-	if (first->lease_end_ms != second->lease_end_ms)
-		return first->lease_end_ms < second->lease_end_ms;
+	if (first->due_ms != second->due_ms)
+		return first->due_ms < second->due_ms;
 	return jv_bytes_compare(first->record.name, second->record.name) < 0;
 }
 
@@ -50,7 +50,7 @@ int64_t jv_core_deadline_ms(const struct jv_core *core)
 	const struct jv_request *request = request_first(core);
 	int64_t deadline = INT64_MAX;
 	if (node != NULL)
-		deadline = earlier(deadline, node->lease_end_ms);
+		deadline = earlier(deadline, node->due_ms);
 	if (task != NULL)
 		deadline = earlier(deadline, task->due_ms);
 	if (request != NULL)
@@ -64,7 +64,7 @@ static bool fire(struct jv_core *core)
 {
 	int64_t now = core->now.monotonic_ms;
 	struct jv_node *node = node_first(core);
-	if (node != NULL && node->lease_end_ms <= now) {
+	if (node != NULL && node->due_ms <= now) {
 		jv_node_due(core, node);
 		return true;
 	}

@@ -66,6 +66,12 @@ void jv_write_node(struct jv_core *core, const struct jv_node *node)
 	jv_batch_put(core->batch, jv_buffer_bytes(&node->key), jv_buffer_bytes(&node->value));
 }
 
+void jv_write_node_gone(struct jv_core *core, const struct jv_node *node)
+{
+	JV_ASSERT(core->batch != NULL);
+	jv_batch_delete(core->batch, jv_buffer_bytes(&node->key));
+}
+
 void jv_write_log(struct jv_core *core, const struct jv_log_record *chunk, int64_t log_bytes)
 {
 	begin(core);

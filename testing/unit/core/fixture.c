@@ -129,6 +129,7 @@ struct fixture *jv_fixture_new(void)
 		.seed = 7,
 		.lease_ms = FIXTURE_LEASE_MS,
 		.fence_ms = FIXTURE_FENCE_MS,
+		.node_forget_ms = FIXTURE_FORGET_MS,
 		.request_window_ms = FIXTURE_WINDOW_MS,
 		.tasks_max = 1000,
 		.nodes_max = 100,

@@ -20,7 +20,7 @@ struct world {
 	struct jv_random random;
 	uint64_t sessions[NODES]; /* 0: not connected */
 	uint64_t newest_task;
-
+	uint32_t forgotten; /* nodes */
 	uint8_t final[4096];
 };
 
@@ -180,6 +180,31 @@ static void take_directives(struct world *world)
 	}
 }
 
+static uint32_t nodes_known(struct world *world)
+{
+	struct jv_stats stats;
+	jv_core_stats(world->fixture->core, &stats);
+	return (uint32_t)stats.nodes_total;
+}
+
+static void pass(struct world *world)
+{
+	uint32_t before = nodes_known(world);
+	jv_fixture_pass(world->fixture, (int64_t)below(world, 4000));
+	world->forgotten += before - nodes_known(world);
+}
+
+/* Whose nodes are forgotten soon enough to come back as new ones. */
+static struct world *world_new(uint64_t seed)
+{
+	struct world *world = calloc(1, sizeof(*world));
+	world->fixture = jv_fixture_new();
+	world->fixture->options.node_forget_ms = 3000;
+	jv_random_seed(&world->random, seed);
+	jv_fixture_restart(world->fixture);
+	return world;
+}
+
 static void act(struct world *world)
 {
 	uint64_t dice = below(world, 100);
@@ -198,7 +223,7 @@ static void act(struct world *world)
 	else if (dice < 90)
 		beat(world);
 	else
-		jv_fixture_pass(world->fixture, (int64_t)below(world, 4000));
+		pass(world);
 	take_directives(world);
 }
 
@@ -215,9 +240,7 @@ static void check_final(struct world *world)
 
 static void live_through(uint64_t seed)
 {
-	struct world *world = calloc(1, sizeof(*world));
-	world->fixture = jv_fixture_new();
-	jv_random_seed(&world->random, seed);
+	struct world *world = world_new(seed);
 	for (int step = 0; step < STEPS; step++) {
 		act(world);
 		if (step % 100 == 0)
@@ -228,6 +251,7 @@ static void live_through(uint64_t seed)
 	jv_core_stats(world->fixture->core, &stats);
 	assert_true(world->newest_task > 200 && world->newest_task < sizeof(world->final));
 	assert_true(stats.revision > 1000);
+	assert_true(world->forgotten > 0);
 	jv_fixture_free(world->fixture);
 	free(world);
 }
@@ -242,11 +266,9 @@ static void thousands_of_random_steps_keep_the_invariants(void **state)
 /* The trace of a life: everything written and told. */
 static uint64_t trace_hash(uint64_t seed)
 {
-	struct world *world = calloc(1, sizeof(*world));
-	world->fixture = jv_fixture_new();
+	struct world *world = world_new(seed);
 	world->fixture->reload = false;
 	world->fixture->traced = true;
-	jv_random_seed(&world->random, seed);
 	for (int step = 0; step < STEPS; step++)
 		act(world);
 	uint64_t hash = jv_hash64(jv_buffer_bytes(&world->fixture->trace)) ^
