@@ -51,6 +51,9 @@ struct jv_status jv_read_spec(struct jv_api *api, const struct jv_snapshot *snap
 			jv_buffer_bytes(&key), jv_buffer_bytes(&value), &id, &packed);
 	if (jv_is_ok(&status))
 		status = jv_pb_unpack(&jarvis__v1__task_spec__descriptor, packed, arena, &message);
+	if (status.code == JV_NOT_FOUND)
+		status = jv_error(
+			JV_NOT_FOUND, "the spec of task t-%" PRIu64 " is not in the store", task);
 	*spec = (Jarvis__V1__TaskSpec *)(void *)message;
 	jv_buffer_deinit(&key);
 	jv_buffer_deinit(&value);

@@ -101,10 +101,11 @@ static void open_host(struct fixture *fixture)
 		.schedule_budget = 1000,
 		.unsynced_max = 16,
 	};
-	struct jv_status status =
-		jv_host_open(&options, &sink, fixture->store, read_now(fixture), &fixture->host);
+	struct jv_status status;
 	struct jv_stats stats;
 
+	env_random(&fixture->env, options.core.cluster_id, JV_CLUSTER_ID_SIZE);
+	status = jv_host_open(&options, &sink, fixture->store, read_now(fixture), &fixture->host);
 	assert_int_equal(status.code, JV_OK);
 	jv_core_stats(jv_host_core(fixture->host), &stats);
 	fixture->committed = stats.revision;
@@ -144,6 +145,7 @@ int jv_fixture_setup(void **state)
 	snprintf(fixture->api.version, sizeof(fixture->api.version), "test");
 	snprintf(fixture->api.hostname, sizeof(fixture->api.hostname), "here");
 	atomic_store(&fixture->api.serving, 1);
+	atomic_store(&fixture->api.core_seen_ms, fixture->now_ms);
 	jv_list_init(&fixture->inbox);
 	jv_list_init(&fixture->calls);
 	jv_edge_init(&fixture->edge, &fixture->api, wake, fixture);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "google/api/httpbody.pb-c.h"
 #include "jarvis/v1/monitor.pb-c.h"
 #include "jarvis/v1/scheduler.pb-c.h"
 #include "jarvis/v1/worker.pb-c.h"
