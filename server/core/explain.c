@@ -184,14 +184,14 @@ static void append_remedy(struct jv_buffer *text, const struct tally *tally, uns
 	} else if (obstacle == JV_OBSTACLE_EXECUTOR) {
 		jv_buffer_append_text(text, "configure the executor on a worker");
 	} else if (obstacle == JV_OBSTACLE_ATTEMPTS) {
-		jv_buffer_printf(text, "takes %lld at once, all are used",
-			(long long)tally->most[obstacle]);
+		jv_buffer_printf(
+			text, "takes %lld at once, all are used", (long long)tally->most[obstacle]);
 	} else if (is_resource(obstacle)) {
 		jv_buffer_append_text(text, "needs ");
 		append_amount(text, obstacle, jv_placement_need(tally->shape, obstacle));
 		jv_buffer_append_text(text, obstacle == JV_OBSTACLE_CPU ? " millis" : "");
-		jv_buffer_append_text(
-			text, takes_all(tally, obstacle) ? ", the largest has " : ", most free is ");
+		jv_buffer_append_text(text,
+			takes_all(tally, obstacle) ? ", the largest has " : ", most free is ");
 		append_amount(text, obstacle, tally->most[obstacle]);
 	} else {
 		jv_buffer_append_text(text, "label a node so, or relax the constraint");
@@ -209,8 +209,9 @@ static void append_clause(struct jv_buffer *text, const struct tally *tally, uns
 			text, one ? "does not offer executor " : "do not offer executor ");
 		append_bytes(text, tally->shape->executor);
 	} else if (obstacle == JV_OBSTACLE_ATTEMPTS) {
-		jv_buffer_append_text(text, one ? "has as many attempts as it takes at once"
-						: "have as many attempts as they take at once");
+		jv_buffer_append_text(text,
+			one ? "has as many attempts as it takes at once"
+			    : "have as many attempts as they take at once");
 	} else if (is_resource(obstacle)) {
 		jv_buffer_append_text(text, one ? "has less than " : "have less than ");
 		append_amount(text, obstacle, jv_placement_need(tally->shape, obstacle));

@@ -152,8 +152,7 @@ static void arm(struct jv_core *core, struct jv_node *node, int64_t due_ms)
 void jv_node_lease(struct jv_core *core, struct jv_node *node)
 {
 	JV_ASSERT(node->state != JV_NODE_LOST);
-	int64_t due_ms =
-		core->now.monotonic_ms + core->options.lease_ms + core->options.fence_ms;
+	int64_t due_ms = core->now.monotonic_ms + core->options.lease_ms + core->options.fence_ms;
 	arm(core, node, due_ms);
 }
 
@@ -295,7 +294,8 @@ void jv_node_list(struct jv_core *core, struct jv_event *event)
 		if (found)
 			view(core->nodes[place], &nodes->views[nodes->count++]);
 		else
-			event->status = jv_error(JV_NOT_FOUND, "no node %.*s is known; one that was lost for long is forgotten",
+			event->status = jv_error(JV_NOT_FOUND,
+				"no node %.*s is known; one that was lost for long is forgotten",
 				(int)nodes->after.size, (const char *)nodes->after.data);
 		return;
 	}

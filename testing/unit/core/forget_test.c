@@ -81,8 +81,8 @@ static void all_nodes_may_be_forgotten(void **state)
 		open_node(fixture, names[i], 8000);
 	jv_fixture_pass(fixture, LOST_AFTER_MS);
 	expect_nodes(fixture, 3, 0);
-	assert_int_equal(jv_core_deadline_ms(fixture->core),
-		fixture->now.monotonic_ms + FIXTURE_FORGET_MS);
+	assert_int_equal(
+		jv_core_deadline_ms(fixture->core), fixture->now.monotonic_ms + FIXTURE_FORGET_MS);
 	jv_fixture_pass(fixture, FIXTURE_FORGET_MS);
 	expect_nodes(fixture, 0, 0);
 	assert_int_equal(jv_core_deadline_ms(fixture->core), INT64_MAX);

@@ -172,8 +172,7 @@ static void a_node_takes_no_more_attempts_at_once_than_it_says(void **state)
 	jv_fixture_restart(fixture);
 	jv_fixture_schedule(fixture);
 	jv_fixture_expect(fixture, tasks[3], JV_TASK_QUEUED, 0);
-	struct jv_attempt_report reports[] = {
-		jv_fixture_report(tasks[0], 1, JV_PHASE_RUNNING),
+	struct jv_attempt_report reports[] = {jv_fixture_report(tasks[0], 1, JV_PHASE_RUNNING),
 		jv_fixture_report(tasks[2], 1, JV_PHASE_RUNNING)};
 	struct jv_desired desired[16];
 	uint32_t count;
