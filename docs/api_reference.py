@@ -145,7 +145,8 @@ def main():
            "Made from `proto/jarvis/v1` by `bazel build //docs:api_reference`; "
            "edit the protos, not this page.",
            "",
-           "JSON names are the lowerCamelCase of the field names; 64-bit integers are strings in JSON;",
+           "JSON names are the lowerCamelCase of the field names; 64-bit integers are strings "
+           "in JSON;",
            "times and durations are written as `2026-01-02T03:04:05Z` and `1.5s`.", ""]
     for file in files:
         for i, service in enumerate(file.service):

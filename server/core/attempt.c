@@ -38,19 +38,23 @@ static void append_detail(struct jv_core *core, struct jv_bytes detail)
 	jv_buffer_append(&core->text, detail.data, detail.size);
 }
 
-/* `attempt 3 of 3: exit code 7`, and what the node has to say about it. */
+/* `attempt 3 of 3: ` and what the node has to say about it, or else the bare fact, such as
+ * `exit code 7`. */
 static void failure_describe(
 	struct jv_core *core, struct jv_task *task, uint32_t attempts_max, struct jv_bytes detail)
 {
 	enum jv_failure failure = (enum jv_failure)task->failure;
 	jv_buffer_clear(&core->text);
-	jv_buffer_printf(&core->text, "attempt %u of %u: %s", task->failed_attempts, attempts_max,
-		failure_text(failure));
+	jv_buffer_printf(&core->text, "attempt %u of %u: ", task->failed_attempts, attempts_max);
+	if (detail.size > 0) {
+		jv_buffer_append(&core->text, detail.data, detail.size);
+		return;
+	}
+	jv_buffer_append_text(&core->text, failure_text(failure));
 	if (failure == JV_FAILURE_EXIT_CODE)
 		jv_buffer_printf(&core->text, " %d", jv_task_past(task)->exit_code);
 	if (failure == JV_FAILURE_SIGNAL)
 		jv_buffer_printf(&core->text, " %d", jv_task_past(task)->signal);
-	append_detail(core, detail);
 }
 
 static void retry(struct jv_core *core, struct jv_task *task)

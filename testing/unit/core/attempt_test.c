@@ -110,7 +110,7 @@ static void a_failure_that_the_policy_does_not_name_is_final(void **state)
 	struct jv_task_record record = jv_fixture_task(fixture, task);
 	assert_int_equal(record.state, JV_TASK_FAILED);
 	jv_fixture_assert_text(record.message,
-		"attempt 1 of 3: the image cannot be used: no image busybox; "
+		"attempt 1 of 3: no image busybox; "
 		"the retry policy does not name this failure");
 }
 
