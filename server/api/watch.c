@@ -7,20 +7,24 @@
 #include "server/api/id.h"
 #include "server/api/read.h"
 
-/* Changes looked at in one turn, so that a filter that passes nothing does not hold the thread. */
-#define TURN_MAX 1000
+/* Work of one turn, so that a filter that passes nothing does not hold the thread: a change is one,
+ * and so is each so many bytes of its spec. */
+#define TURN_MAX        1000
+#define TURN_SPEC_BYTES 4096
 
 /* A cursor over the changes in the store: publications only wake it, so a slow reader costs nothing
  * but its place. */
 struct watch_state {
 	uint64_t task;    /* 0: all */
 	int64_t revision; /* everything up to here was sent, or was not wanted */
+	size_t work;      /* done in this turn */
 };
 
 static struct jv_status send_change(
 	struct jv_rpc *rpc, const struct jv_task_record *record, int64_t revision)
 {
 	const Jarvis__V1__WatchTasksRequest *request = (const void *)rpc->request;
+	struct watch_state *state = rpc->state;
 	Jarvis__V1__WatchTasksResponse response = JARVIS__V1__WATCH_TASKS_RESPONSE__INIT;
 	Jarvis__V1__TaskSpec brief = JARVIS__V1__TASK_SPEC__INIT;
 	Jarvis__V1__TaskSpec *spec = NULL;
@@ -37,6 +41,7 @@ static struct jv_status send_change(
 		response.revision = revision;
 		jv_rpc_send(rpc, &response.base);
 	}
+	state->work += arena.used / TURN_SPEC_BYTES;
 	jv_arena_deinit(&arena);
 	/* A task whose spec is gone was removed since; its changes are of no interest. */
 	return status.code == JV_NOT_FOUND ? jv_ok() : status;
@@ -97,22 +102,24 @@ static void pump(struct jv_rpc *rpc)
 	struct jv_cursor *cursor = jv_cursor_open(rpc->edge->api->store, NULL);
 	struct jv_buffer key = {0};
 	struct jv_status status;
-	int turns = 0;
 
 	jv_key_event(&key, state->revision + 1, 0);
 	jv_cursor_seek(cursor, jv_buffer_bytes(&key), false);
 	jv_buffer_deinit(&key);
 	/* Checked after the cursor was opened: what it sees cannot be dropped any more. */
 	status = check_kept(rpc);
-	while (jv_is_ok(&status) && jv_rpc_writable(rpc) && turns++ < TURN_MAX &&
-		take(rpc, cursor, &status))
+	state->work = 0;
+	while (jv_is_ok(&status) && jv_rpc_writable(rpc) && state->work < TURN_MAX &&
+		take(rpc, cursor, &status)) {
+		state->work++;
 		jv_cursor_step(cursor, false);
+	}
 	struct jv_status closed = jv_cursor_close(cursor);
 	if (!jv_is_ok(&status) || !jv_is_ok(&closed)) {
 		jv_rpc_finish(rpc, jv_is_ok(&status) ? closed : status);
 		return;
 	}
-	if (turns > TURN_MAX) {
+	if (state->work >= TURN_MAX) {
 		const struct jv_env *env = rpc->edge->api->env;
 		/* Not at once: the others of this thread have their turn. */
 		jv_rpc_set_timer(rpc, env->monotonic_ms(env) + 1);

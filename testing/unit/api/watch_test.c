@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -202,6 +203,27 @@ static void more_log_is_no_change(void **state)
 	assert_int_equal(one->answer_count, 1);
 }
 
+/* The changes of large tasks that nobody wants are passed over in turns. */
+static void large_specs_are_looked_at_in_turns(void **state)
+{
+	struct fixture *fixture = *state;
+	char *spec = jv_malloc(400100);
+	struct call *call;
+	int turns = 0;
+
+	snprintf(spec, 400100, "'queue':'a','args':['%0100000d']", 0);
+	for (int i = 0; i < 120; i++)
+		jv_fixture_submit(fixture, spec);
+	jv_fixture_submit(fixture, "'queue':'b'");
+	call = jv_call(fixture, "Scheduler/WatchTasks",
+		"{'fromRevision':'%" PRId64 "','filter':{'queues':['b']}}",
+		fixture->committed - 121);
+	for (; call->answer_count == 0; turns++)
+		jv_fixture_pass(fixture, 1);
+	assert_in_range(turns, 2, 4);
+	free(spec);
+}
+
 /* Watchers leave while they are told, and others come. */
 static void many_watchers_of_one_task(void **state)
 {
@@ -236,6 +258,7 @@ int main(void)
 		JV_FIXTURE_TEST(from_changes_that_are_gone),
 		JV_FIXTURE_TEST(nothing_is_told_that_is_not_durable),
 		JV_FIXTURE_TEST(more_log_is_no_change),
+		JV_FIXTURE_TEST(large_specs_are_looked_at_in_turns),
 		JV_FIXTURE_TEST(many_watchers_of_one_task),
 	};
 
