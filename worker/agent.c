@@ -80,6 +80,8 @@ struct jv_agent *jv_agent_new(const struct jv_agent_options *options,
 		agent->executors[i]->operations->recover(
 			agent->executors[i], jv_ward_recover, &finder);
 	}
+	for (struct jv_ward *ward = agent->wards; ward != NULL; ward = ward->hh.next)
+		jv_ward_resume(agent, ward);
 	/* What runs has no other lease than that of the last life. */
 	agent->leased = agent->live > 0;
 	return agent;
@@ -258,8 +260,8 @@ static int64_t ward_check(const struct jv_agent *agent, const struct jv_ward *wa
 	JV_ASSERT((ward->state == JV_WARD_FINISHED) == (ward->result != NULL));
 	JV_ASSERT(ward->state == JV_WARD_FINISHED || ward->executor != NULL);
 	JV_ASSERT(!jv_heap_holds(&ward->timer) || ward->state != JV_WARD_FINISHED);
-	JV_ASSERT(
-		ward->said != JARVIS__V1__ATTEMPT_PHASE__ATTEMPT_PHASE_FINISHED || ward->log.ended);
+	JV_ASSERT(ward->said != JARVIS__V1__ATTEMPT_PHASE__ATTEMPT_PHASE_FINISHED ||
+		ward->log.sent >= ward->log_bytes);
 	JV_ASSERT(ward->log.flight_count <= JV_WARD_FLIGHT_MAX);
 	for (uint32_t i = 0; i < ward->log.flight_count; i++) {
 		uint32_t at = (ward->log.flight_first + i) % JV_WARD_FLIGHT_MAX;

@@ -39,16 +39,6 @@ enum jv_ward_event {
 	JV_WARD_EVENTS
 };
 
-/* Why the agent ended it; the first cause stays. */
-enum jv_ward_cause {
-	JV_CAUSE_NONE,
-	JV_CAUSE_SERVER,
-	JV_CAUSE_LEASE,
-	JV_CAUSE_STARTING,
-	JV_CAUSE_RUNNING,
-	JV_CAUSE_NO_OUTPUT
-};
-
 /* Limits of an attempt in milliseconds; 0: none. */
 struct jv_ward_limits {
 	int64_t starting_ms;
@@ -67,7 +57,6 @@ struct jv_ward_flight {
 struct jv_ward_log {
 	int64_t acked; /* the server has all before; kept over sessions */
 	int64_t sent;
-	bool ended;     /* all was sent, the mark of a cut log too; only once FINISHED */
 	bool rewinding; /* a chunk was refused: wait for the others, then go on from acked */
 	uint32_t flight_first;
 	uint32_t flight_count;
@@ -78,7 +67,7 @@ struct jv_ward {
 	struct jv_execution_id id;
 	struct jv_executor *executor; /* NULL: it was never started */
 	enum jv_ward_state state;
-	enum jv_ward_cause cause;
+	enum jv_stop_cause cause; /* why this or an earlier life ended it */
 	struct jv_ward_limits limits;
 	uint64_t number;                    /* order of arrival: makes the order of timers total */
 	int64_t begin_ms;                   /* monotonic: when it was taken on */
@@ -201,7 +190,9 @@ void jv_ward_run(
 	struct jv_agent *agent, const struct jv_execution_id *id, const Jarvis__V1__TaskSpec *spec);
 /* Ends what never began, with a result that says why. */
 void jv_ward_refuse(struct jv_agent *agent, const struct jv_execution_id *id,
-	enum jv_ward_cause cause, Jarvis__V1__FailureReason failure, const char *message);
+	enum jv_stop_cause cause, Jarvis__V1__FailureReason failure, const char *message);
+/* Goes on with what the last life had begun to end. */
+void jv_ward_resume(struct jv_agent *agent, struct jv_ward *ward);
 void jv_ward_step(struct jv_agent *agent, struct jv_ward *ward, enum jv_ward_event event);
 void jv_ward_timers_fire(struct jv_agent *agent);
 bool jv_ward_timer_before(const struct jv_heap_node *a, const struct jv_heap_node *b);

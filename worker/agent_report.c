@@ -25,11 +25,8 @@ static Jarvis__V1__AttemptPhase phase_of(const struct jv_ward *ward)
 /* The same, but it has not ended before its output is sent. */
 static Jarvis__V1__AttemptPhase phase_to_say(const struct jv_ward *ward)
 {
-	if (ward->state == JV_WARD_FINISHED && ward->log.ended)
-		return PHASE_FINISHED;
-	/* The end will be said in a moment, and what comes before it need not be. */
 	if (ward->state == JV_WARD_FINISHED && ward->log.sent >= ward->log_bytes)
-		return ward->said;
+		return PHASE_FINISHED;
 	return ward->start_ms != 0 ? PHASE_RUNNING : PHASE_STARTING;
 }
 
@@ -37,9 +34,8 @@ static bool has_output(const struct jv_ward *ward)
 {
 	const struct jv_ward_log *log = &ward->log;
 
-	if (log->ended || log->rewinding || log->flight_count == JV_WARD_FLIGHT_MAX)
-		return false;
-	return log->sent < ward->log_bytes || ward->state == JV_WARD_FINISHED;
+	return log->sent < ward->log_bytes && !log->rewinding &&
+		log->flight_count < JV_WARD_FLIGHT_MAX;
 }
 
 static void list_put(struct jv_list *list, struct jv_list *link, bool wanted)
@@ -54,9 +50,6 @@ void jv_ward_changed(struct jv_agent *agent, struct jv_ward *ward)
 {
 	bool synced = agent->session == JV_AGENT_SYNCED;
 
-	/* What never ran has no output. */
-	if (ward->state == JV_WARD_FINISHED && ward->executor == NULL)
-		ward->log.ended = true;
 	list_put(&agent->talking, &ward->talking, synced && has_output(ward));
 	list_put(&agent->reporting, &ward->reporting, synced && phase_to_say(ward) != ward->said);
 }
@@ -80,16 +73,16 @@ void jv_ward_unsay(struct jv_agent *agent, struct jv_ward *ward)
 static Jarvis__V1__FailureReason reason_of(const struct jv_ward *ward)
 {
 	switch (ward->cause) {
-	case JV_CAUSE_SERVER:
-	case JV_CAUSE_LEASE:
+	case JV_STOP_SERVER:
+	case JV_STOP_LEASE:
 		return REASON(UNSPECIFIED);
-	case JV_CAUSE_STARTING:
+	case JV_STOP_STARTING:
 		return REASON(STARTING_TIMEOUT);
-	case JV_CAUSE_RUNNING:
+	case JV_STOP_RUNNING:
 		return REASON(RUNNING_TIMEOUT);
-	case JV_CAUSE_NO_OUTPUT:
+	case JV_STOP_NO_OUTPUT:
 		return REASON(NO_OUTPUT_TIMEOUT);
-	case JV_CAUSE_NONE:
+	case JV_STOP_NONE:
 	default:
 		return ward->result->failure;
 	}
@@ -101,23 +94,23 @@ static char *message_new(const struct jv_ward *ward, struct jv_arena *arena)
 	const char *join = said[0] != '\0' ? "; " : "";
 
 	switch (ward->cause) {
-	case JV_CAUSE_LEASE:
+	case JV_STOP_LEASE:
 		return jv_arena_printf(
 			arena, "lost the server for longer than the lease%s%s", join, said);
-	case JV_CAUSE_STARTING:
+	case JV_STOP_STARTING:
 		return jv_arena_printf(arena,
 			"did not start within timeouts.starting, %" PRId64 " ms%s%s",
 			ward->limits.starting_ms, join, said);
-	case JV_CAUSE_RUNNING:
+	case JV_STOP_RUNNING:
 		return jv_arena_printf(arena,
 			"ran for longer than timeouts.running, %" PRId64 " ms%s%s",
 			ward->limits.running_ms, join, said);
-	case JV_CAUSE_NO_OUTPUT:
+	case JV_STOP_NO_OUTPUT:
 		return jv_arena_printf(arena,
 			"printed nothing for timeouts.no_output, %" PRId64 " ms%s%s",
 			ward->limits.no_output_ms, join, said);
-	case JV_CAUSE_SERVER:
-	case JV_CAUSE_NONE:
+	case JV_STOP_SERVER:
+	case JV_STOP_NONE:
 	default:
 		return jv_arena_printf(arena, "%s", said);
 	}
@@ -150,7 +143,7 @@ static Jarvis__V1__AttemptResult *result_new(const struct jv_ward *ward, struct 
 	result->failure_reason = reason_of(ward);
 	result->exit_code = from->exit_code;
 	result->signal = from->signal;
-	result->stopped = ward->cause == JV_CAUSE_SERVER || ward->cause == JV_CAUSE_LEASE;
+	result->stopped = ward->cause == JV_STOP_SERVER || ward->cause == JV_STOP_LEASE;
 	result->message = message_of(ward, arena);
 	result->usage = usage;
 	JV_ASSERT(strlen(result->message) <= MESSAGE_MAX);
@@ -245,19 +238,15 @@ static void chunk_sent(
 /* There is no more to read of an attempt that has ended. */
 static void log_end(struct jv_agent *agent, struct jv_ward *ward)
 {
-	if (ward->log.sent < ward->log_bytes) {
-		jv_agent_warn(agent, "attempt.output_lost", &ward->id,
-			"the executor cannot read the rest of the output");
-		ward->log_bytes = ward->log.sent;
-	}
-	ward->log.ended = true;
+	jv_agent_warn(agent, "attempt.output_lost", &ward->id,
+		"the executor cannot read the rest of the output");
+	ward->log_bytes = ward->log.sent;
 }
 
 static bool chunk_wanted(const struct jv_ward *ward, const struct jv_output_chunk *chunk)
 {
-	JV_ASSERT(chunk->offset == ward->log.sent && chunk->data.size <= JV_WARD_CHUNK_MAX);
-	if (chunk->data.size == 0)
-		return chunk->truncated && ward->state == JV_WARD_FINISHED;
+	JV_ASSERT(chunk->offset == ward->log.sent);
+	JV_ASSERT(chunk->data.size > 0 && chunk->data.size <= JV_WARD_CHUNK_MAX);
 	return ward->state != JV_WARD_FINISHED ||
 		chunk->offset + (int64_t)chunk->data.size <= ward->log_bytes;
 }
@@ -274,8 +263,6 @@ static bool send_output(struct jv_agent *agent, struct jv_ward *ward)
 		if (!send_chunk(agent, ward, &chunk))
 			return false;
 		chunk_sent(agent, ward, &chunk);
-		/* The mark of a cut log is its last piece. */
-		ward->log.ended = finished && chunk.truncated && chunk.data.size == 0;
 	} else if (finished) {
 		log_end(agent, ward);
 	} else {
@@ -341,7 +328,6 @@ static struct jv_ward_flight flight_land(struct jv_agent *agent, struct jv_ward_
 static void rewind_done(struct jv_ward *ward)
 {
 	ward->log.rewinding = false;
-	ward->log.ended = false;
 	ward->log.sent = ward->log.acked;
 	if (ward->said == PHASE_FINISHED)
 		ward->said = ward->start_ms != 0 ? PHASE_RUNNING : PHASE_STARTING;

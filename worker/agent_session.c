@@ -154,11 +154,11 @@ static void run(
 	struct jv_agent *agent, const struct jv_execution_id *id, const Jarvis__V1__TaskSpec *spec)
 {
 	if (jv_ward_seen(agent, id)) {
-		jv_ward_refuse(agent, id, JV_CAUSE_NONE,
+		jv_ward_refuse(agent, id, JV_STOP_NONE,
 			JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR,
 			"the node had this attempt before, and never starts one twice");
 	} else if (spec == NULL) {
-		jv_ward_refuse(agent, id, JV_CAUSE_NONE,
+		jv_ward_refuse(agent, id, JV_STOP_NONE,
 			JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR,
 			"the server sent no spec for an attempt that the node does not have");
 	} else {
@@ -180,7 +180,7 @@ static void obey(struct jv_agent *agent, const struct jv_execution_id *id,
 		if (ward != NULL)
 			jv_ward_step(agent, ward, JV_WARD_EVENT_STOP);
 		else
-			jv_ward_refuse(agent, id, JV_CAUSE_SERVER,
+			jv_ward_refuse(agent, id, JV_STOP_SERVER,
 				JARVIS__V1__FAILURE_REASON__FAILURE_REASON_UNSPECIFIED,
 				"stopped before the node had it");
 		break;

@@ -16,7 +16,7 @@
 #include "jarvis/v1/task.pb-c.h"
 #include "jarvis/v1/worker.pb-c.h"
 
-#define JV_EXECUTOR_ABI_VERSION 1
+#define JV_EXECUTOR_ABI_VERSION 2
 #define JV_TASK_ID_MAX          32
 
 /* Names an execution; an executor never starts the same one twice. */
@@ -25,8 +25,20 @@ struct jv_execution_id {
 	int32_t attempt;
 };
 
+/* Why an execution was ended from outside; the first cause stays. Numbers are never used anew:
+ * executors keep them on the disk. */
+enum jv_stop_cause {
+	JV_STOP_NONE = 0,
+	JV_STOP_SERVER = 1,   /* the server asked for it */
+	JV_STOP_LEASE = 2,    /* the lease was over */
+	JV_STOP_STARTING = 3, /* time-outs */
+	JV_STOP_RUNNING = 4,
+	JV_STOP_NO_OUTPUT = 5
+};
+
 /* What of an execution is known; log_bytes only grows. */
 struct jv_execution_result {
+	enum jv_stop_cause stopped_for;    /* NONE: it ended by itself */
 	Jarvis__V1__FailureReason failure; /* UNSPECIFIED: it ran, and exited with 0 */
 	int32_t exit_code;
 	int32_t signal;
@@ -45,8 +57,8 @@ struct jv_output_chunk {
 	Jarvis__V1__LogStream stream;
 	int64_t offset;
 	int64_t time_ms;
-	bool truncated;
-	struct jv_bytes data;
+	bool truncated;       /* the line that says that the rest was dropped */
+	struct jv_bytes data; /* never empty */
 };
 
 /* What the executor tells; each function runs on the worker's thread. */
@@ -68,6 +80,7 @@ struct jv_execution_found {
 	bool running;                     /* started already */
 	int64_t start_ms;
 	int64_t log_bytes;
+	enum jv_stop_cause stopped_for;           /* NONE: nobody has begun to end it */
 	const struct jv_execution_result *result; /* set if it has ended */
 };
 
@@ -81,8 +94,10 @@ struct jv_executor_operations {
 	void (*start)(struct jv_executor *executor, const struct jv_execution_id *id,
 		const Jarvis__V1__TaskSpec *spec);
 	/* Asks for the end: TERM to its init, or (kill) KILL to all of it. Harmless if it has
-	 * ended. */
-	void (*stop)(struct jv_executor *executor, const struct jv_execution_id *id, bool kill);
+	 * ended. The first cause (never NONE) is kept as long as the execution is, and before
+	 * anything is sent: whatever happens to this process, recover and the result tell it. */
+	void (*stop)(struct jv_executor *executor, const struct jv_execution_id *id, bool kill,
+		enum jv_stop_cause cause);
 	/* Reads output from an offset on: false if there is none (yet). A chunk is at most 64 KiB.
 	 */
 	bool (*read_output)(struct jv_executor *executor, const struct jv_execution_id *id,

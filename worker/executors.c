@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "worker/noop.h"
 #include "worker/runc/runc.h"
+#include "worker/shim/lease.h"
 
 /* Where jarvis-shim is, seen from the directory of a program: installed beside it, or as the build
  * lays jarvis-worker and jarvisd out. */
@@ -67,8 +68,10 @@ static struct jv_status open_runc(const struct jv_worker_config *config,
 {
 	char shim[PATH_MAX + 64];
 	char state[PATH_MAX];
+	char lease[PATH_MAX + 8];
 	struct jv_runc_options options = {
 		.state_directory = state,
+		.lease = lease,
 		.shim = shim,
 		.runtime = config->runtime,
 		.init = config->init,
@@ -84,6 +87,7 @@ static struct jv_status open_runc(const struct jv_worker_config *config,
 	JV_TRY(find_shim(config, shim, sizeof(shim)));
 	if ((size_t)snprintf(state, sizeof(state), "%s/runc", config->state_path) >= sizeof(state))
 		return jv_field_error(JV_INVALID_ARGUMENT, "state.path", "state.path is too long");
+	snprintf(lease, sizeof(lease), "%s/%s", config->state_path, JV_LEASE_FILE);
 	rules = jv_calloc(config->mounts.count + 1, sizeof(*rules));
 	names = jv_calloc(config->images.count + 1, sizeof(*names));
 	fill_lists(config, &options, rules, names);

@@ -101,7 +101,8 @@ static void noop_start(struct jv_executor *executor, const struct jv_execution_i
 	jv_list_push_back(&noop->ready, &execution->link);
 }
 
-static void noop_stop(struct jv_executor *executor, const struct jv_execution_id *id, bool kill)
+static void noop_stop(struct jv_executor *executor, const struct jv_execution_id *id, bool kill,
+	enum jv_stop_cause cause)
 {
 	struct noop *noop = noop_of(executor);
 	struct noop_execution *execution = find(noop, id);
@@ -109,6 +110,7 @@ static void noop_stop(struct jv_executor *executor, const struct jv_execution_id
 	if (execution == NULL || execution->ended || execution->stop_signal != 0)
 		return;
 	execution->stop_signal = kill ? SIGKILL : SIGTERM;
+	execution->result.stopped_for = cause;
 	jv_heap_remove(&noop->timers, &execution->timer);
 	if (jv_list_empty(&execution->link))
 		jv_list_push_back(&noop->ready, &execution->link);

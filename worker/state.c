@@ -13,18 +13,9 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "worker/shim/lease.h"
 
-#define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
-#define HEX_SIZE     ((size_t)2 * JV_STATE_ID_SIZE)
-
-/* The bytes of the file `lease`. Both are written at once or by one store, never torn. */
-struct jv_state_lease {
-	uint8_t boot_id[JV_STATE_ID_SIZE];
-	_Atomic int64_t until_ms;
-	uint64_t reserved;
-};
-
-JV_STATIC_ASSERT(sizeof(struct jv_state_lease) == 32, "the file's layout is fixed");
+#define HEX_SIZE ((size_t)2 * JV_STATE_ID_SIZE)
 
 static struct jv_status failed(const struct jv_state *state, const char *what, int error)
 {
@@ -144,29 +135,11 @@ static struct jv_status write_id(const struct jv_state *state, const char *name,
 	return write_text(state, name, text);
 }
 
-static struct jv_status read_boot_id(struct jv_state *state)
-{
-	char text[64] = "";
-	char hex[HEX_SIZE + 1];
-	size_t count = 0;
-	FILE *file = fopen(BOOT_ID_PATH, "re");
-	bool good = file != NULL && fgets(text, sizeof(text), file) != NULL;
-
-	if (file != NULL)
-		fclose(file);
-	for (const char *at = text; *at != '\0' && count < HEX_SIZE; at++)
-		if (*at != '-' && *at != '\n')
-			hex[count++] = *at;
-	hex[count] = '\0';
-	if (!good || !jv_hex_decode(hex, state->boot_id, JV_STATE_ID_SIZE))
-		return jv_error(JV_INTERNAL, "%s cannot be read; is /proc mounted?", BOOT_ID_PATH);
-	return jv_ok();
-}
-
 static struct jv_status map_lease(struct jv_state *state)
 {
+	JV_STATIC_ASSERT(JV_STATE_ID_SIZE == JV_BOOT_ID_SIZE, "ids of one size");
 	struct jv_status status = jv_ok();
-	int fd = openat(state->directory, "lease", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = openat(state->directory, JV_LEASE_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	void *mapped;
 
 	if (fd < 0)
@@ -197,7 +170,7 @@ static struct jv_status open_all(struct jv_state *state, const struct jv_env *en
 	if (state->directory < 0)
 		return failed(state, "open", errno);
 	JV_TRY(lock(state));
-	JV_TRY(read_boot_id(state));
+	JV_TRY(jv_boot_id_read(state->boot_id));
 	JV_TRY(read_id(state, "worker_id", state->worker_id, &found));
 	if (!found) {
 		env->random(env, state->worker_id, JV_STATE_ID_SIZE);

@@ -3,8 +3,9 @@
  *
  * One worker a directory: it is locked as long as it is open. Files: `worker.lock`; `worker_id` and
  * `cluster_id`, 16 bytes in hexadecimal, replaced as a whole; `lease`, 32 bytes that are mapped,
- * so that the end of the lease survives the process (it means nothing after a reboot). Executors
- * have sub-directories of their own. Worker's thread, or the one that starts it.
+ * so that the end of the lease survives the process (it means nothing after a reboot), and that the
+ * keepers of containers see it (worker/shim/lease.h). Executors have sub-directories of their own.
+ * Worker's thread, or the one that starts it.
  */
 #ifndef JV_WORKER_STATE_H
 #define JV_WORKER_STATE_H
@@ -17,7 +18,7 @@
 
 #define JV_STATE_ID_SIZE 16
 
-struct jv_state_lease;
+struct jv_lease;
 
 struct jv_state {
 	char *path;
@@ -27,7 +28,7 @@ struct jv_state {
 	uint8_t boot_id[JV_STATE_ID_SIZE];
 	uint8_t cluster_id[JV_STATE_ID_SIZE];
 	bool has_cluster;
-	struct jv_state_lease *lease; /* mapped */
+	struct jv_lease *lease; /* mapped */
 };
 
 /* Makes what is missing. ALREADY_EXISTS if another worker has the directory; PERMISSION_DENIED,

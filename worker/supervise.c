@@ -86,9 +86,9 @@ void jv_ward_timer_arm(struct jv_agent *agent, struct jv_ward *ward)
 		jv_heap_push(&agent->timers, &ward->timer);
 }
 
-static void cause_set(struct jv_ward *ward, enum jv_ward_cause cause)
+static void cause_set(struct jv_ward *ward, enum jv_stop_cause cause)
 {
-	if (ward->cause == JV_CAUSE_NONE)
+	if (ward->cause == JV_STOP_NONE)
 		ward->cause = cause;
 }
 
@@ -111,9 +111,10 @@ static void impossible(struct jv_agent *agent, struct jv_ward *ward)
 
 static void kill_it(struct jv_agent *agent, struct jv_ward *ward)
 {
+	JV_ASSERT(ward->cause != JV_STOP_NONE);
 	state_set(ward, JV_WARD_KILLING);
 	ward->kill_ms = agent->now.monotonic_ms + KILL_AGAIN_MS;
-	ward->executor->operations->stop(ward->executor, &ward->id, true);
+	ward->executor->operations->stop(ward->executor, &ward->id, true, ward->cause);
 }
 
 static void terminate(struct jv_agent *agent, struct jv_ward *ward)
@@ -124,19 +125,19 @@ static void terminate(struct jv_agent *agent, struct jv_ward *ward)
 	}
 	state_set(ward, JV_WARD_TERMINATING);
 	ward->kill_ms = agent->now.monotonic_ms + ward->limits.grace_ms;
-	ward->executor->operations->stop(ward->executor, &ward->id, false);
+	ward->executor->operations->stop(ward->executor, &ward->id, false, ward->cause);
 }
 
 static void stop(struct jv_agent *agent, struct jv_ward *ward)
 {
-	cause_set(ward, JV_CAUSE_SERVER);
+	cause_set(ward, JV_STOP_SERVER);
 	terminate(agent, ward);
 }
 
 /* No grace: the server counts on it. */
 static void fence(struct jv_agent *agent, struct jv_ward *ward)
 {
-	cause_set(ward, JV_CAUSE_LEASE);
+	cause_set(ward, JV_STOP_LEASE);
 	kill_it(agent, ward);
 }
 
@@ -159,7 +160,7 @@ static void starting_due(struct jv_agent *agent, struct jv_ward *ward)
 	if (agent->now.monotonic_ms < due_of(ward))
 		return;
 	jv_agent_warn(agent, "attempt.timeout", &ward->id, "starting");
-	cause_set(ward, JV_CAUSE_STARTING);
+	cause_set(ward, JV_STOP_STARTING);
 	terminate(agent, ward);
 }
 
@@ -172,8 +173,20 @@ static void running_due(struct jv_agent *agent, struct jv_ward *ward)
 		return;
 	bool over = now_ms >= after(ward->active_ms, ward->limits.running_ms);
 	jv_agent_warn(agent, "attempt.timeout", &ward->id, over ? "running" : "no output");
-	cause_set(ward, over ? JV_CAUSE_RUNNING : JV_CAUSE_NO_OUTPUT);
+	cause_set(ward, over ? JV_STOP_RUNNING : JV_STOP_NO_OUTPUT);
 	terminate(agent, ward);
+}
+
+/* What was sent may have been lost with the life that sent it. */
+void jv_ward_resume(struct jv_agent *agent, struct jv_ward *ward)
+{
+	if (ward->cause == JV_STOP_NONE || ward->state == JV_WARD_FINISHED)
+		return;
+	if (ward->cause == JV_STOP_LEASE)
+		kill_it(agent, ward);
+	else
+		terminate(agent, ward);
+	jv_ward_timer_arm(agent, ward);
 }
 
 static ward_action *const actions[JV_WARD_STATES][JV_WARD_EVENTS] = {
@@ -245,6 +258,7 @@ void jv_ward_finished(
 	JV_ASSERT(ward->state != JV_WARD_FINISHED && result->log_bytes >= 0);
 	ward->result = jv_malloc(sizeof(*result));
 	*ward->result = *result;
+	cause_set(ward, result->stopped_for);
 	if (result->start_ms > 0)
 		ward->start_ms = result->start_ms;
 	ward->log_bytes = result->log_bytes;
@@ -254,7 +268,7 @@ void jv_ward_finished(
 /* Beginnings. */
 
 void jv_ward_refuse(struct jv_agent *agent, const struct jv_execution_id *id,
-	enum jv_ward_cause cause, Jarvis__V1__FailureReason failure, const char *message)
+	enum jv_stop_cause cause, Jarvis__V1__FailureReason failure, const char *message)
 {
 	struct jv_ward *ward = jv_ward_new(agent, id);
 
@@ -286,8 +300,8 @@ static void refuse_unknown(
 			&text, "%s %s", i > 0 ? "," : "", agent->executors[i]->operations->name);
 	if (agent->executor_count == 0)
 		jv_buffer_append_text(&text, " none");
-	jv_ward_refuse(agent, id, JV_CAUSE_NONE,
-		JARVIS__V1__FAILURE_REASON__FAILURE_REASON_REJECTED, jv_buffer_text(&text));
+	jv_ward_refuse(agent, id, JV_STOP_NONE, JARVIS__V1__FAILURE_REASON__FAILURE_REASON_REJECTED,
+		jv_buffer_text(&text));
 	jv_buffer_deinit(&text);
 }
 
@@ -297,8 +311,8 @@ static void refuse_full(struct jv_agent *agent, const struct jv_execution_id *id
 
 	snprintf(text, sizeof(text), "the node holds its maximum of %" PRIu32 " attempts",
 		agent->options.limits.attempts_max);
-	jv_ward_refuse(agent, id, JV_CAUSE_NONE,
-		JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR, text);
+	jv_ward_refuse(
+		agent, id, JV_STOP_NONE, JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR, text);
 }
 
 void jv_ward_run(

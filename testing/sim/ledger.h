@@ -26,8 +26,6 @@ struct jv_sim_ledger {
 	struct jv_sim_clock *clock;
 	struct jv_sim_attempt *attempts; /* uthash by id */
 	uint64_t started;
-	/* Workers may forget why they have ended something: they crash in this world. */
-	bool forgetful;
 };
 
 void jv_sim_ledger_init(struct jv_sim_ledger *ledger, struct jv_sim_clock *clock);

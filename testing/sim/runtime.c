@@ -28,8 +28,8 @@ struct jv_sim_container {
 	bool deaf;
 	int64_t prepared_ms; /* simulation's time */
 	int64_t end_ms;
-	int64_t interval_ms; /* between pieces */
-	struct jv_execution_result result;
+	int64_t interval_ms;               /* between pieces */
+	struct jv_execution_result result; /* stopped_for: as soon as it is known */
 	struct jv_buffer output;
 	struct piece pieces[PIECES_MAX];
 	int64_t piece_count;
@@ -263,15 +263,20 @@ static void stop(struct jv_sim_container *container, bool kill)
 	hasten_end(container, ms, kill ? SIGKILL : SIGTERM);
 }
 
-static void sim_stop(struct jv_executor *executor, const struct jv_execution_id *id, bool kill)
+static void sim_stop(struct jv_executor *executor, const struct jv_execution_id *id, bool kill,
+	enum jv_stop_cause cause)
 {
 	struct jv_sim_runtime *runtime = runtime_of(executor);
 	struct jv_sim_container *container = find(runtime, id);
 
 	jv_sim_trace(runtime->clock, "%s %s %s/%d", runtime->node, kill ? "kills" : "stops",
 		id->task, id->attempt);
-	if (container != NULL)
-		stop(container, kill);
+	JV_ASSERT(cause != JV_STOP_NONE);
+	if (container == NULL)
+		return;
+	if (container->phase != ENDED && container->result.stopped_for == JV_STOP_NONE)
+		container->result.stopped_for = cause;
+	stop(container, kill);
 }
 
 static bool sim_read_output(struct jv_executor *executor, const struct jv_execution_id *id,
@@ -334,6 +339,7 @@ static void recover_one(struct jv_sim_container *container,
 			.running = container->told_start,
 			.start_ms = container->result.start_ms,
 			.log_bytes = container->told_bytes,
+			.stopped_for = container->result.stopped_for,
 			.result = container->told_end ? &container->result : NULL});
 }
 

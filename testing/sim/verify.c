@@ -76,13 +76,9 @@ static void verify_result(const struct jv_sim_job *job, const struct jv_sim_atte
 	const struct jv_sim_clock *clock = job->clients->clock;
 	const struct jv_execution_result *result;
 
-	if (job->failure == REASON(SIGNAL) && (attempt == NULL || attempt->asked) &&
-		(job->stopping || !job->clients->ledger->forgetful))
+	if (job->failure == REASON(SIGNAL) && (attempt == NULL || attempt->asked))
 		jv_sim_fail(clock, "blame: %s is told as ended by a signal, which its worker sent",
 			job->task);
-	/* Stopped while it was prepared, by a worker that did not live to say so. */
-	if (attempt == NULL && job->failure == REASON(SIGNAL))
-		return;
 	if (attempt == NULL)
 		jv_sim_fail(clock, "result: %s has ended in state %d, but its attempt %d never ran",
 			job->task, (int)job->state, job->attempt);

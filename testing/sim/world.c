@@ -129,7 +129,6 @@ static void world_init(struct jv_sim_world *world, const struct jv_sim_options *
 	}
 	clients_draw(world);
 	jv_sim_faults_draw(world);
-	world->ledger.forgetful = world->weights[JV_SIM_FAULT_WORKER_CRASH] > 0;
 	world->heal_ms = between(world, SAFETY_MIN_MS, SAFETY_MAX_MS);
 	jv_sim_timer_init(&world->check, check_due, world);
 }

@@ -85,6 +85,7 @@ static void publish(const struct jv_execution *execution)
 		.memory_peak_bytes = result->memory_peak_bytes,
 		.throttled_periods = result->throttled_periods,
 		.oom_kills = result->oom_kills,
+		.stopped_for = (enum jv_attempt_cause)result->stopped_for,
 	};
 	snprintf(stored.message, sizeof(stored.message), "%s", result->message);
 	struct jv_buffer content = {0};
@@ -101,12 +102,25 @@ static void publish(const struct jv_execution *execution)
 	jv_buffer_deinit(&content);
 }
 
+/* A runtime that dies with its keeper may still be making a cgroup. */
+static bool is_released(const struct jv_execution *execution)
+{
+	int directory = openat(
+		execution->runc->attempts_fd, execution->key, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return true;
+	bool released = jv_attempt_keeper_gone(directory);
+	close(directory);
+	return released;
+}
+
 bool jv_execution_clean_more(struct jv_execution *execution)
 {
 	JV_ASSERT(execution->phase == JV_EXECUTION_CLEANING);
 	struct jv_cgroup cgroup;
 	struct jv_status status = open_cgroup(execution->runc, execution->key, &cgroup);
-	if (jv_is_ok(&status) && !jv_cgroup_remove(&cgroup)) {
+	const bool released = is_released(execution);
+	if (jv_is_ok(&status) && (!jv_cgroup_remove(&cgroup) || !released)) {
 		jv_cgroup_kill(&cgroup);
 		if (jv_clock_monotonic_ms() < execution->clean_deadline_ms)
 			return false;

@@ -25,6 +25,9 @@ JV_STATIC_ASSERT((int)JV_ATTEMPT_OUT_OF_MEMORY ==
 JV_STATIC_ASSERT(
 	(int)JV_ATTEMPT_EXECUTOR == (int)JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR,
 	"the keeper and the protocol number failures alike");
+JV_STATIC_ASSERT((int)JV_ATTEMPT_CAUSE_LEASE == (int)JV_STOP_LEASE &&
+		(int)JV_ATTEMPT_CAUSE_NO_OUTPUT == (int)JV_STOP_NO_OUTPUT,
+	"the keeper and the executor number causes alike");
 JV_STATIC_ASSERT((int)JV_OUTPUT_STDERR == (int)JARVIS__V1__LOG_STREAM__LOG_STREAM_STDERR,
 	"the keeper and the protocol number streams alike");
 JV_STATIC_ASSERT(sizeof(((struct jv_execution_result *)0)->message) >= JV_ATTEMPT_MESSAGE_MAX,
@@ -125,7 +128,8 @@ void jv_execution_fail(
 {
 	JV_ASSERT(execution->phase != JV_EXECUTION_FINISHED);
 	struct jv_execution_result *result = &execution->result;
-	*result = (struct jv_execution_result){.failure = failure,
+	*result = (struct jv_execution_result){.stopped_for = execution->stopped_for,
+		.failure = failure,
 		.start_ms = execution->start_ms,
 		.finish_ms = jv_clock_wall_ms(),
 		.log_bytes = execution->extent.total};
@@ -176,6 +180,40 @@ static bool read_file(struct jv_execution *execution, const char *name, struct j
 	return jv_is_ok(&status);
 }
 
+void jv_execution_write_stop(struct jv_execution *execution, enum jv_stop_cause cause)
+{
+	JV_ASSERT(cause != JV_STOP_NONE);
+	/* The first cause stays; what has ended has ended by itself. */
+	if (execution->stopped_for != JV_STOP_NONE || execution->phase == JV_EXECUTION_FINISHED)
+		return;
+	execution->stopped_for = cause;
+	/* Without a directory there is nothing that could outlive this process. */
+	if (execution->phase == JV_EXECUTION_WAITING)
+		return;
+	char path[JV_EXECUTION_KEY_MAX + 32];
+	struct jv_buffer content = {0};
+	snprintf(path, sizeof(path), "%s/%s", execution->key, JV_ATTEMPT_STOP);
+	jv_attempt_stop_encode((enum jv_attempt_cause)cause, &content);
+	struct jv_status status = jv_file_publish(
+		execution->runc->attempts_fd, path, jv_buffer_bytes(&content), 0600);
+	jv_buffer_deinit(&content);
+	if (!jv_is_ok(&status))
+		JV_WARN("attempt.stop_lost", JV_KV("attempt", execution->key),
+			JV_KV("error", status.message));
+}
+
+void jv_execution_read_stop(struct jv_execution *execution)
+{
+	struct jv_buffer content = {0};
+	enum jv_attempt_cause cause;
+	if (read_file(execution, JV_ATTEMPT_STOP, &content)) {
+		struct jv_status status = jv_attempt_stop_decode(jv_buffer_bytes(&content), &cause);
+		if (jv_is_ok(&status))
+			execution->stopped_for = (enum jv_stop_cause)cause;
+	}
+	jv_buffer_deinit(&content);
+}
+
 void jv_execution_read_started(struct jv_execution *execution)
 {
 	struct jv_buffer content = {0};
@@ -207,7 +245,11 @@ void jv_execution_read_output(struct jv_execution *execution)
 
 static void take_result(struct jv_execution *execution, const struct jv_attempt_result *result)
 {
+	/* The keeper's own cause, such as the end of the lease, unless somebody was before it. */
+	if (execution->stopped_for == JV_STOP_NONE)
+		execution->stopped_for = (enum jv_stop_cause)result->stopped_for;
 	execution->result = (struct jv_execution_result){
+		.stopped_for = execution->stopped_for,
 		.failure = (Jarvis__V1__FailureReason)result->failure,
 		.exit_code = result->exit_code,
 		.signal = result->signal,

@@ -66,6 +66,7 @@ static struct jv_status make_plan(struct launch *launch)
 		.init = !launch->spec->no_init,
 		.hide_unified = runc->probe.hide_unified,
 		.spec = jv_buffer_bytes(&execution->spec),
+		.lease = runc->lease,
 	};
 	if (launch->spec->log_limits != NULL)
 		launch->plan.log_bytes_max = launch->spec->log_limits->max_bytes;

@@ -66,6 +66,7 @@ static void copy_options(struct jv_runc *runc, const struct jv_runc_options *opt
 {
 	runc->shim = jv_strdup(options->shim);
 	runc->init = or_default(options->init, JV_RUNC_DEFAULT_INIT);
+	runc->lease = or_default(options->lease, "");
 	runc->cgroup_root = or_default(options->cgroup_root, JV_CGROUP_ROOT);
 	runc->starting_max = options->starting_max;
 	if (runc->starting_max == 0) {
@@ -243,6 +244,7 @@ void jv_runc_free(struct jv_runc *runc)
 	free(runc->state);
 	free(runc->attempts);
 	free(runc->scratch);
+	free(runc->lease);
 	free(runc->shim);
 	free(runc->init);
 	free(runc->cgroup_root);

@@ -64,7 +64,8 @@ struct jv_execution {
 	bool started;
 	bool told_started;
 	bool told_finished;
-	bool removed; /* nobody wants to hear of it any more */
+	enum jv_stop_cause stopped_for; /* as its file `stop` says */
+	bool removed;                   /* nobody wants to hear of it any more */
 	int64_t start_ms;
 	int64_t told_bytes;
 	int64_t clean_deadline_ms;
@@ -80,6 +81,7 @@ struct jv_runc {
 	char *state; /* paths, absolute */
 	char *attempts;
 	char *scratch;
+	char *lease; /* or "" */
 	char *shim;
 	char *init;
 	char *cgroup_root;
@@ -128,6 +130,10 @@ void jv_execution_look(struct jv_execution *execution);
 bool jv_execution_read_result(struct jv_execution *execution);
 void jv_execution_read_started(struct jv_execution *execution);
 void jv_execution_read_output(struct jv_execution *execution);
+/* Its file `stop`, for the first cause of its end; without a directory the cause is known as long
+ * as this process lives. */
+void jv_execution_write_stop(struct jv_execution *execution, enum jv_stop_cause cause);
+void jv_execution_read_stop(struct jv_execution *execution);
 void jv_execution_release_turn(struct jv_execution *execution);
 
 /* launch.c */

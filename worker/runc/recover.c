@@ -80,6 +80,7 @@ static void clean_now(struct jv_execution *execution)
 static void settle(struct jv_execution *execution)
 {
 	execution->phase = JV_EXECUTION_KEPT;
+	jv_execution_read_stop(execution);
 	char path[JV_EXECUTION_KEY_MAX];
 	snprintf(path, sizeof(path), "%s", execution->key);
 	int directory =
@@ -107,6 +108,7 @@ static void tell(struct jv_execution *execution, const Jarvis__V1__TaskSpec *spe
 		.running = execution->started && !finished,
 		.start_ms = execution->start_ms,
 		.log_bytes = execution->extent.total,
+		.stopped_for = execution->stopped_for,
 		.result = finished ? &execution->result : NULL,
 	};
 	found(context, &told);

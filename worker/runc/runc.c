@@ -80,11 +80,13 @@ static void signal_keeper(struct jv_execution *execution, int number)
 		syscall(SYS_pidfd_send_signal, execution->keeper.fd, number, NULL, 0);
 }
 
-static void stop(struct jv_executor *executor, const struct jv_execution_id *id, bool kill)
+static void stop(struct jv_executor *executor, const struct jv_execution_id *id, bool kill,
+	enum jv_stop_cause cause)
 {
 	struct jv_execution *execution = jv_execution_find(runc_of(executor), id);
 	if (execution == NULL)
 		return;
+	jv_execution_write_stop(execution, cause);
 	if (execution->phase == JV_EXECUTION_WAITING)
 		jv_execution_fail(execution, JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR,
 			"stopped before it had started");

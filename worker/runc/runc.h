@@ -6,9 +6,9 @@
  * bundles, starts keepers, watches their directories (inotify) and lives (pidfd), and reads what
  * they leave. Worker's thread only; docs/architecture.md has the layout of the state directory.
  *
- * A task's stop is reported as what the kernel saw: SIGNAL 15 or 9, or an exit code; whoever asked
- * for the stop knows better. An execution that is stopped before it has started finishes with
- * EXECUTOR.
+ * A task's stop is reported as what the kernel saw (SIGNAL 15 or 9, or an exit code), and why it
+ * was asked for: that is written into the attempt's directory before the signal is sent. An
+ * execution that is stopped before it has started finishes with EXECUTOR.
  */
 #ifndef JV_WORKER_RUNC_RUNC_H
 #define JV_WORKER_RUNC_RUNC_H
@@ -32,6 +32,8 @@ struct jv_runc_options {
 	const char
 		*cgroup_parent; /* /jarvis; each state directory has a group of its own below it */
 	const char *seccomp;    /* a profile in Docker's form; the built-in one */
+	const char *lease;      /* the worker's file, worker/shim/lease.h: past its end keepers kill
+				 * their containers; none */
 	const struct jv_mount_rule *mounts; /* what tasks may mount; nothing */
 	size_t mount_count;
 	const struct jv_image_name *images; /* names for images */

@@ -58,6 +58,7 @@ void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer
 	put_text(out, plan->resolv_conf);
 	jv_put_bytes(out, plan->config);
 	jv_put_bytes(out, plan->spec);
+	put_text(out, plan->lease);
 }
 
 static void decode_mounts(
@@ -107,6 +108,7 @@ struct jv_status jv_attempt_plan_decode(
 	plan->resolv_conf = get_text(&reader, arena);
 	plan->config = get_bytes(&reader, arena);
 	plan->spec = get_bytes(&reader, arena);
+	plan->lease = get_text(&reader, arena);
 	return reader.failed || version != VERSION ? damaged(JV_ATTEMPT_PLAN) : jv_ok();
 }
 
@@ -141,6 +143,7 @@ void jv_attempt_result_encode(const struct jv_attempt_result *result, struct jv_
 	jv_put_signed(out, result->throttled_periods);
 	jv_put_signed(out, result->oom_kills);
 	put_text(out, result->message);
+	jv_put_signed(out, result->stopped_for);
 }
 
 struct jv_status jv_attempt_result_decode(struct jv_bytes bytes, struct jv_attempt_result *result)
@@ -162,7 +165,22 @@ struct jv_status jv_attempt_result_decode(struct jv_bytes bytes, struct jv_attem
 	struct jv_bytes message = jv_get_bytes(&reader);
 	snprintf(result->message, sizeof(result->message), "%.*s", (int)message.size,
 		(const char *)message.data);
+	result->stopped_for = (enum jv_attempt_cause)jv_get_signed(&reader);
 	return reader.failed || version < VERSION ? damaged(JV_ATTEMPT_RESULT) : jv_ok();
+}
+
+void jv_attempt_stop_encode(enum jv_attempt_cause cause, struct jv_buffer *out)
+{
+	jv_put_u8(out, VERSION);
+	jv_put_signed(out, cause);
+}
+
+struct jv_status jv_attempt_stop_decode(struct jv_bytes bytes, enum jv_attempt_cause *cause)
+{
+	struct jv_reader reader = jv_reader_of(bytes);
+	uint8_t version = jv_get_u8(&reader);
+	*cause = (enum jv_attempt_cause)jv_get_signed(&reader);
+	return reader.failed || version < VERSION ? damaged(JV_ATTEMPT_STOP) : jv_ok();
 }
 
 struct jv_status jv_attempt_keeper_create(int directory, int *fd)
@@ -182,6 +200,16 @@ struct jv_status jv_attempt_keeper_claim(int fd)
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETLK, &lock) != 0)
 		return jv_error(JV_INTERNAL, "claim %s: %s", JV_ATTEMPT_KEEPER, strerror(errno));
 	return jv_ok();
+}
+
+bool jv_attempt_keeper_gone(int directory)
+{
+	int fd = openat(directory, JV_ATTEMPT_KEEPER, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	bool gone = flock(fd, LOCK_EX | LOCK_NB) == 0;
+	close(fd);
+	return gone;
 }
 
 static pid_t claimed_by(int fd)

@@ -22,6 +22,7 @@
 #define JV_ATTEMPT_UPPER   "upper"   /* overlay: what the task wrote */
 #define JV_ATTEMPT_WORK    "work"    /* overlay: the kernel's own */
 #define JV_ATTEMPT_OUTPUT  "output"  /* worker/shim/output.h */
+#define JV_ATTEMPT_STOP    "stop"    /* why it is being ended; appears whole, before any signal */
 #define JV_ATTEMPT_STARTED "started" /* struct jv_attempt_started, appears whole */
 #define JV_ATTEMPT_RESULT  "result"  /* struct jv_attempt_result, appears whole */
 
@@ -48,6 +49,16 @@ enum jv_attempt_failure {
 	JV_ATTEMPT_COMMAND = 10,
 	JV_ATTEMPT_REJECTED = 11,
 	JV_ATTEMPT_EXECUTOR = 12,
+};
+
+/* Why an attempt was ended from outside; the numbers are those of enum jv_stop_cause. */
+enum jv_attempt_cause {
+	JV_ATTEMPT_CAUSE_NONE = 0,
+	JV_ATTEMPT_CAUSE_SERVER = 1,
+	JV_ATTEMPT_CAUSE_LEASE = 2,
+	JV_ATTEMPT_CAUSE_STARTING = 3,
+	JV_ATTEMPT_CAUSE_RUNNING = 4,
+	JV_ATTEMPT_CAUSE_NO_OUTPUT = 5,
 };
 
 /* A mount that the executor has allowed. The keeper opens `relative` below `allowed` again
@@ -81,6 +92,9 @@ struct jv_attempt_plan {
 	const char *resolv_conf;
 	struct jv_bytes config; /* config.json */
 	struct jv_bytes spec;   /* packed TaskSpec, for recovery */
+	/* The worker's file (worker/shim/lease.h), past whose end the container is killed. An empty
+	 * text means never: what a task gets that is to go on without its server. */
+	const char *lease;
 };
 
 void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer *out);
@@ -112,16 +126,24 @@ struct jv_attempt_result {
 	int64_t throttled_periods;
 	int64_t oom_kills;
 	char message[JV_ATTEMPT_MESSAGE_MAX];
+	enum jv_attempt_cause stopped_for; /* by the keeper itself; else `stop` tells */
 };
 
 void jv_attempt_result_encode(const struct jv_attempt_result *result, struct jv_buffer *out);
 struct jv_status jv_attempt_result_decode(
 	struct jv_bytes bytes, struct jv_attempt_result *result) JV_MUST_USE;
 
+void jv_attempt_stop_encode(enum jv_attempt_cause cause, struct jv_buffer *out);
+struct jv_status jv_attempt_stop_decode(
+	struct jv_bytes bytes, enum jv_attempt_cause *cause) JV_MUST_USE;
+
 /* Opens `keeper` in the directory and locks it for the keeper to inherit. */
 struct jv_status jv_attempt_keeper_create(int directory, int *fd) JV_MUST_USE;
 /* In the keeper: says whose process it is, on the descriptor it was started with. */
 struct jv_status jv_attempt_keeper_claim(int fd) JV_MUST_USE;
+/* True if neither the keeper lives nor a runtime that it has started: what such a one makes late
+ * would be found by nobody. */
+bool jv_attempt_keeper_gone(int directory);
 /* A pidfd of the keeper, or -1 if it has ended or never was. Waits for up to a second for one that
  * is just starting. The lock says who lives: a process id that was given anew cannot deceive. */
 int jv_attempt_keeper_find(int directory);

@@ -5,7 +5,8 @@
  * own (so that every mount dies with it), lets the runtime start the container, pumps its output
  * into the attempt's directory, waits for its end, reads the kernel's counters, removes everything
  * but output and result, and ends. Signals from the worker: TERM asks the container's init to
- * end, USR1 kills all of it. The working directory is the attempt's.
+ * end, USR1 kills all of it. It kills all of it by itself when the worker's lease is over. The
+ * working directory is the attempt's.
  */
 #ifndef JV_WORKER_SHIM_KEEPER_H
 #define JV_WORKER_SHIM_KEEPER_H
@@ -15,6 +16,7 @@
 #include "base/arena.h"
 #include "worker/shim/attempt.h"
 #include "worker/shim/cgroup.h"
+#include "worker/shim/lease.h"
 #include "worker/shim/output.h"
 
 #define JV_KEEPER_HEAD_MAX 512
@@ -26,6 +28,7 @@ struct jv_keeper {
 	struct jv_cgroup cgroup;
 	struct jv_attempt_result result;
 	struct jv_output_writer output;
+	struct jv_lease_watch lease;
 	int signals;  /* signalfd */
 	int pipes[2]; /* read ends of stdout and stderr, or -1 */
 	int output_fd;
@@ -39,7 +42,7 @@ struct jv_keeper {
 	bool stop_wanted; /* TERM is still to be sent to the init */
 	int stop_tries;
 	bool kill_wanted;
-	bool killed;                   /* the worker has asked for it */
+	bool killed;                   /* the worker has asked for it, or the lease is over */
 	char head[JV_KEEPER_HEAD_MAX]; /* first bytes of standard error */
 	size_t head_size;
 };
@@ -51,8 +54,11 @@ struct jv_status jv_keeper_mount(const struct jv_keeper *keeper) JV_MUST_USE;
 struct jv_status jv_keeper_run(struct jv_keeper *keeper) JV_MUST_USE;
 /* After the runtime has ended well: finds the init, verifies limits, says `started`. */
 struct jv_status jv_keeper_started(struct jv_keeper *keeper) JV_MUST_USE;
-/* Waits for runtime, init, signals and output until the container has ended. */
+/* Waits for runtime, init, signals, output and the end of the lease until the container has ended.
+ * ABORTED if it never started. */
 struct jv_status jv_keeper_loop(struct jv_keeper *keeper) JV_MUST_USE;
+/* Kills all of it, if the worker's lease is over. */
+void jv_keeper_obey_lease(struct jv_keeper *keeper);
 /* Ends whatever is left, drains the pipes, removes cgroups, mounts and directories, and publishes
  * the result. */
 void jv_keeper_end(struct jv_keeper *keeper, struct jv_status status);

@@ -1,8 +1,9 @@
 /*
- * The keeper's loop: poll over signals, output and the container's init.
+ * The keeper's loop: poll over signals, output, the container's init and the end of the lease.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -136,14 +137,40 @@ static void take_signals(struct jv_keeper *keeper)
 	}
 }
 
+/* Past the worker's lease the server may start the next attempt elsewhere. What has ended by then
+ * has ended by itself. */
+void jv_keeper_obey_lease(struct jv_keeper *keeper)
+{
+	if (keeper->killed || !jv_lease_watch_over(&keeper->lease, jv_clock_monotonic_ms()))
+		return;
+	reap(keeper);
+	if (keeper->ended)
+		return;
+	keeper->result.stopped_for = JV_ATTEMPT_CAUSE_LEASE;
+	send_kill(keeper);
+}
+
+/* How long nothing needs to be done. */
+static int idle_ms(const struct jv_keeper *keeper)
+{
+	int64_t now_ms = jv_clock_monotonic_ms();
+	int64_t wait_ms = INT_MAX;
+	if (!keeper->killed && keeper->lease.due_ms < now_ms + wait_ms)
+		wait_ms = keeper->lease.due_ms > now_ms ? keeper->lease.due_ms - now_ms : 0;
+	if (keeper->stop_wanted && keeper->started && wait_ms > STOP_RETRY_MS)
+		wait_ms = STOP_RETRY_MS;
+	return (int)wait_ms;
+}
+
 /* Output is left in the pipes until the runtime is gone: if it fails, all of it is the runtime's
  * own and is thrown away. */
 static struct jv_status wait_for_runtime(struct jv_keeper *keeper)
 {
 	while (keeper->runtime > 0) {
 		struct pollfd signals = {.fd = keeper->signals, .events = POLLIN};
-		if (poll(&signals, 1, -1) > 0)
+		if (poll(&signals, 1, idle_ms(keeper)) > 0)
 			take_signals(keeper);
+		jv_keeper_obey_lease(keeper);
 	}
 	if (!WIFEXITED(keeper->runtime_status) || WEXITSTATUS(keeper->runtime_status) != 0)
 		return jv_error(JV_ABORTED, "the runtime has refused");
@@ -158,7 +185,7 @@ static void wait_once(struct jv_keeper *keeper)
 		{.fd = keeper->pipes[0], .events = POLLIN},
 		{.fd = keeper->pipes[1], .events = POLLIN},
 	};
-	if (poll(fds, 4, keeper->stop_wanted ? STOP_RETRY_MS : -1) < 0)
+	if (poll(fds, 4, idle_ms(keeper)) < 0)
 		return;
 	for (int i = 0; i < 2; i++)
 		if (fds[2 + i].revents != 0)
@@ -176,6 +203,7 @@ struct jv_status jv_keeper_loop(struct jv_keeper *keeper)
 		if (keeper->stop_wanted)
 			send_stop(keeper);
 		wait_once(keeper);
+		jv_keeper_obey_lease(keeper);
 	}
 	return jv_ok();
 }

@@ -71,12 +71,17 @@ static struct jv_status prepare(struct jv_keeper *keeper)
 	JV_TRY(jv_cgroup_open(&keeper->cgroup, keeper->plan.cgroup_root, keeper->plan.cgroup_path));
 	if (keeper->plan.hide_unified)
 		jv_cgroup_forget(&keeper->cgroup, "unified");
+	JV_TRY(jv_lease_watch_init(&keeper->lease, keeper->plan.lease));
 	return open_output(keeper);
 }
 
 static struct jv_status keep(struct jv_keeper *keeper)
 {
 	JV_TRY(jv_keeper_mount(keeper));
+	/* A keeper that was held up must not begin what nobody counts on any more. */
+	jv_keeper_obey_lease(keeper);
+	if (keeper->killed)
+		return jv_error(JV_ABORTED, "the lease was over before the start");
 	JV_TRY(jv_keeper_run(keeper));
 	return jv_keeper_loop(keeper);
 }

@@ -1,6 +1,7 @@
 #include "worker/shim/output.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -72,10 +73,19 @@ static bool write_record(
 static void write_mark(
 	struct jv_output_writer *writer, enum jv_output_stream stream, int64_t time_ms)
 {
+	char line[160];
+	int size;
+	if (writer->error != 0)
+		size = snprintf(line, sizeof(line), "%s[jarvis: output cut here: %s]\n",
+			writer->line_open ? "\n" : "", strerror(writer->error));
+	else
+		size = snprintf(line, sizeof(line),
+			"%s[jarvis: output cut here: the limit of %lld bytes is reached]\n",
+			writer->line_open ? "\n" : "", (long long)writer->limit);
 	struct header header = {
 		.stream = (uint8_t)stream, .flags = FLAG_TRUNCATED, .time_ms = time_ms};
 	writer->truncated = true;
-	writer->marked = write_record(writer, &header, (struct jv_bytes){0});
+	writer->marked = write_record(writer, &header, jv_bytes_of(line, (size_t)size));
 }
 
 void jv_output_append(struct jv_output_writer *writer, enum jv_output_stream stream,
@@ -89,9 +99,14 @@ void jv_output_append(struct jv_output_writer *writer, enum jv_output_stream str
 	if (over)
 		data.size = (size_t)room;
 	struct header header = {.stream = (uint8_t)stream, .time_ms = time_ms};
-	if (data.size > 0 && !write_record(writer, &header, data))
-		writer->truncated = true;
-	else if (over)
+	if (data.size > 0) {
+		if (!write_record(writer, &header, data)) {
+			writer->truncated = true;
+			return;
+		}
+		writer->line_open = data.data[data.size - 1] != '\n';
+	}
+	if (over)
 		write_mark(writer, stream, time_ms);
 }
 
@@ -152,7 +167,7 @@ static void cursor_pass(struct jv_output_cursor *cursor, const struct header *he
 	cursor->offset += header->length;
 }
 
-/* Goes to the record that holds the offset, or to the mark at the end. */
+/* Goes to the record that holds the offset. */
 static bool seek(int fd, struct jv_output_cursor *cursor, int64_t offset, struct header *header)
 {
 	if (offset < cursor->offset)
@@ -160,9 +175,8 @@ static bool seek(int fd, struct jv_output_cursor *cursor, int64_t offset, struct
 	for (;;) {
 		if (!read_header(fd, cursor, header))
 			return false;
-		bool mark = (header->flags & FLAG_TRUNCATED) != 0;
-		if (mark || offset < cursor->offset + header->length)
-			return offset <= cursor->offset + header->length;
+		if (offset < cursor->offset + header->length)
+			return true;
 		cursor_pass(cursor, header);
 	}
 }

@@ -5,7 +5,8 @@
  * Each record is a header and at most 64 KiB of bytes of one stream. Offsets count the bytes of
  * both streams together, from 0, without the headers. A record is read only when all of it is
  * there, so one that a crash has torn is as if it had never been. Past the limit the rest is
- * dropped, and one record marks the place. Single-threaded on each side.
+ * dropped, and the last record is a line of text that says so; it counts in the offsets, not
+ * against the limit. Single-threaded on each side.
  */
 #ifndef JV_WORKER_SHIM_OUTPUT_H
 #define JV_WORKER_SHIM_OUTPUT_H
@@ -29,6 +30,7 @@ struct jv_output_writer {
 	int64_t position; /* end of the last whole record in the file */
 	bool truncated;   /* something was dropped */
 	bool marked;      /* and the file says so */
+	bool line_open;   /* the last byte kept did not end a line */
 	int error;        /* errno of a write that failed, or 0 */
 };
 
@@ -62,14 +64,13 @@ struct jv_output_piece {
 	enum jv_output_stream stream;
 	int64_t offset;
 	int64_t time_ms;
-	bool truncated; /* the mark: no data */
+	bool truncated; /* the line that says that the rest was dropped; a piece of its own */
 	struct jv_bytes data;
 };
 
 /* Finds the piece at an offset, into a buffer of JV_OUTPUT_DATA_MAX bytes that the piece borrows.
  * Records of one stream that follow each other come as one piece, with the time of the first.
- * At the end of a truncated log the piece is the mark, each time. The cursor remembers the place
- * for the next piece. False if there is none (yet). */
+ * The cursor remembers the place for the next piece. False if there is none (yet). */
 bool jv_output_read(int fd, struct jv_output_cursor *cursor, int64_t offset, uint8_t *buffer,
 	struct jv_output_piece *piece);
 

@@ -35,6 +35,9 @@ static _Noreturn void become_runtime(const struct jv_keeper *keeper, int out, in
 	snprintf(bundle, sizeof(bundle), "%s/%s", plan->scratch, JV_SCRATCH_BUNDLE);
 	/* A runtime that outlived its keeper could start a container that nobody keeps. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* The lock is held as long as the runtime lives, too; it passes nothing on that it was not
+	 * told to. */
+	fcntl(JV_ATTEMPT_KEEPER_FD, F_SETFD, 0);
 	/* What the keeper ignores, the container must not inherit as ignored. */
 	signal(SIGINT, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);

@@ -186,7 +186,7 @@ static void stopping_does_not_wait_for_the_image(void **state)
 	run("tar -C rootfs -czf image.tar.gz .");
 	struct jv_rig_record *record = start_with(jv_rig_path(&rig, "image.tar.gz"), "echo x");
 	struct jv_rig_record *other = start_with(jv_rig_path(&rig, "image.tar.gz"), "echo y");
-	rig.executor->operations->stop(rig.executor, &record->id, false);
+	rig.executor->operations->stop(rig.executor, &record->id, false, JV_STOP_SERVER);
 	rig.executor->operations->dispatch(rig.executor, 0);
 	assert_int_equal(record->finished, 1);
 	assert_failed(record, REASON(EXECUTOR), "stopped before");

@@ -107,7 +107,7 @@ static void a_fork_bomb_is_contained(void **state)
 	struct jv_rig_record *record = jv_rig_start(&rig, spec);
 	jv_rig_wait_output(&rig, record, 3);
 	jv_rig_dispatch_for(&rig, 300);
-	rig.executor->operations->stop(rig.executor, &record->id, true);
+	rig.executor->operations->stop(rig.executor, &record->id, true, JV_STOP_SERVER);
 	jv_rig_wait_finished(&rig, record);
 	assert_failed(record, REASON(SIGNAL), "KILL");
 }
@@ -120,7 +120,7 @@ static void a_cpu_hog_is_throttled(void **state)
 	struct jv_rig_record *record = jv_rig_start(&rig, spec);
 	jv_rig_wait_started(&rig, record);
 	jv_rig_dispatch_for(&rig, 1500);
-	rig.executor->operations->stop(rig.executor, &record->id, true);
+	rig.executor->operations->stop(rig.executor, &record->id, true, JV_STOP_SERVER);
 	jv_rig_wait_finished(&rig, record);
 	assert_true(record->result.throttled_periods >= 5);
 	/* A tenth of 1.5 s, and the runtime's own work at the start. */

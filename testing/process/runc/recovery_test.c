@@ -18,6 +18,7 @@
 
 #include "testing/process/runc/rig.h"
 #include "worker/shim/files.h"
+#include "worker/shim/lease.h"
 
 #define REASON(name) JARVIS__V1__FAILURE_REASON__FAILURE_REASON_##name
 
@@ -74,7 +75,7 @@ static void a_running_task_is_adopted(void **state)
 	assert_int_equal(rig.found[0].id.attempt, 1);
 	assert_int_equal(rig.found[0].start_ms, start_ms);
 	assert_int_equal(rig.found[0].log_bytes, 4);
-	rig.executor->operations->stop(rig.executor, &record->id, false);
+	rig.executor->operations->stop(rig.executor, &record->id, false, JV_STOP_SERVER);
 	jv_rig_wait_finished(&rig, record);
 	jv_rig_read(&rig, record);
 	assert_string_equal(jv_buffer_text(&record->out), "one\ntwo\n");
@@ -129,7 +130,7 @@ static void a_keeper_that_is_just_starting_is_waited_for(void **state)
 	assert_int_equal(rig.found_count, 1);
 	assert_null(rig.found[0].result);
 	jv_rig_wait_started(&rig, record);
-	rig.executor->operations->stop(rig.executor, &record->id, true);
+	rig.executor->operations->stop(rig.executor, &record->id, true, JV_STOP_SERVER);
 	jv_rig_wait_finished(&rig, record);
 }
 
@@ -188,7 +189,8 @@ static void a_keeper_killed_while_it_starts_leaves_nothing(void **state)
 		if (keeper > 1)
 			kill(keeper, SIGKILL);
 		else
-			rig.executor->operations->stop(rig.executor, &record->id, true);
+			rig.executor->operations->stop(
+				rig.executor, &record->id, true, JV_STOP_SERVER);
 		jv_rig_wait_finished(&rig, record);
 		assert_int_equal(record->result.failure, REASON(EXECUTOR));
 		jv_rig_remove(&rig, record);
@@ -214,6 +216,118 @@ static void a_keeper_killed_while_no_worker_watches(void **state)
 	reopen();
 	assert_int_equal(rig.found_count, 1);
 	assert_int_equal(rig.found[0].result->failure, REASON(EXECUTOR));
+}
+
+static void the_cause_of_a_stop_outlives_the_worker(void **state)
+{
+	(void)state;
+	struct jv_rig_record *record = jv_rig_start(
+		&rig, jv_rig_script(&rig, "trap '' TERM; echo up; while :; do usleep 1000; done"));
+	jv_rig_wait_output(&rig, record, 3);
+	rig.executor->operations->stop(rig.executor, &record->id, false, JV_STOP_LEASE);
+	rig.executor->operations->stop(rig.executor, &record->id, false, JV_STOP_SERVER);
+	reopen();
+	assert_int_equal(rig.found_count, 1);
+	assert_true(rig.found[0].running);
+	assert_int_equal(rig.found[0].stopped_for, JV_STOP_LEASE);
+	rig.executor->operations->stop(rig.executor, &record->id, true, JV_STOP_RUNNING);
+	jv_rig_wait_finished(&rig, record);
+	assert_int_equal(record->result.stopped_for, JV_STOP_LEASE);
+	reopen();
+	assert_int_equal(rig.found[0].result->stopped_for, JV_STOP_LEASE);
+}
+
+/* The worker's lease ends so many milliseconds from now. */
+static void lease_for(int64_t ms)
+{
+	struct jv_lease lease = {.until_ms = jv_clock_monotonic_ms() + ms};
+	struct jv_status status = jv_boot_id_read(lease.boot_id);
+	assert_true(jv_is_ok(&status));
+	status = jv_file_publish(
+		AT_FDCWD, jv_rig_path(&rig, "lease"), jv_bytes_of(&lease, sizeof(lease)), 0600);
+	assert_true(jv_is_ok(&status));
+}
+
+/* Closes the executor; a process of its own opens it, starts t-77/1, and is killed. */
+static void start_by_a_worker_that_is_killed(const struct jv_execution_id *id, int64_t lease_ms)
+{
+	const Jarvis__V1__TaskSpec *spec =
+		jv_rig_script(&rig, "trap '' TERM; echo up; while :; do usleep 10000; done");
+	static char lease[256];
+	snprintf(lease, sizeof(lease), "%s", jv_rig_path(&rig, "lease"));
+	rig.options.lease = lease;
+	jv_rig_close(&rig);
+	lease_for(lease_ms);
+	pid_t pid = fork();
+	if (pid == 0) {
+		jv_rig_open(&rig);
+		struct jv_rig_record *record = jv_rig_adopt(&rig, id);
+		rig.executor->operations->start(rig.executor, id, spec);
+		jv_rig_wait_output(&rig, record, 3);
+		kill(getpid(), SIGKILL);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+}
+
+static void a_keeper_ends_its_task_with_the_lease(void **state)
+{
+	(void)state;
+	const struct jv_execution_id id = {.task = "t-77", .attempt = 1};
+	int64_t end_ms = jv_clock_wall_ms() + 2000;
+	start_by_a_worker_that_is_killed(&id, 2000);
+	pause_ms(1000);
+	struct jv_rig_record *record = jv_rig_adopt(&rig, &id);
+	assert_true(jv_rig_keeper(&rig, record) > 0);
+	while (jv_rig_keeper(&rig, record) > 0 && jv_clock_wall_ms() < end_ms + 5000)
+		pause_ms(10);
+	jv_rig_open(&rig);
+	jv_rig_recover(&rig);
+	assert_int_equal(rig.found_count, 1);
+	const struct jv_execution_result *result = rig.found[0].result;
+	assert_non_null(result);
+	assert_int_equal(result->stopped_for, JV_STOP_LEASE);
+	assert_int_equal(result->signal, SIGKILL);
+	assert_in_range(result->finish_ms, end_ms, end_ms + 1000);
+	assert_int_equal(result->log_bytes, 3);
+}
+
+static void a_lease_that_moves_on_keeps_its_task(void **state)
+{
+	(void)state;
+	const struct jv_execution_id id = {.task = "t-77", .attempt = 1};
+	start_by_a_worker_that_is_killed(&id, 2000);
+	for (int i = 0; i < 5; i++) {
+		lease_for(1000);
+		pause_ms(500);
+	}
+	struct jv_rig_record *record = jv_rig_adopt(&rig, &id);
+	assert_true(jv_rig_keeper(&rig, record) > 0);
+	/* One that is gone is over at the next look. */
+	assert_int_equal(unlink(rig.options.lease), 0);
+	jv_rig_open(&rig);
+	jv_rig_recover(&rig);
+	assert_int_equal(rig.found_count, 1);
+	assert_true(rig.found[0].running);
+	jv_rig_wait_finished(&rig, record);
+	assert_int_equal(record->result.stopped_for, JV_STOP_LEASE);
+}
+
+static void past_the_lease_nothing_starts(void **state)
+{
+	(void)state;
+	static char lease[256];
+	snprintf(lease, sizeof(lease), "%s", jv_rig_path(&rig, "lease"));
+	lease_for(-1);
+	jv_rig_close(&rig);
+	rig.options.lease = lease;
+	jv_rig_open(&rig);
+	struct jv_rig_record *record = jv_rig_run(&rig, jv_rig_script(&rig, "echo up"));
+	assert_int_equal(record->started, 0);
+	assert_failed(record, REASON(EXECUTOR), "stopped before it had started");
+	assert_int_equal(record->result.stopped_for, JV_STOP_LEASE);
+	assert_int_equal(record->result.log_bytes, 0);
 }
 
 static void leftovers_are_swept(void **state)
@@ -306,6 +420,10 @@ int main(void)
 		TEST(a_killed_keeper_is_a_clear_failure),
 		TEST(a_keeper_killed_while_it_starts_leaves_nothing),
 		TEST(a_keeper_killed_while_no_worker_watches),
+		TEST(the_cause_of_a_stop_outlives_the_worker),
+		TEST(a_keeper_ends_its_task_with_the_lease),
+		TEST(a_lease_that_moves_on_keeps_its_task),
+		TEST(past_the_lease_nothing_starts),
 		TEST(leftovers_are_swept),
 		TEST(a_state_directory_has_one_worker),
 		TEST(a_missing_runtime_is_said_with_its_remedy),

@@ -177,6 +177,87 @@ static void without_a_known_lease_what_is_found_running_is_killed(void **state)
 	jv_world_called(world, "kill t-1/1");
 }
 
+static void recover_running(struct jv_world *world, enum jv_stop_cause cause)
+{
+	jv_world_stop(world);
+	world->found[0] = (struct jv_execution_found){.id = {.task = "t-1", .attempt = 1},
+		.running = true,
+		.start_ms = WORLD_WALL_MS,
+		.stopped_for = cause};
+	world->found_count = 1;
+	world->options.lease_until_ms = world->now.monotonic_ms + 60000;
+	jv_world_start(world);
+}
+
+static void what_the_last_life_began_to_end_is_ended(void **state)
+{
+	struct jv_world *world = *state;
+
+	recover_running(world, JV_STOP_RUNNING);
+	jv_world_called(world, "term t-1/1");
+	assert_int_equal(world->stopped_for, JV_STOP_RUNNING);
+	jv_world_pass(world, 10000);
+	jv_world_called(world, "kill t-1/1");
+	jv_world_connect(world);
+	jv_world_welcome(world, 7);
+	jv_world_desire(world, true, "t-1", 1, RUN);
+	jv_world_hush(world);
+	jv_world_exits(world, "t-1", 1, 137);
+	jv_world_said(world,
+		"t-1/1 finished log=0 reason=6 code=137 "
+		"(ran for longer than timeouts.running, 0 ms)");
+}
+
+static void what_the_last_life_has_fenced_has_no_grace(void **state)
+{
+	struct jv_world *world = *state;
+
+	recover_running(world, JV_STOP_LEASE);
+	jv_world_called(world, "kill t-1/1");
+	assert_int_equal(world->stopped_for, JV_STOP_LEASE);
+}
+
+static void recover_ended(struct jv_world *world, const struct jv_execution_result *result)
+{
+	jv_world_stop(world);
+	world->found[0] = (struct jv_execution_found){
+		.id = {.task = "t-1", .attempt = 1}, .start_ms = WORLD_WALL_MS, .result = result};
+	world->found_count = 1;
+	jv_world_start(world);
+	jv_world_connect(world);
+}
+
+static void why_something_was_ended_outlives_who_ended_it(void **state)
+{
+	struct jv_world *world = *state;
+	const struct jv_execution_result killed = {
+		.exit_code = 137, .signal = 9, .stopped_for = JV_STOP_LEASE};
+
+	recover_ended(world, &killed);
+	jv_world_said(world,
+		"hello n1; t-1/1 finished log=0 code=137 stopped "
+		"(lost the server for longer than the lease)");
+}
+
+static void a_keeper_may_have_fenced_by_itself(void **state)
+{
+	struct jv_world *world = *state;
+	struct jv_executor_sink *sink = &world->executor.sink;
+	const struct jv_execution_result killed = {.start_ms = WORLD_WALL_MS,
+		.exit_code = 137,
+		.signal = 9,
+		.stopped_for = JV_STOP_LEASE};
+
+	jv_world_sync(world);
+	jv_world_run(world, "t-1", 1);
+	jv_world_hush(world);
+	sink->finished(sink->context, &jv_world_execution(world, "t-1", 1)->id, &killed);
+	jv_world_pass(world, 0);
+	jv_world_said(world,
+		"t-1/1 finished log=0 code=137 stopped "
+		"(lost the server for longer than the lease)");
+}
+
 #define STORY(name) cmocka_unit_test_setup_teardown(name, jv_world_setup, jv_world_teardown)
 
 int main(void)
@@ -192,6 +273,10 @@ int main(void)
 		STORY(an_end_before_the_fence_stays_as_it_was),
 		STORY(the_next_life_keeps_the_lease_of_the_last),
 		STORY(without_a_known_lease_what_is_found_running_is_killed),
+		STORY(what_the_last_life_began_to_end_is_ended),
+		STORY(what_the_last_life_has_fenced_has_no_grace),
+		STORY(why_something_was_ended_outlives_who_ended_it),
+		STORY(a_keeper_may_have_fenced_by_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,12 +113,12 @@ static void sleep_can_be_stopped_and_removed(void **state)
 	start(executor, 2, "sleep", "100");
 	executor->operations->dispatch(executor, 0);
 	said[0] = '\0';
-	executor->operations->stop(executor, &first, false);
+	executor->operations->stop(executor, &first, false, JV_STOP_SERVER);
 	executor->operations->remove(executor, &second);
 	assert_string_equal(said, "");
 	assert_true(executor->operations->dispatch(executor, 0) == INT64_MAX);
 	assert_string_equal(said, "finished t-1/1 143; ");
-	executor->operations->stop(executor, &first, true);
+	executor->operations->stop(executor, &first, true, JV_STOP_LEASE);
 	executor->operations->dispatch(executor, 0);
 	assert_string_equal(said, "finished t-1/1 143; ");
 	executor->operations->close(executor);

@@ -39,11 +39,12 @@ static void a_cut_log_ends_with_its_mark(void **state)
 	jv_world_sync(world);
 	run(world, "t-1");
 	jv_world_prints(world, "t-1", 1, 10);
-	jv_world_execution(world, "t-1", 1)->cut = true;
+	jv_world_execution(world, "t-1", 1)->mark = 4;
+	jv_world_prints(world, "t-1", 1, 4);
 	jv_world_exits(world, "t-1", 1, 0);
-	jv_world_said(world, "t-1/1 0+10; t-1/1 10+0 cut; t-1/1 finished log=10");
+	jv_world_said(world, "t-1/1 0+10; t-1/1 10+4 cut; t-1/1 finished log=14");
 	jv_world_ack_log(world, "t-1", 1, 10);
-	jv_world_ack_log(world, "t-1", 1, 10);
+	jv_world_ack_log(world, "t-1", 1, 14);
 	jv_world_said(world, "");
 }
 

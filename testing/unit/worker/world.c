@@ -62,10 +62,13 @@ static void script_start(struct jv_executor *executor, const struct jv_execution
 	add(world, id);
 }
 
-static void script_stop(struct jv_executor *executor, const struct jv_execution_id *id, bool kill)
+static void script_stop(struct jv_executor *executor, const struct jv_execution_id *id, bool kill,
+	enum jv_stop_cause cause)
 {
 	struct jv_world *world = world_of(executor);
 
+	assert_int_not_equal(cause, JV_STOP_NONE);
+	world->stopped_for = cause;
 	line(&world->called, "%s %s/%d", kill ? "kill" : "term", id->task, (int)id->attempt);
 }
 
@@ -77,17 +80,18 @@ static bool script_read(struct jv_executor *executor, const struct jv_execution_
 
 	assert_non_null(execution);
 	size = (int64_t)execution->output.size;
-	if (execution->mute || offset > size || (offset == size && !execution->cut))
+	if (execution->mute || offset >= size)
 		return false;
 	*chunk = (struct jv_output_chunk){
 		.stream = JARVIS__V1__LOG_STREAM__LOG_STREAM_STDOUT,
 		.offset = offset,
 		.time_ms = WORLD_WALL_MS,
 	};
-	if (offset == size) {
-		chunk->truncated = true;
-		return true;
-	}
+	/* The mark is a piece of its own. */
+	if (offset < size - execution->mark)
+		size -= execution->mark;
+	else
+		chunk->truncated = execution->mark > 0;
 	chunk->data = jv_bytes_of(execution->output.data + offset, (size_t)(size - offset));
 	if (chunk->data.size > 65536)
 		chunk->data.size = 65536;

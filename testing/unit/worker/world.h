@@ -26,8 +26,8 @@
 struct jv_world_execution {
 	struct jv_execution_id id;
 	bool used;
-	bool cut;  /* a mark stands at the end of the output */
-	bool mute; /* the output cannot be read */
+	int64_t mark; /* so many last bytes say that the rest was dropped */
+	bool mute;    /* the output cannot be read */
 	struct jv_buffer output;
 };
 
@@ -44,8 +44,9 @@ struct jv_world {
 	unsigned found_count;
 	struct jv_buffer said;
 	struct jv_buffer called;
-	struct jv_status dropped; /* OK: not */
-	int64_t room;             /* messages that can be sent; -1: any number */
+	enum jv_stop_cause stopped_for; /* as the last term or kill said */
+	struct jv_status dropped;       /* OK: not */
+	int64_t room;                   /* messages that can be sent; -1: any number */
 	int64_t desired_sequence;
 	int64_t leased_until_ms;
 	bool joined;

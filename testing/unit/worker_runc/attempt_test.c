@@ -33,6 +33,7 @@ static void a_plan_survives_the_trip(void **state)
 		.resolv_conf = "",
 		.config = jv_bytes_of_text("{}"),
 		.spec = jv_bytes_of("\0\1", 2),
+		.lease = "/state/lease",
 		.cgroup_root = "/sys/fs/cgroup",
 		.cgroup_path = "/jarvis/t-1.1",
 		.init = true,
@@ -56,6 +57,7 @@ static void a_plan_survives_the_trip(void **state)
 	assert_string_equal(got.resolv_conf, "");
 	assert_int_equal(got.config.size, 2);
 	assert_memory_equal(got.spec.data, "\0\1", 2);
+	assert_string_equal(got.lease, "/state/lease");
 	assert_true(got.init);
 	assert_false(got.hide_unified);
 	assert_int_equal(got.memory_bytes, INT64_MAX);
@@ -84,7 +86,8 @@ static void a_result_survives_the_trip(void **state)
 		.memory_peak_bytes = 5,
 		.throttled_periods = 6,
 		.oom_kills = 7,
-		.message = "why"};
+		.message = "why",
+		.stopped_for = JV_ATTEMPT_CAUSE_LEASE};
 	struct jv_buffer bytes = {0};
 	struct jv_attempt_result got;
 	jv_attempt_result_encode(&result, &bytes);
@@ -95,6 +98,7 @@ static void a_result_survives_the_trip(void **state)
 	assert_int_equal(got.finish_ms, INT64_MAX);
 	assert_int_equal(got.oom_kills, 7);
 	assert_string_equal(got.message, "why");
+	assert_int_equal(got.stopped_for, JV_ATTEMPT_CAUSE_LEASE);
 	/* What a later version appends is not understood, and does not harm. */
 	jv_put_u64(&bytes, 12);
 	status = jv_attempt_result_decode(jv_buffer_bytes(&bytes), &got);
