@@ -131,7 +131,7 @@ static struct jv_status check_host(const char *address)
 
 	if (!split(address, host, &port))
 		return jv_error(JV_INVALID_ARGUMENT,
-			"\"%s\" is no address to listen on; write host:port or unix:/path",
+			"cannot listen on \"%s\": that is no address; write host:port or unix:/path",
 			address);
 	error = getaddrinfo(host, port, &hints, &found);
 	if (error != 0)
