@@ -120,7 +120,7 @@ struct jv_status jv_probe_run(const char *runtime, const char *init, const char 
 	if (!jv_is_ok(&status))
 		return jv_error(JV_FAILED_PRECONDITION,
 			"no container runtime: %s; install it: apt-get install runc, or set "
-			"worker.runtime",
+			"runtime.path",
 			status.message);
 	JV_TRY(read_version(probe->runtime, probe->version, sizeof(probe->version)));
 	JV_TRY(check_overlay());
@@ -129,12 +129,12 @@ struct jv_status jv_probe_run(const char *runtime, const char *init, const char 
 	if (!jv_is_ok(&status))
 		return jv_error(JV_FAILED_PRECONDITION,
 			"no init for containers: %s; install it: apt-get install tini, or set "
-			"worker.init",
+			"runtime.init",
 			status.message);
 	status = check_executable(shim);
 	if (!jv_is_ok(&status))
 		return jv_error(JV_FAILED_PRECONDITION,
-			"no jarvis-shim: %s; it is built as //worker/shim:jarvis-shim, and worker.shim "
+			"no jarvis-shim: %s; it is built as //worker/shim:jarvis-shim, and runtime.shim "
 			"says where it is",
 			status.message);
 	return jv_ok();
