@@ -13,7 +13,7 @@
 #include "base/version.h"
 #include "worker/worker.h"
 
-#define EXIT_USAGE       2
+#define EXIT_USAGE       64
 #define EXIT_UNAVAILABLE 69
 #define EXIT_NOPERM      77
 #define EXIT_CONFIG      78
@@ -48,7 +48,7 @@ static const char usage[] =
 	"environment, which wins over the file. Tasks that run go on when the worker is stopped\n"
 	"(SIGTERM), and are adopted when it is started again within the lease.\n"
 	"\n"
-	"Exit codes: 0 stopped, 2 wrong usage, 69 cannot start, 77 no permission, 78 wrong\n"
+	"Exit codes: 0 stopped, 64 wrong usage, 69 cannot start, 77 no permission, 78 wrong\n"
 	"configuration.\n";
 
 static bool is_key(const char *flag)
