@@ -18,7 +18,6 @@ struct logs_state {
 	uint64_t task;
 	uint32_t attempt;   /* 0 until the first one begins */
 	int64_t offset;     /* everything before was sent, or was not wanted */
-	bool marked;        /* so was the mark without data at the offset */
 	int32_t lines_left; /* of the tail: to be found still, from tail_offset backward */
 	int64_t tail_offset;
 	bool tail_began;
@@ -61,28 +60,19 @@ static bool stream_wanted(const struct jv_rpc *rpc, const struct jv_log_record *
 	return request->stream == 0 || record->stream == (uint8_t)request->stream;
 }
 
-/* Whether the chunk is to be sent. A mark without data takes no place among the offsets. */
+/* Whether the chunk is to be sent. */
 static bool wanted(const struct jv_rpc *rpc, const struct jv_log_record *record)
 {
 	const struct logs_state *state = rpc->state;
 
-	if (!stream_wanted(rpc, record))
-		return false;
-	if (record->data.size == 0)
-		return record->truncated && record->offset >= state->offset && !state->marked;
-	return end_of(record) > state->offset;
+	return stream_wanted(rpc, record) && end_of(record) > state->offset;
 }
 
 /* Sent, or not wanted. */
 static void pass(struct logs_state *state, const struct jv_log_record *record)
 {
-	if (record->data.size > 0 && end_of(record) > state->offset) {
+	if (end_of(record) > state->offset)
 		state->offset = end_of(record);
-		state->marked = false;
-	} else if (record->data.size == 0 && record->offset >= state->offset) {
-		state->offset = record->offset;
-		state->marked = true;
-	}
 }
 
 /* The next chunk at or after the position, in the wanted stream. False: there is none now, or the
@@ -177,7 +167,7 @@ static void look_back(struct jv_rpc *rpc, const struct jv_log_record *record)
 {
 	struct logs_state *state = rpc->state;
 
-	if (stream_wanted(rpc, record) && record->data.size > 0) {
+	if (stream_wanted(rpc, record)) {
 		size_t size = tail_of(record->data, &state->lines_left, !state->tail_began);
 		state->offset = end_of(record) - (int64_t)size;
 		state->tail_began = true;

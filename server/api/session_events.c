@@ -263,7 +263,7 @@ static struct jv_status make_log(struct jv_session_event *event, const Jarvis__V
 
 	JV_TRY(jv_id_parse(log->task_id, "log.task_id", &record->task));
 	if (chunk == NULL || chunk->attempt < 1 || chunk->offset < 0 ||
-		chunk->offset > LOG_OFFSET_MAX || (chunk->data.len == 0 && !chunk->truncated) ||
+		chunk->offset > LOG_OFFSET_MAX || chunk->data.len == 0 ||
 		chunk->data.len > LOG_CHUNK_MAX ||
 		chunk->stream < JARVIS__V1__LOG_STREAM__LOG_STREAM_STDOUT ||
 		chunk->stream > JARVIS__V1__LOG_STREAM__LOG_STREAM_STDERR)

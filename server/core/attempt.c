@@ -216,7 +216,7 @@ int64_t jv_attempt_log(
 	JV_ASSERT(jv_task_active(task) && task->attempt == chunk->attempt);
 	int64_t size = (int64_t)chunk->data.size;
 	/* Known already, or there is a gap before it: the node goes on from what is stored. */
-	if (chunk->offset != task->log_bytes || (size == 0 && !chunk->truncated))
+	if (chunk->offset != task->log_bytes || size == 0)
 		return task->log_bytes;
 	JV_ASSERT(size <= JV_LOG_CHUNK_BYTES_MAX);
 	JV_ASSERT(task->log_bytes <= INT64_MAX - size);

@@ -92,6 +92,7 @@ class Logs(ContainerCase):
         kept = text[:len(text) - len(chunk_data(marks[0]))]
         self.assertEqual(kept, whole[:len(kept)])
         self.assertGreaterEqual(len(kept), 3500)
+        self.assertIn(b"[jarvis: output cut here: the limit of 4096 bytes", text)
 
     def test_follow(self):
         task = self.sh("for i in 1 2 3 4 5; do echo line $i; sleep 0.3; done")

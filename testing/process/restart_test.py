@@ -119,6 +119,34 @@ class SeparateWorker(RestartCase):
         status = self.ended(task, "SUCCEEDED")
         self.assertEqual((status["attempt"], status["lost_attempts"]), (2, 1))
 
+    def check_fenced(self, task):
+        """The shims end it by themselves when the lease is over, and not before."""
+        shims = self.machine.processes
+        time.sleep(2.5)
+        self.assertTrue([p for p in shims().values() if "sleep" in p], "ended within the lease")
+        eventually(lambda: [p for p in shims().values() if "sleep" in p], lambda left: not left, 5)
+        self.server.until(task, "QUEUED")
+
+    def test_a_worker_that_stays_away(self):
+        task = self.sh("echo $$; sleep 7", resources={"cpu_millis": 300})
+        self.server.until(task, "RUNNING")
+        self.worker.kill()
+        self.check_fenced(task)
+        self.worker.start()
+        status = self.ended(task, "SUCCEEDED")
+        self.assertEqual((status["attempt"], status["lost_attempts"]), (2, 1))
+
+    def test_a_worker_that_stands_still(self):
+        task = self.sh("echo $$; sleep 7", resources={"cpu_millis": 300})
+        self.server.until(task, "RUNNING")
+        self.worker.signal(signal.SIGSTOP)
+        try:
+            self.check_fenced(task)
+        finally:
+            self.worker.signal(signal.SIGCONT)
+        status = self.ended(task, "SUCCEEDED")
+        self.assertEqual((status["attempt"], status["lost_attempts"]), (2, 1))
+
 
 class EmbeddedWorker(RestartCase):
     embedded = True

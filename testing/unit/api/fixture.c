@@ -542,7 +542,7 @@ void jv_fixture_log(struct call *session, uint64_t task, int attempt, int64_t of
 	chunk.stream = (Jarvis__V1__LogStream)stream;
 	chunk.data.data = (uint8_t *)copy;
 	chunk.data.len = strlen(text);
-	chunk.truncated = text[0] == '\0';
+	chunk.truncated = strncmp(text, "[jarvis: ", 9) == 0;
 	log.task_id = id;
 	log.chunk = &chunk;
 	request.message_case = JARVIS__V1__SESSION_REQUEST__MESSAGE_LOG;

@@ -102,7 +102,7 @@ struct call *jv_fixture_node(struct fixture *fixture, const char *node);
 void jv_fixture_report_running(struct call *session, uint64_t task, int attempt);
 void jv_fixture_report_finished(
 	struct call *session, uint64_t task, int attempt, int exit_code, int64_t log_bytes);
-/* stream 1 is stdout, 2 stderr. */
+/* stream 1 is stdout, 2 stderr. A text that begins with `[jarvis: ` is the mark of a cut log. */
 void jv_fixture_log(struct call *session, uint64_t task, int attempt, int64_t offset, int stream,
 	const char *text);
 

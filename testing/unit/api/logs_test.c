@@ -29,7 +29,6 @@ static struct running run(struct fixture *fixture)
 	return running;
 }
 
-/* "" is a mark without data. */
 static void print(struct running *running, int stream, const char *text)
 {
 	jv_fixture_log(running->session, running->task, 1, running->offset, stream, text);
@@ -223,9 +222,7 @@ static void the_mark_of_a_cut_log(void **state)
 
 	print(&running, OUT, "before\n");
 	follower = read_logs(&running, ",'follow':true");
-	print(&running, OUT, "");
-	/* A worker may say it again. */
-	print(&running, OUT, "");
+	print(&running, OUT, "[jarvis: cut]\n");
 	finish(&running);
 	assert_true(follower->over);
 	assert_int_equal(follower->answer_count, 2);
@@ -234,10 +231,12 @@ static void the_mark_of_a_cut_log(void **state)
 	assert_int_equal(call->answer_count, 2);
 	assert_true(chunk_of(call, 1)->truncated);
 	call = read_logs(&running, ",'tailLines':1");
-	expect_text(call, "before\n");
+	expect_text(call, "[jarvis: cut]\n");
 	assert_true(chunk_of(call, call->answer_count - 1)->truncated);
 	call = read_logs(&running, ",'offset':'7'");
 	assert_int_equal(call->answer_count, 1);
+	call = read_logs(&running, ",'offset':'21'");
+	assert_int_equal(call->answer_count, 0);
 }
 
 static void a_slow_reader_gets_all_of_it(void **state)
