@@ -61,7 +61,6 @@ struct jv_sim_job {
 	Google__Protobuf__Duration durations[6];
 	bool cancel_wanted;
 	bool cancel_sent;
-	bool stopping;  /* it was told that its attempt is being stopped */
 	uint32_t again; /* submissions still to be repeated after the acknowledgement */
 	uint32_t looks; /* at the final state, still to be done */
 	uint32_t sent;  /* submissions so far */

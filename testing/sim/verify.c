@@ -50,8 +50,6 @@ void jv_sim_verify_status(struct jv_sim_job *job, const Jarvis__V1__Task *task)
 			(int)status->state);
 	if (is_final(status->state))
 		check_final(job, status);
-	if (status->state == STATE(STOPPING))
-		job->stopping = true;
 	job->status_revision = status->revision;
 	job->state = status->state;
 	job->failure = status->failure_reason;
