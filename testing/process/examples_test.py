@@ -47,7 +47,7 @@ class Examples(ContainerCase):
         done = self.python("busybox", "sh", "-c", "echo hello; echo oops >&2; exit 3")
         self.assertEqual(done.stdout, "hello\n", done.stderr)
         self.assertIn("oops", done.stderr)
-        self.assertIn("exit code 3", done.stderr)
+        self.assertIn("code 3", done.stderr)
         self.assertEqual(done.returncode, 3, done.stderr)
         refused = self.python("docker://alpine", "true")
         self.assertIn("UNIMPLEMENTED", refused.stderr)

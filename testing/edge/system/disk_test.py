@@ -35,7 +35,8 @@ class SmallDisk(case.MachineCase):
         self.holder.wait()
 
     def enter(self):
-        return ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", "--"]
+        return ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt",
+                f"--root=/proc/{self.holder.pid}/root", "--"]
 
     def inside(self, *command):
         # unshare needs a moment to be in its own namespace.

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -27,9 +28,19 @@ class Program:
         self.log_path = machine.path(name + ".log")
         machine.programs.append(self)
 
+    def binary(self):
+        """Where the program is. Somebody else may not reach Bazel's folders, so he gets a copy."""
+        path = places.find(self.path)
+        if self.user is None:
+            return path
+        copy = self.machine.path(os.path.basename(path))
+        shutil.copyfile(path, copy)
+        os.chmod(copy, 0o755)
+        return copy
+
     def command(self, extra=()):
         flags = [f"--{key}={value}" for key, value in self.flags.items()]
-        return self.prefix + [places.find(self.path)] + flags + list(extra)
+        return self.prefix + [self.binary()] + flags + list(extra)
 
     def spawn(self, extra=()):
         assert self.process is None
