@@ -265,11 +265,22 @@ static struct jv_rest_connection *connection_of(struct MHD_Connection *http)
 	return info->socket_context;
 }
 
+/* libmicrohttpd does not tell of the end of a request that it refuses by itself before it has its
+ * headers, such as one with more parameters than its memory holds. */
+static void end_untold(struct jv_rest_connection *connection)
+{
+	if (connection->call != NULL)
+		jv_rest_call_http_ended(connection->call);
+}
+
 /* The first line of a request is there. */
 static void *on_uri(void *context, const char *uri, struct MHD_Connection *http)
 {
+	struct jv_rest_connection *connection = connection_of(http);
+
 	(void)context;
-	return jv_rest_call_new(connection_of(http), uri == NULL ? "" : uri);
+	end_untold(connection);
+	return jv_rest_call_new(connection, uri == NULL ? "" : uri);
 }
 
 static void on_completed(void *context, struct MHD_Connection *http, void **request,
@@ -336,6 +347,7 @@ static void *open_connection(struct jv_rest_edge *rest, struct MHD_Connection *h
 
 static void close_connection(struct jv_rest_connection *connection)
 {
+	end_untold(connection);
 	JV_ASSERT(connection->call == NULL);
 	connection->rest->closed_any = true;
 	jv_list_remove(&connection->nudge_link);

@@ -163,6 +163,29 @@ static void headers_have_a_limit(void **state)
 	server_stop(server, 1000);
 }
 
+/* libmicrohttpd ends such a request by itself, whole or cut off, and tells nobody. */
+static void a_thousand_parameters_harm_nobody(void **state)
+{
+	struct server *server = server_start(NULL);
+	struct jv_buffer request = {0};
+	struct client client;
+
+	(void)state;
+	jv_buffer_append_text(&request, "GET /v1/tasks?");
+	for (int i = 0; i < 1000; i++)
+		jv_buffer_printf(&request, "filter.labels[%d]=x&", i);
+	jv_buffer_append_text(&request, "z=1 HTTP/1.1\r\nHost: x\r\n\r\n");
+	for (size_t size = request.size; size > 100; size /= 2) {
+		client_open(&client, server->port);
+		client_send_bytes(&client, request.data, size);
+		client_send_bytes(&client, request.data, size);
+		client_close(&client);
+	}
+	jv_buffer_deinit(&request);
+	client_expect(server->port, "GET", "/v1/tasks/t-1", NULL, 200, "t-1");
+	server_stop(server, 1000);
+}
+
 static void calls_have_a_limit(void **state)
 {
 	struct server *server = server_start(NULL);
@@ -284,6 +307,7 @@ int main(void)
 		cmocka_unit_test(a_polite_client_need_not_send),
 		cmocka_unit_test(all_bodies_together_have_a_limit),
 		cmocka_unit_test(headers_have_a_limit),
+		cmocka_unit_test(a_thousand_parameters_harm_nobody),
 		cmocka_unit_test(calls_have_a_limit),
 		cmocka_unit_test(connections_have_a_limit),
 		cmocka_unit_test(idle_connections_are_closed),
