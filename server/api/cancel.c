@@ -27,12 +27,14 @@ static void cancel_start(struct jv_rpc *rpc)
 	/* Suspended: cancel_replied when the request is durable. */
 }
 
-/* The core knows live tasks only; of one that it does not know the store says whether it has ended.
- */
+/* The core knows live tasks only; of one that it does not know the store says how it has ended.
+ * What was cancelled may be cancelled again: a client that missed the answer asks once more. */
 static struct jv_status refused(const struct jv_event *event, const struct jv_task_record *record)
 {
 	if (event->status.code != JV_NOT_FOUND || !jv_task_state_final(record->state))
 		return event->status;
+	if (record->state == JV_TASK_CANCELLED)
+		return jv_ok();
 	return jv_error(JV_FAILED_PRECONDITION,
 		"task t-%" PRIu64 " has ended already; there is nothing to cancel", record->id);
 }

@@ -321,7 +321,8 @@ static struct jv_status check_retry(const Jarvis__V1__RetryPolicy *retry)
 		return INVALID("spec.retry.exit_codes", "has %zu entries; at most %d are allowed",
 			retry->n_exit_codes, JV_RETRY_EXIT_CODES_MAX);
 	for (size_t i = 0; i < retry->n_exit_codes; i++)
-		JV_TRY(check_range("spec.retry.exit_codes", retry->exit_codes[i], 1, 255, ""));
+		JV_TRY(check_range(
+			"spec.retry.exit_codes", retry->exit_codes[i], 1, 255, "(an exit code)"));
 	return jv_ok();
 }
 
