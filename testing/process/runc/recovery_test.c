@@ -304,12 +304,13 @@ static void a_lease_that_moves_on_keeps_its_task(void **state)
 	}
 	struct jv_rig_record *record = jv_rig_adopt(&rig, &id);
 	assert_true(jv_rig_keeper(&rig, record) > 0);
-	/* One that is gone is over at the next look. */
-	assert_int_equal(unlink(rig.options.lease), 0);
+	lease_for(3000);
 	jv_rig_open(&rig);
 	jv_rig_recover(&rig);
 	assert_int_equal(rig.found_count, 1);
 	assert_true(rig.found[0].running);
+	/* One that is gone is over at the next look. */
+	assert_int_equal(unlink(rig.options.lease), 0);
 	jv_rig_wait_finished(&rig, record);
 	assert_int_equal(record->result.stopped_for, JV_STOP_LEASE);
 }
