@@ -14,7 +14,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/status.h"
-#include "worker/runc/process.h"
+#include "worker/keep/process.h"
 
 #define JV_IMAGE_KEY_MAX 96
 

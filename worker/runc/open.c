@@ -1,28 +1,16 @@
 /*
- * Opening and freeing the executor: options, directories, the lock, the probe.
+ * Opening and freeing the executor: options, the probe, the seccomp profile.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "base/assert.h"
-#include "base/log.h"
 #include "worker/runc/private.h"
 #include "worker/runc/seccomp.h"
 #include "worker/shim/files.h"
 
 #define PROFILE_MAX (4 << 20)
-
-static char *path_below(const char *directory, const char *name)
-{
-	struct jv_buffer path = {0};
-	jv_buffer_printf(&path, "%s/%s", directory, name);
-	return (char *)(uintptr_t)jv_buffer_text(&path);
-}
 
 static char *or_default(const char *text, const char *otherwise)
 {
@@ -52,76 +40,6 @@ static void copy_lists(struct jv_runc *runc, const struct jv_runc_options *optio
 	runc->images.allowed = runc->allowed_images;
 }
 
-/* Two workers on one machine share the parent, so each state directory has a group of its own in
- * it: what one sweeps is never the other's. */
-static char *own_parent(const char *parent, const char *state)
-{
-	struct jv_buffer path = {0};
-	jv_buffer_printf(&path, "%s/%08llx", parent,
-		(unsigned long long)(jv_hash64(jv_bytes_of_text(state)) & 0xffffffff));
-	return (char *)(uintptr_t)jv_buffer_text(&path);
-}
-
-static void copy_options(struct jv_runc *runc, const struct jv_runc_options *options)
-{
-	runc->shim = jv_strdup(options->shim);
-	runc->init = or_default(options->init, JV_RUNC_DEFAULT_INIT);
-	runc->lease = or_default(options->lease, "");
-	runc->cgroup_root = or_default(options->cgroup_root, JV_CGROUP_ROOT);
-	runc->starting_max = options->starting_max;
-	if (runc->starting_max == 0) {
-		long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-		runc->starting_max = cpus > 2 ? (uint32_t)cpus : 2;
-	}
-	copy_lists(runc, options);
-}
-
-static struct jv_status resolve_state(struct jv_runc *runc, const struct jv_runc_options *options)
-{
-	if (options->state_directory[0] != '/')
-		return jv_error(JV_INVALID_ARGUMENT,
-			"the worker's state directory %s must be an absolute path",
-			options->state_directory);
-	JV_TRY(jv_file_directories(options->state_directory, 0700));
-	runc->state = realpath(options->state_directory, NULL);
-	if (runc->state == NULL)
-		return jv_error(JV_INTERNAL, "%s: %s", options->state_directory, strerror(errno));
-	const char *parent = options->cgroup_parent != NULL && options->cgroup_parent[0] != '\0'
-		? options->cgroup_parent
-		: JV_RUNC_DEFAULT_CGROUP_PARENT;
-	runc->cgroup_parent = own_parent(parent, runc->state);
-	runc->attempts = path_below(runc->state, JV_RUNC_ATTEMPTS);
-	runc->scratch = path_below(runc->state, JV_RUNC_SCRATCH);
-	runc->images.directory = path_below(runc->state, JV_RUNC_IMAGES);
-	return jv_ok();
-}
-
-static struct jv_status lock_state(struct jv_runc *runc)
-{
-	char *path = path_below(runc->state, "lock");
-	runc->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	free(path);
-	if (runc->lock_fd < 0)
-		return jv_error(JV_INTERNAL, "lock %s: %s", runc->state, strerror(errno));
-	if (flock(runc->lock_fd, LOCK_EX | LOCK_NB) != 0)
-		return jv_error(JV_ALREADY_EXISTS,
-			"another worker uses %s: stop it, or give this one a state directory of its "
-			"own",
-			runc->state);
-	return jv_ok();
-}
-
-static struct jv_status open_directory(const struct jv_runc *runc, const char *name, int *fd)
-{
-	char *path = path_below(runc->state, name);
-	struct jv_status status = jv_file_directory(AT_FDCWD, path, 0700, false);
-	*fd = jv_is_ok(&status) ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (jv_is_ok(&status) && *fd < 0)
-		status = jv_error(JV_INTERNAL, "open %s: %s", path, strerror(errno));
-	free(path);
-	return status;
-}
-
 static struct jv_status read_profile(struct jv_runc *runc, const char *path)
 {
 	struct jv_buffer content = {0};
@@ -138,16 +56,31 @@ static struct jv_status read_profile(struct jv_runc *runc, const char *path)
 	return jv_status_context(status, "seccomp profile %s", path != NULL ? path : "(built in)");
 }
 
+static struct jv_status open_keep(struct jv_runc *runc, const struct jv_runc_options *options)
+{
+	const char *parent = options->cgroup_parent;
+	const struct jv_keep_options keep = {
+		.state_directory = options->state_directory,
+		.shim = options->shim,
+		.cgroup_root = runc->cgroup_root,
+		.cgroup_parent = parent != NULL && parent[0] != '\0'
+			? parent
+			: JV_KEEP_DEFAULT_CGROUP_PARENT,
+		.lease = options->lease,
+		.starting_max = options->starting_max,
+	};
+	return jv_keep_open(&runc->keep, &keep);
+}
+
 static struct jv_status open_all(struct jv_runc *runc, const struct jv_runc_options *options)
 {
 	JV_TRY(jv_probe_run(options->runtime != NULL && options->runtime[0] != '\0'
 			? options->runtime
 			: JV_RUNC_DEFAULT_RUNTIME,
-		runc->init, runc->shim, runc->cgroup_root, &runc->probe));
-	JV_TRY(resolve_state(runc, options));
-	JV_TRY(lock_state(runc));
-	JV_TRY(open_directory(runc, JV_RUNC_ATTEMPTS, &runc->attempts_fd));
-	JV_TRY(open_directory(runc, JV_RUNC_TRASH, &runc->trash_fd));
+		runc->init, options->shim, runc->cgroup_root, &runc->probe));
+	JV_TRY(open_keep(runc, options));
+	runc->scratch = jv_keep_path(runc->keep.state, JV_RUNC_SCRATCH);
+	runc->images.directory = jv_keep_path(runc->keep.state, JV_RUNC_IMAGES);
 	JV_TRY(jv_file_directory(AT_FDCWD, runc->scratch, 0700, false));
 	JV_TRY(read_profile(runc, options->seccomp));
 	runc->settings.init = runc->init;
@@ -155,51 +88,32 @@ static struct jv_status open_all(struct jv_runc *runc, const struct jv_runc_opti
 	runc->settings.allow_host_network = options->allow_host_network;
 	snprintf(runc->description, sizeof(runc->description), "%s, cgroups %s",
 		runc->probe.version, jv_cgroup_layout_name(runc->probe.layout));
-	return jv_runc_open_events(runc);
-}
-
-static struct jv_runc *runc_new(void)
-{
-	struct jv_runc *runc = jv_calloc(1, sizeof(*runc));
-	runc->base.operations = &jv_runc_operations;
-	runc->lock_fd = -1;
-	runc->attempts_fd = -1;
-	runc->trash_fd = -1;
-	runc->epoll = -1;
-	runc->inotify.fd = -1;
-	runc->wake.fd = -1;
-	jv_list_init(&runc->ready);
-	jv_list_init(&runc->cleaning);
-	jv_list_init(&runc->dirty);
-	return runc;
+	return jv_runc_open_images(runc);
 }
 
 struct jv_status jv_runc_open(const struct jv_runc_options *options, struct jv_executor **executor)
 {
 	JV_ASSERT(options->state_directory != NULL);
 	JV_ASSERT(options->shim != NULL);
-	struct jv_runc *runc = runc_new();
-	copy_options(runc, options);
+	struct jv_runc *runc = jv_calloc(1, sizeof(*runc));
+	jv_keep_init(&runc->keep, &jv_runc_variant);
+	runc->init = or_default(options->init, JV_RUNC_DEFAULT_INIT);
+	runc->cgroup_root = or_default(options->cgroup_root, JV_CGROUP_ROOT);
+	copy_lists(runc, options);
 	struct jv_status status = open_all(runc, options);
 	if (jv_is_ok(&status)) {
-		*executor = &runc->base;
+		*executor = &runc->keep.base;
 		return status;
 	}
-	jv_runc_free(runc);
+	jv_runc_free(&runc->keep);
 	*executor = NULL;
 	return status;
 }
 
 const char *jv_runc_describe(const struct jv_executor *executor)
 {
-	JV_ASSERT(executor->operations == &jv_runc_operations);
+	JV_ASSERT(executor->operations == &jv_runc_variant.operations);
 	return ((const struct jv_runc *)executor)->description;
-}
-
-static void close_descriptor(int fd)
-{
-	if (fd >= 0)
-		close(fd);
 }
 
 static void free_lists(struct jv_runc *runc)
@@ -217,38 +131,17 @@ static void free_lists(struct jv_runc *runc)
 	free((void *)runc->allowed_images);
 }
 
-/* The worker's own cgroups stay only as long as a container is in them. */
-static void prune_cgroups(const struct jv_runc *runc)
+void jv_runc_free(struct jv_keep *keep)
 {
-	struct jv_cgroup parent;
-	struct jv_status status = jv_cgroup_open(&parent, runc->cgroup_root, runc->cgroup_parent);
-	if (jv_is_ok(&status))
-		jv_cgroup_prune(&parent);
-}
-
-void jv_runc_free(struct jv_runc *runc)
-{
-	JV_ASSERT(runc->by_key == NULL);
+	struct jv_runc *runc = jv_runc_of(keep);
 	if (runc->images.directory != NULL)
 		jv_images_close(&runc->images);
-	if (runc->lock_fd >= 0)
-		prune_cgroups(runc);
-	jv_source_close(runc->epoll, &runc->inotify);
-	jv_source_close(runc->epoll, &runc->wake);
-	close_descriptor(runc->epoll);
-	close_descriptor(runc->attempts_fd);
-	close_descriptor(runc->trash_fd);
-	close_descriptor(runc->lock_fd);
+	jv_keep_deinit(keep);
 	json_decref(runc->settings.seccomp);
 	free_lists(runc);
-	free(runc->state);
-	free(runc->attempts);
 	free(runc->scratch);
-	free(runc->lease);
-	free(runc->shim);
 	free(runc->init);
 	free(runc->cgroup_root);
-	free(runc->cgroup_parent);
 	free(runc->images.directory);
 	free(runc);
 }

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "worker/runc/process.h"
+#include "worker/keep/process.h"
 #include "worker/shim/files.h"
 
 #define VERSION_TIMEOUT_MS 10000

@@ -1,32 +1,6 @@
 #include "worker/runc/runc.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/file.h>
-#include <sys/inotify.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include "base/assert.h"
-#include "base/log.h"
 #include "worker/runc/private.h"
-#include "worker/runc/seccomp.h"
-#include "worker/shim/files.h"
-
-#define CLEAN_INTERVAL_MS 10
-#define EVENTS_MAX        64
-
-static struct jv_runc *runc_of(struct jv_executor *executor)
-{
-	return (struct jv_runc *)executor;
-}
 
 static Jarvis__V1__FailureReason image_failure(const struct jv_status *status)
 {
@@ -35,28 +9,17 @@ static Jarvis__V1__FailureReason image_failure(const struct jv_status *status)
 		: JARVIS__V1__FAILURE_REASON__FAILURE_REASON_IMAGE;
 }
 
-static void make_ready(struct jv_execution *execution)
+static void admit(struct jv_execution *execution, const Jarvis__V1__TaskSpec *spec)
 {
-	jv_list_push_back(&execution->runc->ready, &execution->link);
-	jv_execution_note(execution, 0);
-}
-
-static void start(struct jv_executor *executor, const struct jv_execution_id *id,
-	const Jarvis__V1__TaskSpec *spec)
-{
-	struct jv_runc *runc = runc_of(executor);
-	JV_ASSERT(jv_execution_find(runc, id) == NULL);
-	struct jv_execution *execution = jv_execution_new(runc, id);
-	uint8_t *packed =
-		jv_buffer_extend(&execution->spec, jarvis__v1__task_spec__get_packed_size(spec));
-	jarvis__v1__task_spec__pack(spec, packed);
-	struct jv_status status = jv_images_find(&runc->images, spec->image, &execution->image);
+	struct jv_images *images = &jv_runc_of(execution->keep)->images;
+	struct jv_image **image = &jv_runc_execution_of(execution)->image;
+	struct jv_status status = jv_images_find(images, spec->image, image);
 	if (!jv_is_ok(&status))
 		jv_execution_fail(execution, image_failure(&status), status.message);
-	else if (execution->image->state == JV_IMAGE_UNPACKING)
-		jv_list_push_back(&execution->image->waiters, &execution->link);
+	else if ((*image)->state == JV_IMAGE_UNPACKING)
+		jv_list_push_back(&(*image)->waiters, &execution->link);
 	else
-		make_ready(execution);
+		jv_execution_ready(execution);
 }
 
 /* Everyone who waited for an image goes on, or fails with it. */
@@ -67,219 +30,26 @@ static void image_unpacked(void *context, struct jv_image *image)
 	while ((node = jv_list_pop_front(&image->waiters)) != NULL) {
 		struct jv_execution *execution = JV_CONTAINER_OF(node, struct jv_execution, link);
 		if (image->state == JV_IMAGE_READY)
-			make_ready(execution);
+			jv_execution_ready(execution);
 		else
 			jv_execution_fail(
 				execution, image_failure(&image->status), image->status.message);
 	}
 }
 
-static void signal_keeper(struct jv_execution *execution, int number)
+struct jv_status jv_runc_open_images(struct jv_runc *runc)
 {
-	if (execution->keeper.fd >= 0)
-		syscall(SYS_pidfd_send_signal, execution->keeper.fd, number, NULL, 0);
-}
-
-static void stop(struct jv_executor *executor, const struct jv_execution_id *id, bool kill,
-	enum jv_stop_cause cause)
-{
-	struct jv_execution *execution = jv_execution_find(runc_of(executor), id);
-	if (execution == NULL)
-		return;
-	jv_execution_write_stop(execution, cause);
-	if (execution->phase == JV_EXECUTION_WAITING)
-		jv_execution_fail(execution, JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR,
-			"stopped before it had started");
-	else
-		signal_keeper(execution, kill ? SIGUSR1 : SIGTERM);
-}
-
-static bool read_output(struct jv_executor *executor, const struct jv_execution_id *id,
-	int64_t offset, struct jv_output_chunk *chunk)
-{
-	struct jv_runc *runc = runc_of(executor);
-	struct jv_execution *execution = jv_execution_find(runc, id);
-	if (execution == NULL || execution->output_fd < 0)
-		return false;
-	struct jv_output_piece piece;
-	if (!jv_output_read(execution->output_fd, &execution->cursor, offset, runc->chunk, &piece))
-		return false;
-	*chunk = (struct jv_output_chunk){
-		.stream = (Jarvis__V1__LogStream)piece.stream,
-		.offset = piece.offset,
-		.time_ms = piece.time_ms,
-		.truncated = piece.truncated,
-		.data = piece.data,
-	};
-	return true;
-}
-
-static void remove_execution(struct jv_executor *executor, const struct jv_execution_id *id)
-{
-	struct jv_execution *execution = jv_execution_find(runc_of(executor), id);
-	if (execution == NULL)
-		return;
-	execution->removed = true;
-	if (execution->phase == JV_EXECUTION_WAITING)
-		jv_list_remove(&execution->link);
-	else if (execution->phase == JV_EXECUTION_KEPT)
-		signal_keeper(execution, SIGUSR1);
-	jv_execution_note(execution, 0);
-}
-
-static int descriptor(struct jv_executor *executor)
-{
-	return runc_of(executor)->epoll;
-}
-
-static void take_events(struct jv_runc *runc)
-{
-	struct epoll_event events[EVENTS_MAX];
-	int count;
-	do {
-		count = epoll_wait(runc->epoll, events, EVENTS_MAX, 0);
-		for (int i = 0; i < count; i++) {
-			struct jv_source *source = events[i].data.ptr;
-			source->ready(source);
-		}
-	} while (count == EVENTS_MAX);
-}
-
-static void start_ready(struct jv_runc *runc)
-{
-	struct jv_list *node;
-	while (runc->starting < runc->starting_max &&
-		(node = jv_list_pop_front(&runc->ready)) != NULL)
-		jv_execution_launch(JV_CONTAINER_OF(node, struct jv_execution, link));
-}
-
-static bool is_gone(const struct jv_execution *execution)
-{
-	return execution->removed && execution->keeper.fd < 0 &&
-		(execution->phase == JV_EXECUTION_FINISHED ||
-			execution->phase == JV_EXECUTION_WAITING);
-}
-
-/* The only place that frees executions: whatever a sink removes meanwhile comes up here later. */
-static void look_at_dirty(struct jv_runc *runc)
-{
-	struct jv_list *node;
-	while ((node = jv_list_pop_front(&runc->dirty)) != NULL) {
-		struct jv_execution *execution = JV_CONTAINER_OF(node, struct jv_execution, dirty);
-		jv_execution_look(execution);
-		if (is_gone(execution))
-			jv_execution_free(execution);
-	}
-}
-
-static int64_t dispatch(struct jv_executor *executor, int64_t now_ms)
-{
-	struct jv_runc *runc = runc_of(executor);
-	take_events(runc);
-	JV_LIST_EACH(node, &runc->cleaning)
-	jv_execution_clean_more(JV_CONTAINER_OF(node, struct jv_execution, link));
-	do {
-		start_ready(runc);
-		look_at_dirty(runc);
-	} while (runc->starting < runc->starting_max && !jv_list_empty(&runc->ready));
-	return jv_list_empty(&runc->cleaning) ? INT64_MAX : now_ms + CLEAN_INTERVAL_MS;
-}
-
-static void wake_ready(struct jv_source *source)
-{
-	uint64_t count;
-	(void)!read(source->fd, &count, sizeof(count));
-}
-
-static unsigned news_of(const struct inotify_event *event)
-{
-	if (event->len == 0)
-		return 0;
-	if (strcmp(event->name, JV_ATTEMPT_OUTPUT) == 0)
-		return JV_NEWS_OUTPUT;
-	if ((event->mask & IN_MOVED_TO) == 0)
-		return 0;
-	return strcmp(event->name, JV_ATTEMPT_STARTED) == 0   ? JV_NEWS_STARTED
-		: strcmp(event->name, JV_ATTEMPT_RESULT) == 0 ? JV_NEWS_RESULT
-							      : 0;
-}
-
-static void take_news(struct jv_runc *runc, const struct inotify_event *event)
-{
-	struct jv_execution *execution;
-	struct jv_execution *next;
-	if ((event->mask & IN_Q_OVERFLOW) != 0) {
-		HASH_ITER (hh, runc->by_key, execution, next)
-			jv_execution_note(execution, JV_NEWS_ALL);
-		return;
-	}
-	unsigned news = news_of(event);
-	HASH_FIND(hh_watch, runc->by_watch, &event->wd, sizeof(event->wd), execution);
-	if (execution != NULL && news != 0)
-		jv_execution_note(execution, news);
-}
-
-static void inotify_ready(struct jv_source *source)
-{
-	struct jv_runc *runc = JV_CONTAINER_OF(source, struct jv_runc, inotify);
-	_Alignas(struct inotify_event) char events[16384];
-	ssize_t got = read(source->fd, events, sizeof(events));
-	for (ssize_t at = 0; at < got;) {
-		const struct inotify_event *event =
-			(const struct inotify_event *)(const void *)(events + at);
-		take_news(runc, event);
-		at += (ssize_t)(sizeof(*event) + event->len);
-	}
-}
-
-static void close_executor(struct jv_executor *executor)
-{
-	struct jv_runc *runc = runc_of(executor);
-	struct jv_execution *execution;
-	struct jv_execution *next;
-	HASH_ITER (hh, runc->by_key, execution, next) {
-		/* What runs goes on; what is finished and unwanted is gone for good. */
-		if (!is_gone(execution))
-			execution->removed = false;
-		jv_execution_free(execution);
-	}
-	jv_runc_free(runc);
-}
-
-const struct jv_executor_operations jv_runc_operations = {
-	.abi_version = JV_EXECUTOR_ABI_VERSION,
-	.name = "runc",
-	.start = start,
-	.stop = stop,
-	.read_output = read_output,
-	.remove = remove_execution,
-	.recover = jv_runc_recover,
-	.descriptor = descriptor,
-	.dispatch = dispatch,
-	.close = close_executor,
-};
-
-static struct jv_status open_source(struct jv_runc *runc, struct jv_source *source, int fd,
-	void (*ready)(struct jv_source *source))
-{
-	if (fd < 0)
-		return jv_error(JV_RESOURCE_EXHAUSTED,
-			"open a descriptor: %s; raise fs.inotify.max_user_instances or the limit of "
-			"open files",
-			strerror(errno));
-	return jv_source_open(runc->epoll, source, fd, ready);
-}
-
-struct jv_status jv_runc_open_events(struct jv_runc *runc)
-{
-	runc->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (runc->epoll < 0)
-		return jv_error(JV_RESOURCE_EXHAUSTED, "epoll: %s", strerror(errno));
-	JV_TRY(open_source(runc, &runc->wake, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), wake_ready));
-	JV_TRY(open_source(
-		runc, &runc->inotify, inotify_init1(IN_CLOEXEC | IN_NONBLOCK), inotify_ready));
-	runc->images.epoll = runc->epoll;
+	runc->images.epoll = runc->keep.epoll;
 	runc->images.unpacked = image_unpacked;
 	runc->images.context = runc;
 	return jv_images_open(&runc->images);
 }
+
+const struct jv_keep_variant jv_runc_variant = {
+	.operations = JV_KEEP_OPERATIONS("runc"),
+	.execution_size = sizeof(struct jv_runc_execution),
+	.admit = admit,
+	.plan = jv_runc_plan,
+	.fill = jv_runc_fill,
+	.free = jv_runc_free,
+};

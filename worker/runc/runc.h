@@ -1,14 +1,8 @@
 /*
  * The runc executor: containers by runc, or any runtime with its command line.
  *
- * Each execution has a keeper process (worker/shim) that outlives the worker: it holds output and
- * exit status, and the next worker adopts it by recover(). The executor prepares images and
- * bundles, starts keepers, watches their directories (inotify) and lives (pidfd), and reads what
- * they leave. Worker's thread only; docs/architecture.md has the layout of the state directory.
- *
- * A task's stop is reported as what the kernel saw (SIGNAL 15 or 9, or an exit code), and why it
- * was asked for: that is written into the attempt's directory before the signal is sent. An
- * execution that is stopped before it has started finishes with EXECUTOR.
+ * What outlives the worker, and how, is in worker/keep/keep.h; this executor prepares images and
+ * bundles, and says what each keeper is to mount and start. Worker's thread only.
  */
 #ifndef JV_WORKER_RUNC_RUNC_H
 #define JV_WORKER_RUNC_RUNC_H
@@ -18,9 +12,8 @@
 #include "worker/runc/image.h"
 #include "worker/runc/mount.h"
 
-#define JV_RUNC_DEFAULT_RUNTIME       "runc"
-#define JV_RUNC_DEFAULT_INIT          "/usr/bin/tini-static"
-#define JV_RUNC_DEFAULT_CGROUP_PARENT "/jarvis"
+#define JV_RUNC_DEFAULT_RUNTIME "runc"
+#define JV_RUNC_DEFAULT_INIT    "/usr/bin/tini-static"
 
 /* NULL and 0 mean the default. Everything is borrowed during open only. */
 struct jv_runc_options {

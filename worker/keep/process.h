@@ -4,8 +4,8 @@
  * A fork of a large process that holds threads is dear and dangerous; posix_spawn is neither.
  * Worker's thread only.
  */
-#ifndef JV_WORKER_RUNC_PROCESS_H
-#define JV_WORKER_RUNC_PROCESS_H
+#ifndef JV_WORKER_KEEP_PROCESS_H
+#define JV_WORKER_KEEP_PROCESS_H
 
 #include <sys/types.h>
 

@@ -1,4 +1,4 @@
-#include "worker/runc/process.h"
+#include "worker/keep/process.h"
 
 #include <errno.h>
 #include <fcntl.h>

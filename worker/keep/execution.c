@@ -11,7 +11,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
-#include "worker/runc/private.h"
+#include "worker/keep/keep.h"
 #include "worker/shim/files.h"
 
 #define SMALL_FILE_MAX 65536
@@ -33,45 +33,45 @@ JV_STATIC_ASSERT((int)JV_OUTPUT_STDERR == (int)JARVIS__V1__LOG_STREAM__LOG_STREA
 JV_STATIC_ASSERT(sizeof(((struct jv_execution_result *)0)->message) >= JV_ATTEMPT_MESSAGE_MAX,
 	"a keeper's message fits");
 
-struct jv_execution *jv_execution_new(struct jv_runc *runc, const struct jv_execution_id *id)
+struct jv_execution *jv_execution_new(struct jv_keep *keep, const struct jv_execution_id *id)
 {
-	struct jv_execution *execution = jv_calloc(1, sizeof(*execution));
+	struct jv_execution *execution = jv_calloc(1, keep->variant->execution_size);
 	snprintf(execution->key, sizeof(execution->key), "%.*s.%d", JV_TASK_ID_MAX, id->task,
 		id->attempt);
 	execution->id = *id;
-	execution->runc = runc;
+	execution->keep = keep;
 	execution->watch = -1;
 	execution->keeper.fd = -1;
 	execution->keeper_status = -1;
 	execution->output_fd = -1;
 	jv_list_init(&execution->link);
 	jv_list_init(&execution->dirty);
-	HASH_ADD_STR(runc->by_key, key, execution);
+	HASH_ADD_STR(keep->by_key, key, execution);
 	return execution;
 }
 
-struct jv_execution *jv_execution_find(struct jv_runc *runc, const struct jv_execution_id *id)
+struct jv_execution *jv_execution_find(struct jv_keep *keep, const struct jv_execution_id *id)
 {
 	char key[JV_EXECUTION_KEY_MAX];
 	struct jv_execution *execution;
 	snprintf(key, sizeof(key), "%.*s.%d", JV_TASK_ID_MAX, id->task, id->attempt);
-	HASH_FIND_STR(runc->by_key, key, execution);
+	HASH_FIND_STR(keep->by_key, key, execution);
 	return execution;
 }
 
 /* Out of sight first: a half-removed directory must never be taken for an attempt. */
 static void remove_directory(struct jv_execution *execution)
 {
-	struct jv_runc *runc = execution->runc;
+	struct jv_keep *keep = execution->keep;
 	char name[32];
-	snprintf(name, sizeof(name), "%llu", (unsigned long long)runc->trash_count++);
-	if (renameat(runc->attempts_fd, execution->key, runc->trash_fd, name) != 0) {
+	snprintf(name, sizeof(name), "%llu", (unsigned long long)keep->trash_count++);
+	if (renameat(keep->attempts_fd, execution->key, keep->trash_fd, name) != 0) {
 		if (errno != ENOENT)
 			JV_WARN("attempt.leftover", JV_KV("attempt", execution->key),
 				JV_KV("error", strerror(errno)));
 		return;
 	}
-	struct jv_status status = jv_file_remove(runc->trash_fd, name);
+	struct jv_status status = jv_file_remove(keep->trash_fd, name);
 	if (!jv_is_ok(&status))
 		JV_WARN("attempt.leftover", JV_KV("attempt", execution->key),
 			JV_KV("error", status.message));
@@ -81,36 +81,38 @@ static void unwatch(struct jv_execution *execution)
 {
 	if (execution->watch < 0)
 		return;
-	inotify_rm_watch(execution->runc->inotify.fd, execution->watch);
-	HASH_DELETE(hh_watch, execution->runc->by_watch, execution);
+	inotify_rm_watch(execution->keep->inotify.fd, execution->watch);
+	HASH_DELETE(hh_watch, execution->keep->by_watch, execution);
 	execution->watch = -1;
 }
 
 void jv_execution_free(struct jv_execution *execution)
 {
-	struct jv_runc *runc = execution->runc;
+	struct jv_keep *keep = execution->keep;
 	unwatch(execution);
 	jv_execution_release_turn(execution);
-	jv_source_close(runc->epoll, &execution->keeper);
+	jv_source_close(keep->epoll, &execution->keeper);
 	if (execution->output_fd >= 0)
 		close(execution->output_fd);
 	if (execution->removed)
 		remove_directory(execution);
+	if (keep->variant->forget != NULL)
+		keep->variant->forget(execution);
 	jv_list_remove(&execution->link);
 	jv_list_remove(&execution->dirty);
-	HASH_DELETE(hh, runc->by_key, execution);
+	HASH_DELETE(hh, keep->by_key, execution);
 	jv_buffer_deinit(&execution->spec);
 	free(execution);
 }
 
 void jv_execution_note(struct jv_execution *execution, unsigned news)
 {
-	struct jv_runc *runc = execution->runc;
+	struct jv_keep *keep = execution->keep;
 	execution->news |= news;
 	jv_list_remove(&execution->dirty);
-	jv_list_push_back(&runc->dirty, &execution->dirty);
+	jv_list_push_back(&keep->dirty, &execution->dirty);
 	const uint64_t one = 1;
-	(void)!write(runc->wake.fd, &one, sizeof(one));
+	(void)!write(keep->wake.fd, &one, sizeof(one));
 }
 
 /* Another one may be started. */
@@ -118,9 +120,9 @@ void jv_execution_release_turn(struct jv_execution *execution)
 {
 	if (!execution->starting)
 		return;
-	JV_ASSERT(execution->runc->starting > 0);
+	JV_ASSERT(execution->keep->starting > 0);
 	execution->starting = false;
-	execution->runc->starting--;
+	execution->keep->starting--;
 }
 
 void jv_execution_fail(
@@ -142,18 +144,18 @@ void jv_execution_fail(
 
 struct jv_status jv_execution_watch(struct jv_execution *execution)
 {
-	struct jv_runc *runc = execution->runc;
+	struct jv_keep *keep = execution->keep;
 	struct jv_buffer path = {0};
-	jv_buffer_printf(&path, "%s/%s", runc->attempts, execution->key);
+	jv_buffer_printf(&path, "%s/%s", keep->attempts, execution->key);
 	int watch = inotify_add_watch(
-		runc->inotify.fd, jv_buffer_text(&path), IN_MOVED_TO | IN_MODIFY | IN_ONLYDIR);
+		keep->inotify.fd, jv_buffer_text(&path), IN_MOVED_TO | IN_MODIFY | IN_ONLYDIR);
 	jv_buffer_deinit(&path);
 	if (watch < 0)
 		return jv_error(JV_RESOURCE_EXHAUSTED,
 			"watch the attempt's directory: %s; raise fs.inotify.max_user_watches",
 			strerror(errno));
 	execution->watch = watch;
-	HASH_ADD(hh_watch, runc->by_watch, watch, sizeof(execution->watch), execution);
+	HASH_ADD(hh_watch, keep->by_watch, watch, sizeof(execution->watch), execution);
 	return jv_ok();
 }
 
@@ -161,13 +163,13 @@ static void keeper_ended(struct jv_source *source)
 {
 	struct jv_execution *execution = JV_CONTAINER_OF(source, struct jv_execution, keeper);
 	execution->keeper_status = jv_spawn_reap(source->fd);
-	jv_source_close(execution->runc->epoll, source);
+	jv_source_close(execution->keep->epoll, source);
 	jv_execution_note(execution, JV_NEWS_ALL);
 }
 
 struct jv_status jv_execution_keep(struct jv_execution *execution, int pidfd)
 {
-	return jv_source_open(execution->runc->epoll, &execution->keeper, pidfd, keeper_ended);
+	return jv_source_open(execution->keep->epoll, &execution->keeper, pidfd, keeper_ended);
 }
 
 /* Appends a small file of the attempt; false if it is not there. */
@@ -176,7 +178,7 @@ static bool read_file(struct jv_execution *execution, const char *name, struct j
 	char path[JV_EXECUTION_KEY_MAX + 32];
 	snprintf(path, sizeof(path), "%s/%s", execution->key, name);
 	struct jv_status status =
-		jv_file_read(execution->runc->attempts_fd, path, SMALL_FILE_MAX, out);
+		jv_file_read(execution->keep->attempts_fd, path, SMALL_FILE_MAX, out);
 	return jv_is_ok(&status);
 }
 
@@ -195,7 +197,7 @@ void jv_execution_write_stop(struct jv_execution *execution, enum jv_stop_cause 
 	snprintf(path, sizeof(path), "%s/%s", execution->key, JV_ATTEMPT_STOP);
 	jv_attempt_stop_encode((enum jv_attempt_cause)cause, &content);
 	struct jv_status status = jv_file_publish(
-		execution->runc->attempts_fd, path, jv_buffer_bytes(&content), 0600);
+		execution->keep->attempts_fd, path, jv_buffer_bytes(&content), 0600);
 	jv_buffer_deinit(&content);
 	if (!jv_is_ok(&status))
 		JV_WARN("attempt.stop_lost", JV_KV("attempt", execution->key),
@@ -224,6 +226,7 @@ void jv_execution_read_started(struct jv_execution *execution)
 		if (jv_is_ok(&status)) {
 			execution->started = true;
 			execution->start_ms = started.start_ms;
+			execution->pid = started.pid;
 			jv_execution_release_turn(execution);
 		}
 	}
@@ -236,7 +239,7 @@ void jv_execution_read_output(struct jv_execution *execution)
 		char path[JV_EXECUTION_KEY_MAX + 32];
 		snprintf(path, sizeof(path), "%s/%s", execution->key, JV_ATTEMPT_OUTPUT);
 		execution->output_fd =
-			openat(execution->runc->attempts_fd, path, O_RDONLY | O_CLOEXEC);
+			openat(execution->keep->attempts_fd, path, O_RDONLY | O_CLOEXEC);
 	}
 	if (execution->output_fd >= 0 && !jv_output_scan(execution->output_fd, &execution->extent))
 		JV_WARN("attempt.output_damaged", JV_KV("attempt", execution->key),
@@ -327,7 +330,7 @@ static void read_news(struct jv_execution *execution)
 
 static void tell_started(struct jv_execution *execution)
 {
-	const struct jv_executor_sink *sink = &execution->runc->base.sink;
+	const struct jv_executor_sink *sink = &execution->keep->base.sink;
 	if (!execution->started || execution->told_started || execution->removed)
 		return;
 	execution->told_started = true;
@@ -336,7 +339,7 @@ static void tell_started(struct jv_execution *execution)
 
 static void tell_output(struct jv_execution *execution)
 {
-	const struct jv_executor_sink *sink = &execution->runc->base.sink;
+	const struct jv_executor_sink *sink = &execution->keep->base.sink;
 	if (execution->extent.total <= execution->told_bytes || execution->removed)
 		return;
 	execution->told_bytes = execution->extent.total;
@@ -345,7 +348,7 @@ static void tell_output(struct jv_execution *execution)
 
 static void tell_finished(struct jv_execution *execution)
 {
-	const struct jv_executor_sink *sink = &execution->runc->base.sink;
+	const struct jv_executor_sink *sink = &execution->keep->base.sink;
 	if (execution->phase != JV_EXECUTION_FINISHED || execution->told_finished ||
 		execution->removed)
 		return;

@@ -13,18 +13,19 @@
 
 #include "base/assert.h"
 #include "base/log.h"
-#include "worker/runc/private.h"
+#include "worker/keep/keep.h"
 #include "worker/shim/files.h"
 
 #define CLEAN_TIMEOUT_MS 20000
 #define SWEEP_TIMEOUT_MS 2000
 
+/* FAILED_PRECONDITION without control groups. */
 static struct jv_status open_cgroup(
-	const struct jv_runc *runc, const char *key, struct jv_cgroup *cgroup)
+	const struct jv_keep *keep, const char *key, struct jv_cgroup *cgroup)
 {
 	struct jv_buffer path = {0};
-	jv_buffer_printf(&path, "%s/%s", runc->cgroup_parent, key);
-	struct jv_status status = jv_cgroup_open(cgroup, runc->cgroup_root, jv_buffer_text(&path));
+	jv_buffer_printf(&path, "%s/%s", keep->cgroup_parent, key);
+	struct jv_status status = jv_cgroup_open(cgroup, keep->cgroup_root, jv_buffer_text(&path));
 	jv_buffer_deinit(&path);
 	return status;
 }
@@ -38,9 +39,9 @@ void jv_execution_clean(struct jv_execution *execution, const char *cause)
 	/* It is told only when nothing of it is left. */
 	execution->phase = JV_EXECUTION_CLEANING;
 	execution->clean_deadline_ms = jv_clock_monotonic_ms() + CLEAN_TIMEOUT_MS;
-	jv_list_push_back(&execution->runc->cleaning, &execution->link);
+	jv_list_push_back(&execution->keep->cleaning, &execution->link);
 	struct jv_cgroup cgroup;
-	struct jv_status status = open_cgroup(execution->runc, execution->key, &cgroup);
+	struct jv_status status = open_cgroup(execution->keep, execution->key, &cgroup);
 	if (!jv_is_ok(&status))
 		return;
 	struct jv_cgroup_usage usage;
@@ -51,13 +52,13 @@ void jv_execution_clean(struct jv_execution *execution, const char *cause)
 	execution->result.oom_kills = usage.oom_kills;
 }
 
-static void remove_below(const struct jv_runc *runc, const char *directory, const char *name)
+static void remove_below(const struct jv_keep *keep, const char *directory, const char *name)
 {
 	struct jv_buffer path = {0};
 	jv_buffer_printf(&path, "%s/%s", directory, name);
 	struct jv_status status = jv_file_remove(AT_FDCWD, jv_buffer_text(&path));
 	if (!jv_is_ok(&status))
-		JV_WARN("runc.leftover", JV_KV("state", runc->state),
+		JV_WARN("keep.leftover", JV_KV("state", keep->state),
 			JV_KV("error", status.message));
 	jv_buffer_deinit(&path);
 }
@@ -68,7 +69,7 @@ static void remove_parts(const struct jv_execution *execution)
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		char name[JV_EXECUTION_KEY_MAX + 32];
 		snprintf(name, sizeof(name), "%s/%s", execution->key, parts[i]);
-		remove_below(execution->runc, execution->runc->attempts, name);
+		remove_below(execution->keep, execution->keep->attempts, name);
 	}
 }
 
@@ -91,7 +92,7 @@ static void publish(const struct jv_execution *execution)
 	struct jv_buffer content = {0};
 	jv_attempt_result_encode(&stored, &content);
 	int directory = openat(
-		execution->runc->attempts_fd, execution->key, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		execution->keep->attempts_fd, execution->key, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct jv_status status =
 		jv_file_publish(directory, JV_ATTEMPT_RESULT, jv_buffer_bytes(&content), 0600);
 	if (!jv_is_ok(&status))
@@ -106,7 +107,7 @@ static void publish(const struct jv_execution *execution)
 static bool is_released(const struct jv_execution *execution)
 {
 	int directory = openat(
-		execution->runc->attempts_fd, execution->key, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		execution->keep->attempts_fd, execution->key, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
 		return true;
 	bool released = jv_attempt_keeper_gone(directory);
@@ -118,7 +119,7 @@ bool jv_execution_clean_more(struct jv_execution *execution)
 {
 	JV_ASSERT(execution->phase == JV_EXECUTION_CLEANING);
 	struct jv_cgroup cgroup;
-	struct jv_status status = open_cgroup(execution->runc, execution->key, &cgroup);
+	struct jv_status status = open_cgroup(execution->keep, execution->key, &cgroup);
 	const bool released = is_released(execution);
 	if (jv_is_ok(&status) && (!jv_cgroup_remove(&cgroup) || !released)) {
 		jv_cgroup_kill(&cgroup);
@@ -134,27 +135,27 @@ bool jv_execution_clean_more(struct jv_execution *execution)
 	return true;
 }
 
-static bool is_known(struct jv_runc *runc, const char *key)
+static bool is_known(struct jv_keep *keep, const char *key)
 {
 	struct jv_execution *execution;
-	HASH_FIND_STR(runc->by_key, key, execution);
+	HASH_FIND_STR(keep->by_key, key, execution);
 	return execution != NULL;
 }
 
 static void sweep_cgroup(void *context, const char *name)
 {
-	struct jv_runc *runc = context;
+	struct jv_keep *keep = context;
 	struct jv_cgroup cgroup;
-	if (is_known(runc, name))
+	if (is_known(keep, name))
 		return;
-	struct jv_status status = open_cgroup(runc, name, &cgroup);
+	struct jv_status status = open_cgroup(keep, name, &cgroup);
 	if (jv_is_ok(&status) && !jv_cgroup_destroy(&cgroup, SWEEP_TIMEOUT_MS))
-		JV_WARN("runc.leftover", JV_KV("cgroup", cgroup.path));
+		JV_WARN("keep.leftover", JV_KV("cgroup", cgroup.path));
 }
 
 /* Removes the entries of a directory that no execution has; all of them if known ones do not
  * count. */
-static void sweep_directory(struct jv_runc *runc, const char *directory, bool keep_known)
+static void sweep_directory(struct jv_keep *keep, const char *directory, bool keep_known)
 {
 	DIR *entries = opendir(directory);
 	if (entries == NULL)
@@ -162,20 +163,20 @@ static void sweep_directory(struct jv_runc *runc, const char *directory, bool ke
 	const struct dirent *entry;
 	while ((entry = readdir(entries)) != NULL)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-			!(keep_known && is_known(runc, entry->d_name)))
-			remove_below(runc, directory, entry->d_name);
+			!(keep_known && is_known(keep, entry->d_name)))
+			remove_below(keep, directory, entry->d_name);
 	closedir(entries);
 }
 
-void jv_runc_sweep(struct jv_runc *runc)
+void jv_keep_sweep(struct jv_keep *keep)
 {
 	struct jv_cgroup parent;
-	struct jv_status status = jv_cgroup_open(&parent, runc->cgroup_root, runc->cgroup_parent);
+	struct jv_status status = jv_cgroup_open(&parent, keep->cgroup_root, keep->cgroup_parent);
 	if (jv_is_ok(&status))
-		jv_cgroup_children(&parent, sweep_cgroup, runc);
-	sweep_directory(runc, runc->attempts, true);
+		jv_cgroup_children(&parent, sweep_cgroup, keep);
+	sweep_directory(keep, keep->attempts, true);
 	struct jv_buffer trash = {0};
-	jv_buffer_printf(&trash, "%s/%s", runc->state, JV_RUNC_TRASH);
-	sweep_directory(runc, jv_buffer_text(&trash), false);
+	jv_buffer_printf(&trash, "%s/%s", keep->state, JV_KEEP_TRASH);
+	sweep_directory(keep, jv_buffer_text(&trash), false);
 	jv_buffer_deinit(&trash);
 }

@@ -12,7 +12,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
-#include "worker/runc/private.h"
+#include "worker/keep/keep.h"
 #include "worker/shim/files.h"
 
 #define PLAN_MAX (8 << 20)
@@ -43,7 +43,7 @@ static Jarvis__V1__TaskSpec *read_spec(struct jv_execution *execution)
 	snprintf(path, sizeof(path), "%s/%s", execution->key, JV_ATTEMPT_PLAN);
 	jv_arena_init(&arena, 0, 0);
 	struct jv_status status =
-		jv_file_read(execution->runc->attempts_fd, path, PLAN_MAX, &content);
+		jv_file_read(execution->keep->attempts_fd, path, PLAN_MAX, &content);
 	if (jv_is_ok(&status))
 		status = jv_attempt_plan_decode(jv_buffer_bytes(&content), &arena, &plan);
 	Jarvis__V1__TaskSpec *spec = NULL;
@@ -84,7 +84,7 @@ static void settle(struct jv_execution *execution)
 	char path[JV_EXECUTION_KEY_MAX];
 	snprintf(path, sizeof(path), "%s", execution->key);
 	int directory =
-		openat(execution->runc->attempts_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		openat(execution->keep->attempts_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int pidfd = directory < 0 ? -1 : jv_attempt_keeper_find(directory);
 	if (directory >= 0)
 		close(directory);
@@ -114,35 +114,35 @@ static void tell(struct jv_execution *execution, const Jarvis__V1__TaskSpec *spe
 	found(context, &told);
 }
 
-static void recover_one(struct jv_runc *runc, const char *name,
+static void recover_one(struct jv_keep *keep, const char *name,
 	void (*found)(void *context, const struct jv_execution_found *execution), void *context)
 {
 	struct jv_execution_id id;
-	if (!parse_key(name, &id) || jv_execution_find(runc, &id) != NULL)
+	if (!parse_key(name, &id) || jv_execution_find(keep, &id) != NULL)
 		return;
-	struct jv_execution *execution = jv_execution_new(runc, &id);
+	struct jv_execution *execution = jv_execution_new(keep, &id);
 	settle(execution);
 	Jarvis__V1__TaskSpec *spec = read_spec(execution);
 	if (spec == NULL) {
 		/* Without its spec nobody can be told of it; kill it and forget it. */
 		JV_ERROR("attempt.spec_lost", JV_KV("attempt", execution->key));
-		runc->base.operations->remove(&runc->base, &id);
+		keep->base.operations->remove(&keep->base, &id);
 		return;
 	}
 	tell(execution, spec, found, context);
 	jarvis__v1__task_spec__free_unpacked(spec, NULL);
 }
 
-void jv_runc_recover(struct jv_executor *executor,
+void jv_keep_recover(struct jv_executor *executor,
 	void (*found)(void *context, const struct jv_execution_found *execution), void *context)
 {
-	struct jv_runc *runc = (struct jv_runc *)executor;
+	struct jv_keep *keep = (struct jv_keep *)executor;
 	struct dirent **names = NULL;
-	int count = scandir(runc->attempts, &names, NULL, alphasort);
+	int count = scandir(keep->attempts, &names, NULL, alphasort);
 	for (int i = 0; i < count; i++) {
-		recover_one(runc, names[i]->d_name, found, context);
+		recover_one(keep, names[i]->d_name, found, context);
 		free(names[i]);
 	}
 	free(names);
-	jv_runc_sweep(runc);
+	jv_keep_sweep(keep);
 }
