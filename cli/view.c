@@ -235,6 +235,7 @@ static void status_print(const Jarvis__V1__TaskStatus *status, struct jv_buffer 
 	int64_t ran_ms = jv_view_ran_ms(status);
 
 	jv_view_line(out, "Message", "%s", status->message);
+	jv_view_line(out, "Progress", "%s", status->progress);
 	if (status->pending != NULL)
 		pending_print(status->pending, out);
 	jv_view_line(out, "Node", "%s", status->node);

@@ -104,6 +104,7 @@ struct jv_task_record {
 	struct jv_bytes node;
 	struct jv_bytes message;
 	struct jv_bytes cancel_reason;
+	struct jv_bytes progress; /* from version 2 on; only when STARTING */
 };
 
 #define JV_CLUSTER_ID_SIZE 16

@@ -1,8 +1,8 @@
 #include "base/assert.h"
 #include "storage/envelope.h"
 
-#define TASK_VERSION  1
-#define EVENT_VERSION 1
+#define TASK_VERSION  2
+#define EVENT_VERSION 2
 #define SPEC_VERSION  1
 
 static void usage_put(struct jv_buffer *payload, const struct jv_usage *usage)
@@ -63,9 +63,10 @@ static void task_put(struct jv_buffer *payload, const struct jv_task_record *rec
 	jv_put_bytes(payload, record->node);
 	jv_put_bytes(payload, record->message);
 	jv_put_bytes(payload, record->cancel_reason);
+	jv_put_bytes(payload, record->progress);
 }
 
-static void task_get(struct jv_reader *payload, struct jv_task_record *record)
+static void task_get(struct jv_reader *payload, uint8_t version, struct jv_task_record *record)
 {
 	record->shape = jv_record_u32(payload);
 	record->priority = jv_record_i32(payload);
@@ -86,6 +87,8 @@ static void task_get(struct jv_reader *payload, struct jv_task_record *record)
 	record->node = jv_get_bytes(payload);
 	record->message = jv_get_bytes(payload);
 	record->cancel_reason = jv_get_bytes(payload);
+	if (version >= 2)
+		record->progress = jv_get_bytes(payload);
 }
 
 void jv_task_encode(
@@ -112,7 +115,7 @@ struct jv_status jv_task_decode(
 	JV_TRY(jv_envelope_open(
 		key, value, done ? JV_RECORD_DONE : JV_RECORD_LIVE, TASK_VERSION, &envelope));
 	record->id = jv_get_key_u64(&envelope.ids);
-	task_get(&envelope.payload, record);
+	task_get(&envelope.payload, envelope.version, record);
 	if (done != jv_task_state_final(record->state) || (done && record->shape != 0))
 		jv_record_fail(&envelope.payload);
 	return jv_envelope_close(&envelope);
@@ -138,7 +141,7 @@ struct jv_status jv_event_decode(struct jv_bytes key, struct jv_bytes value, int
 	*revision = jv_record_key_i64(&envelope.ids);
 	*index = jv_get_key_u32(&envelope.ids);
 	record->id = jv_get_varint(&envelope.payload);
-	task_get(&envelope.payload, record);
+	task_get(&envelope.payload, envelope.version, record);
 	return jv_envelope_close(&envelope);
 }
 

@@ -52,6 +52,7 @@ static void executors_adopt(struct jv_agent *agent)
 		agent->executors[agent->executor_count] = executor;
 		executor->sink = (struct jv_executor_sink){
 			.started = jv_ward_started,
+			.progress = jv_ward_progress,
 			.output = jv_ward_output,
 			.finished = jv_ward_finished,
 			.context = agent,
@@ -74,6 +75,7 @@ struct jv_agent *jv_agent_new(const struct jv_agent_options *options,
 	jv_heap_init(&agent->timers, jv_ward_timer_before);
 	jv_list_init(&agent->reporting);
 	jv_list_init(&agent->talking);
+	jv_list_init(&agent->waiting);
 	executors_adopt(agent);
 	for (uint32_t i = 0; i < agent->executor_count; i++) {
 		struct jv_ward_finder finder = {agent, agent->executors[i]};
@@ -109,6 +111,7 @@ void jv_agent_session_end(struct jv_agent *agent)
 		jv_ward_unsay(agent, ward);
 	JV_ASSERT(agent->log_in_flight == 0);
 	JV_ASSERT(jv_list_empty(&agent->reporting) && jv_list_empty(&agent->talking));
+	JV_ASSERT(jv_list_empty(&agent->waiting));
 }
 
 void jv_agent_drop(struct jv_agent *agent, struct jv_status why)
@@ -238,6 +241,8 @@ int64_t jv_agent_deadline_ms(const struct jv_agent *agent)
 		due_ms = earlier(due_ms, agent->handshake_due_ms);
 	if (agent->session >= JV_AGENT_WELCOMED)
 		due_ms = earlier(due_ms, agent->heartbeat_due_ms);
+	if (!jv_list_empty(&agent->waiting))
+		due_ms = earlier(due_ms, agent->progress_due_ms);
 	return due_ms;
 }
 
@@ -263,6 +268,7 @@ static int64_t ward_check(const struct jv_agent *agent, const struct jv_ward *wa
 	JV_ASSERT(ward->said != JARVIS__V1__ATTEMPT_PHASE__ATTEMPT_PHASE_FINISHED ||
 		ward->log.sent >= ward->log_bytes);
 	JV_ASSERT(ward->log.flight_count <= JV_WARD_FLIGHT_MAX);
+	JV_ASSERT(jv_list_empty(&ward->waiting) || ward->progress != NULL);
 	for (uint32_t i = 0; i < ward->log.flight_count; i++) {
 		uint32_t at = (ward->log.flight_first + i) % JV_WARD_FLIGHT_MAX;
 		in_flight += ward->log.flight[at].size;

@@ -79,12 +79,14 @@ struct jv_ward {
 	int64_t log_bytes;                  /* output there is, as far as is known */
 	uint64_t mentioned;                 /* number of the last full Desired that named it */
 	struct jv_execution_result *result; /* set exactly when FINISHED */
+	char *progress;                     /* while STARTING; NULL: nothing is told */
 	Jarvis__V1__AttemptPhase said;      /* phase reported in this session; UNSPECIFIED: none */
 	int64_t said_beat;                  /* heartbeats sent when it was */
 	struct jv_ward_log log;
 	struct jv_heap_node timer;
 	struct jv_list reporting; /* in agent->reporting: has something to report */
 	struct jv_list talking;   /* in agent->talking: has output to send */
+	struct jv_list waiting;   /* in agent->waiting: its progress is to be said */
 	UT_hash_handle hh;
 };
 
@@ -131,6 +133,8 @@ struct jv_agent {
 	struct jv_heap timers;
 	struct jv_list reporting;
 	struct jv_list talking;
+	struct jv_list waiting;
+	int64_t progress_due_ms; /* of the next report that says nothing but progress */
 	int64_t log_in_flight;
 };
 
@@ -161,6 +165,8 @@ void jv_ward_report_acked(struct jv_agent *agent, const Jarvis__V1__ReportAck *a
 void jv_ward_log_acked(struct jv_agent *agent, const Jarvis__V1__LogAck *ack);
 /* Reports again what was not acknowledged for two heartbeats. */
 void jv_ward_repeat(struct jv_agent *agent, int64_t heartbeat);
+/* What it waits for has changed: to be said when it is its turn. */
+void jv_ward_progressed(struct jv_agent *agent, struct jv_ward *ward);
 /* Sends all there is to say, as far as there is room. */
 void jv_agent_pump(struct jv_agent *agent);
 
@@ -200,6 +206,7 @@ bool jv_ward_timer_before(const struct jv_heap_node *a, const struct jv_heap_nod
 void jv_ward_timer_arm(struct jv_agent *agent, struct jv_ward *ward);
 /* The functions of struct jv_executor_sink. */
 void jv_ward_started(void *context, const struct jv_execution_id *id, int64_t start_ms);
+void jv_ward_progress(void *context, const struct jv_execution_id *id, const char *text);
 void jv_ward_output(void *context, const struct jv_execution_id *id, int64_t log_bytes);
 void jv_ward_finished(
 	void *context, const struct jv_execution_id *id, const struct jv_execution_result *result);

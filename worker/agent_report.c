@@ -14,6 +14,10 @@
 /* Limit of AttemptResult.message. */
 #define MESSAGE_MAX 1024
 
+/* Between two reports of any attempts that say nothing but progress: each costs the server a write,
+ * so a thousand that wait for one image must not say more than one does. */
+#define PROGRESS_INTERVAL_MS 250
+
 /* Where it is. */
 static Jarvis__V1__AttemptPhase phase_of(const struct jv_ward *ward)
 {
@@ -52,6 +56,13 @@ void jv_ward_changed(struct jv_agent *agent, struct jv_ward *ward)
 
 	list_put(&agent->talking, &ward->talking, synced && has_output(ward));
 	list_put(&agent->reporting, &ward->reporting, synced && phase_to_say(ward) != ward->said);
+	if (phase_to_say(ward) != PHASE_STARTING)
+		jv_list_remove(&ward->waiting);
+}
+
+void jv_ward_progressed(struct jv_agent *agent, struct jv_ward *ward)
+{
+	list_put(&agent->waiting, &ward->waiting, agent->session == JV_AGENT_SYNCED);
 }
 
 void jv_ward_unsay(struct jv_agent *agent, struct jv_ward *ward)
@@ -66,6 +77,7 @@ void jv_ward_unsay(struct jv_agent *agent, struct jv_ward *ward)
 	ward->said = PHASE_NONE;
 	jv_list_remove(&ward->reporting);
 	jv_list_remove(&ward->talking);
+	jv_list_remove(&ward->waiting);
 }
 
 /* Results. */
@@ -117,15 +129,13 @@ static char *message_new(const struct jv_ward *ward, struct jv_arena *arena)
 }
 
 /* What a runtime says may be any bytes, and the server ends a session over bad UTF-8. */
-static char *message_of(const struct jv_ward *ward, struct jv_arena *arena)
+static char *utf8_kept(char *text)
 {
-	char *message = message_new(ward, arena);
-
-	if (!jv_utf8_valid(jv_bytes_of_text(message)))
-		for (char *at = message; *at != '\0'; at++)
+	if (!jv_utf8_valid(jv_bytes_of_text(text)))
+		for (char *at = text; *at != '\0'; at++)
 			if ((*at & 0x80) != 0)
 				*at = '?';
-	return message;
+	return text;
 }
 
 static Jarvis__V1__AttemptResult *result_new(const struct jv_ward *ward, struct jv_arena *arena)
@@ -144,7 +154,7 @@ static Jarvis__V1__AttemptResult *result_new(const struct jv_ward *ward, struct 
 	result->exit_code = from->exit_code;
 	result->signal = from->signal;
 	result->stopped = ward->cause == JV_STOP_SERVER || ward->cause == JV_STOP_LEASE;
-	result->message = message_of(ward, arena);
+	result->message = utf8_kept(message_new(ward, arena));
 	result->usage = usage;
 	JV_ASSERT(strlen(result->message) <= MESSAGE_MAX);
 	return result;
@@ -161,6 +171,8 @@ static Jarvis__V1__AttemptReport *report_new(
 	report->phase = phase;
 	report->start_time_ms = ward->start_ms;
 	report->log_bytes = ward->log_bytes;
+	if (phase == PHASE_STARTING && ward->progress != NULL)
+		report->progress = utf8_kept(jv_arena_copy_text(arena, ward->progress));
 	if (phase == PHASE_FINISHED) {
 		report->finish_time_ms = ward->result->finish_ms;
 		report->result = result_new(ward, arena);
@@ -191,6 +203,7 @@ static bool send_report(struct jv_agent *agent, struct jv_ward *ward)
 		return false;
 	ward->said = phase;
 	ward->said_beat = agent->heartbeat_count;
+	jv_list_remove(&ward->waiting);
 	jv_ward_changed(agent, ward);
 	return true;
 }
@@ -285,8 +298,21 @@ static bool pump_reports(struct jv_agent *agent)
 	return true;
 }
 
+/* One at a time, each in its turn. The next time is set before it is known whether there is room:
+ * an agent without room is not to be called again and again at one moment. */
+static bool pump_progress(struct jv_agent *agent)
+{
+	if (jv_list_empty(&agent->waiting) || agent->now.monotonic_ms < agent->progress_due_ms)
+		return true;
+	agent->progress_due_ms = agent->now.monotonic_ms + PROGRESS_INTERVAL_MS;
+	return send_report(agent, JV_CONTAINER_OF(agent->waiting.next, struct jv_ward, waiting));
+}
+
 void jv_agent_pump(struct jv_agent *agent)
 {
+	if (!pump_progress(agent))
+		return;
+
 	while (pump_reports(agent)) {
 		if (jv_list_empty(&agent->talking) ||
 			agent->log_in_flight >= agent->options.limits.log_window_bytes)

@@ -16,8 +16,9 @@
 #include "jarvis/v1/task.pb-c.h"
 #include "jarvis/v1/worker.pb-c.h"
 
-#define JV_EXECUTOR_ABI_VERSION 2
+#define JV_EXECUTOR_ABI_VERSION 3
 #define JV_TASK_ID_MAX          32
+#define JV_PROGRESS_MAX         256 /* with the NUL at its end */
 
 /* Names an execution; an executor never starts the same one twice. */
 struct jv_execution_id {
@@ -65,6 +66,9 @@ struct jv_output_chunk {
 struct jv_executor_sink {
 	/* The process runs. */
 	void (*started)(void *context, const struct jv_execution_id *id, int64_t start_ms);
+	/* What it waits for before it starts, in words for people: UTF-8, at most 255 bytes. May be
+	 * told as often as it changes; the server hears of it now and then. */
+	void (*progress)(void *context, const struct jv_execution_id *id, const char *text);
 	/* There are log_bytes of output now. */
 	void (*output)(void *context, const struct jv_execution_id *id, int64_t log_bytes);
 	/* It has ended; nothing of it is left but its output and this result, until remove. */

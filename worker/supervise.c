@@ -234,6 +234,21 @@ void jv_ward_started(void *context, const struct jv_execution_id *id, int64_t st
 	jv_ward_step(agent, ward, JV_WARD_EVENT_STARTED);
 }
 
+void jv_ward_progress(void *context, const struct jv_execution_id *id, const char *text)
+{
+	struct jv_agent *agent = context;
+	struct jv_ward *ward = jv_ward_find(agent, id);
+
+	if (ward == NULL || ward->start_ms != 0 || ward->state == JV_WARD_FINISHED)
+		return;
+	JV_ASSERT(strlen(text) < JV_PROGRESS_MAX);
+	if (ward->progress != NULL && strcmp(ward->progress, text) == 0)
+		return;
+	free(ward->progress);
+	ward->progress = jv_strdup(text);
+	jv_ward_progressed(agent, ward);
+}
+
 void jv_ward_output(void *context, const struct jv_execution_id *id, int64_t log_bytes)
 {
 	struct jv_agent *agent = context;

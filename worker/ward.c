@@ -42,6 +42,7 @@ struct jv_ward *jv_ward_new(struct jv_agent *agent, const struct jv_execution_id
 	ward->begin_ms = agent->now.monotonic_ms;
 	jv_list_init(&ward->reporting);
 	jv_list_init(&ward->talking);
+	jv_list_init(&ward->waiting);
 	HASH_ADD(hh, agent->wards, id, sizeof(ward->id), ward);
 	agent->live++;
 	jv_ward_remember(agent, &ward->id);
@@ -56,6 +57,7 @@ void jv_ward_free(struct jv_agent *agent, struct jv_ward *ward)
 	if (ward->state != JV_WARD_FINISHED)
 		agent->live--;
 	free(ward->result);
+	free(ward->progress);
 	free(ward);
 }
 

@@ -82,6 +82,7 @@ static Jarvis__V1__TaskStatus *convert_status(
 	status->failed_attempts = (int32_t)record->failed_attempts;
 	status->lost_attempts = (int32_t)record->lost_attempts;
 	status->cancel_reason = text(arena, record->cancel_reason);
+	status->progress = text(arena, record->progress);
 	status->revision = record->revision;
 	status->log_bytes = record->log_bytes;
 	status->usage = convert_usage(arena, &record->usage);

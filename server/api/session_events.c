@@ -10,6 +10,7 @@
 #define PROTOCOL_VERSION 1
 #define REPORTS_MAX      100000
 #define MESSAGE_MAX      1024
+#define PROGRESS_MAX     256
 #define LOG_CHUNK_MAX    65536
 #define LOG_OFFSET_MAX   (INT64_MAX / 2)
 /* The end of the year 9999, the last that a Timestamp has. */
@@ -186,6 +187,8 @@ static struct jv_status keep_report(struct jv_session_event *event,
 	if (from->attempt < 1 || from->phase < (int)JV_PHASE_STARTING ||
 		from->phase > (int)JV_PHASE_FINISHED || from->log_bytes < 0)
 		return INVALID("report", "is out of range");
+	if (strlen(from->progress) > PROGRESS_MAX)
+		return INVALID("report.progress", "is longer than %d bytes", PROGRESS_MAX);
 	if ((from->phase == (int)JV_PHASE_FINISHED) != (result != NULL))
 		return INVALID(
 			"report.result", "must be set if and only if the attempt has finished");
@@ -194,6 +197,8 @@ static struct jv_status keep_report(struct jv_session_event *event,
 	to->start_ms = time_kept(from->start_time_ms);
 	to->finish_ms = time_kept(from->finish_time_ms);
 	to->log_bytes = from->log_bytes;
+	if (to->phase == JV_PHASE_STARTING)
+		to->progress = keep_text(event, from->progress);
 	if (result == NULL)
 		return jv_ok();
 	if (result->failure_reason < 0 || result->failure_reason > (int)JV_FAILURE_EXECUTOR ||

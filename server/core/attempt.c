@@ -177,6 +177,19 @@ static void finished(
 	}
 }
 
+/* Told again and again while an image is fetched: only what is new is written. */
+static void starting(
+	struct jv_core *core, struct jv_task *task, const struct jv_attempt_report *report)
+{
+	if (task->state == JV_TASK_ASSIGNED) {
+		jv_task_advance(core, task, JV_TASK_STARTING);
+		if (report->progress.size == 0)
+			return;
+	}
+	if (task->state == JV_TASK_STARTING && jv_task_progress_set(task, report->progress))
+		jv_task_changed(core, task);
+}
+
 static void running(
 	struct jv_core *core, struct jv_task *task, const struct jv_attempt_report *report)
 {
@@ -193,8 +206,7 @@ bool jv_attempt_report(
 	JV_ASSERT(jv_task_active(task) && task->attempt == report->attempt);
 	switch (report->phase) {
 	case JV_PHASE_STARTING:
-		if (task->state == JV_TASK_ASSIGNED)
-			jv_task_advance(core, task, JV_TASK_STARTING);
+		starting(core, task, report);
 		return true;
 	case JV_PHASE_RUNNING:
 		running(core, task, report);

@@ -51,6 +51,8 @@ static void check_task(const struct jv_core *core, const struct jv_task *task)
 	JV_ASSERT(task->revision > 0 && task->revision <= jv_core_open_revision(core));
 	JV_ASSERT(task->shape != NULL && task->shape->tasks > 0);
 	JV_ASSERT(!task->reported && task->log_bytes >= 0);
+	JV_ASSERT(task->past == NULL || task->past->progress.size == 0 ||
+		task->state == JV_TASK_STARTING);
 	JV_ASSERT(task->failed_attempts + task->lost_attempts <= task->attempt);
 	/* At most one attempt of a task is live: all before it have ended. */
 	JV_ASSERT(task->failed_attempts + task->lost_attempts + (uint32_t)jv_task_active(task) ==

@@ -38,7 +38,7 @@ enum jv_event_kind {
 /* Where an attempt is on its node; the numbers of jarvis.v1.AttemptPhase. */
 enum jv_attempt_phase { JV_PHASE_STARTING = 1, JV_PHASE_RUNNING = 2, JV_PHASE_FINISHED = 3 };
 
-/* jarvis.v1.AttemptReport. message is lent. */
+/* jarvis.v1.AttemptReport. Texts are lent. */
 struct jv_attempt_report {
 	uint64_t task;
 	uint32_t attempt;
@@ -46,6 +46,7 @@ struct jv_attempt_report {
 	int64_t start_ms;
 	int64_t finish_ms;
 	int64_t log_bytes;
+	struct jv_bytes progress; /* only when STARTING */
 	/* The rest only when FINISHED. */
 	enum jv_failure failure;
 	int32_t exit_code;

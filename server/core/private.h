@@ -28,6 +28,7 @@ struct jv_task_past {
 	int32_t signal;
 	struct jv_bytes message;       /* owned */
 	struct jv_bytes cancel_reason; /* owned */
+	struct jv_bytes progress;      /* owned; only when STARTING */
 };
 
 /* What the timer of a queued task is for. */
@@ -238,6 +239,8 @@ void jv_task_describe(const struct jv_task *task, struct jv_task_record *record)
 struct jv_task_past *jv_task_past(struct jv_task *task);
 /* Copied; cut at JV_MESSAGE_BYTES_MAX. */
 void jv_task_message_set(struct jv_task *task, struct jv_bytes message);
+/* True if it has changed; it ends with the state STARTING. */
+bool jv_task_progress_set(struct jv_task *task, struct jv_bytes progress);
 void jv_task_reason_set(struct jv_task *task, struct jv_bytes reason);
 /* Stores the task as it is, with an event, and publishes the change. */
 void jv_task_changed(struct jv_core *core, struct jv_task *task);

@@ -34,6 +34,11 @@ static const struct jv_machine machine = {
 
 JV_STATIC_ASSERT(sizeof(struct jv_task) <= 192, "a million tasks are to fit in 200 MB");
 
+static void text_free(struct jv_bytes text)
+{
+	free((void *)(uintptr_t)text.data);
+}
+
 static void move(struct jv_core *core, struct jv_task *task, enum jv_task_state next)
 {
 	jv_machine_check(&machine, task->state, next);
@@ -44,6 +49,10 @@ static void move(struct jv_core *core, struct jv_task *task, enum jv_task_state 
 	if (!jv_task_state_final(next))
 		core->states[next]++;
 	task->state = (uint8_t)next;
+	if (task->past != NULL && next != JV_TASK_STARTING) {
+		text_free(task->past->progress);
+		task->past->progress = jv_bytes_of(NULL, 0);
+	}
 }
 
 struct jv_task *jv_task_find(struct jv_core *core, uint64_t id)
@@ -82,11 +91,6 @@ struct jv_task_past *jv_task_past(struct jv_task *task)
 	return task->past;
 }
 
-static void text_free(struct jv_bytes text)
-{
-	free((void *)(uintptr_t)text.data);
-}
-
 /* Cut where a character begins, so that what was UTF-8 stays UTF-8. */
 static struct jv_bytes text_cut(struct jv_bytes text)
 {
@@ -109,6 +113,16 @@ void jv_task_message_set(struct jv_task *task, struct jv_bytes message)
 {
 	if (task->past != NULL || message.size > 0)
 		text_set(&jv_task_past(task)->message, message);
+}
+
+bool jv_task_progress_set(struct jv_task *task, struct jv_bytes progress)
+{
+	JV_ASSERT(task->state == JV_TASK_STARTING);
+	struct jv_bytes before = task->past != NULL ? task->past->progress : jv_bytes_of(NULL, 0);
+	if (jv_bytes_equal(before, text_cut(progress)))
+		return false;
+	text_set(&jv_task_past(task)->progress, progress);
+	return true;
 }
 
 void jv_task_reason_set(struct jv_task *task, struct jv_bytes reason)
@@ -136,6 +150,7 @@ void jv_task_free(struct jv_core *core, struct jv_task *task)
 	if (task->past != NULL) {
 		text_free(task->past->message);
 		text_free(task->past->cancel_reason);
+		text_free(task->past->progress);
 		free(task->past);
 	}
 	free(task);
@@ -148,7 +163,7 @@ static void past_restore(struct jv_task *task, const struct jv_task_record *reco
 	if ((usage->cpu_micros | usage->memory_peak_bytes | usage->throttled_periods |
 		    usage->oom_kills) == 0 &&
 		record->exit_code == 0 && record->signal == 0 && record->message.size == 0 &&
-		record->cancel_reason.size == 0)
+		record->cancel_reason.size == 0 && record->progress.size == 0)
 		return;
 	struct jv_task_past *past = jv_task_past(task);
 	past->usage = *usage;
@@ -156,6 +171,7 @@ static void past_restore(struct jv_task *task, const struct jv_task_record *reco
 	past->signal = record->signal;
 	text_set(&past->message, record->message);
 	text_set(&past->cancel_reason, record->cancel_reason);
+	text_set(&past->progress, record->progress);
 }
 
 struct jv_task *jv_task_restore(struct jv_core *core, const struct jv_task_record *record,
@@ -217,6 +233,7 @@ void jv_task_describe(const struct jv_task *task, struct jv_task_record *record)
 	record->usage = task->past->usage;
 	record->message = task->past->message;
 	record->cancel_reason = task->past->cancel_reason;
+	record->progress = task->past->progress;
 }
 
 void jv_task_changed(struct jv_core *core, struct jv_task *task)

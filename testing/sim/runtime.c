@@ -34,6 +34,7 @@ struct jv_sim_container {
 	struct piece pieces[PIECES_MAX];
 	int64_t piece_count;
 	int64_t pieces_left;
+	bool told_progress;
 	bool told_start;
 	bool told_end;
 	int64_t told_bytes;
@@ -227,6 +228,7 @@ static void sim_start(struct jv_executor *executor, const struct jv_execution_id
 	HASH_ADD(hh, runtime->containers, id, sizeof(container->id), container);
 	draw(container);
 	next_arm(container);
+	tell(container);
 }
 
 /* It ends sooner than it would have, by a signal. */
@@ -365,6 +367,10 @@ static void news_tell(struct jv_sim_container *container)
 	struct jv_executor_sink *sink = &container->runtime->executor.sink;
 	int64_t bytes = (int64_t)container->output.size;
 
+	if (!container->told_progress && container->phase == PREPARING) {
+		container->told_progress = true;
+		sink->progress(sink->context, &container->id, "preparing");
+	}
 	if (!container->told_start && container->result.start_ms != 0) {
 		container->told_start = true;
 		sink->started(sink->context, &container->id, container->result.start_ms);

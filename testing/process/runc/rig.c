@@ -119,6 +119,13 @@ static void on_started(void *context, const struct jv_execution_id *id, int64_t 
 	assert_int_equal(record->finished, 0);
 }
 
+static void on_progress(void *context, const struct jv_execution_id *id, const char *text)
+{
+	struct jv_rig_record *record = record_of(context, id);
+	assert_int_equal(record->started + record->finished, 0);
+	snprintf(record->progress, sizeof(record->progress), "%s", text);
+}
+
 static void on_output(void *context, const struct jv_execution_id *id, int64_t log_bytes)
 {
 	struct jv_rig_record *record = record_of(context, id);
@@ -139,6 +146,7 @@ void jv_rig_open(struct jv_rig *rig)
 {
 	must(jv_runc_open(&rig->options, &rig->executor));
 	rig->executor->sink = (struct jv_executor_sink){.started = on_started,
+		.progress = on_progress,
 		.output = on_output,
 		.finished = on_finished,
 		.context = rig};

@@ -21,6 +21,7 @@ struct jv_rig_record {
 	int finished;
 	int64_t start_ms;
 	int64_t log_bytes;
+	char progress[JV_PROGRESS_MAX]; /* the last */
 	struct jv_execution_result result;
 	struct jv_buffer out; /* filled by jv_rig_read */
 	struct jv_buffer err;

@@ -216,6 +216,59 @@ static void a_state_never_goes_back(void **state)
 	jv_fixture_expect(fixture, task, JV_TASK_RUNNING, 1);
 }
 
+static void tell_progress(
+	struct fixture *fixture, uint64_t session, uint64_t task, const char *text)
+{
+	struct jv_attempt_report report = jv_fixture_report(task, 1, JV_PHASE_STARTING);
+	report.progress = jv_bytes_of_text(text);
+	assert_true(jv_fixture_tell(fixture, session, &report));
+}
+
+static void a_starting_task_tells_what_it_waits_for(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t session = open_node(fixture);
+	uint64_t task = jv_fixture_submit_plain(fixture);
+	jv_fixture_schedule(fixture);
+	tell_progress(fixture, session, task, "pulling: 1 of 3 layers");
+	struct jv_task_record record = jv_fixture_task(fixture, task);
+	assert_int_equal(record.state, JV_TASK_STARTING);
+	jv_fixture_assert_text(record.progress, "pulling: 1 of 3 layers");
+	tell_progress(fixture, session, task, "pulling: 2 of 3 layers");
+	record = jv_fixture_task(fixture, task);
+	jv_fixture_assert_text(record.progress, "pulling: 2 of 3 layers");
+	/* What is told twice is written once. */
+	int64_t revision = record.revision;
+	tell_progress(fixture, session, task, "pulling: 2 of 3 layers");
+	record = jv_fixture_task(fixture, task);
+	assert_int_equal(record.revision, revision);
+	struct jv_attempt_report report = jv_fixture_report(task, 1, JV_PHASE_RUNNING);
+	assert_true(jv_fixture_tell(fixture, session, &report));
+	record = jv_fixture_task(fixture, task);
+	assert_int_equal(record.state, JV_TASK_RUNNING);
+	jv_fixture_assert_text(record.progress, "");
+	tell_progress(fixture, session, task, "pulling: 3 of 3 layers");
+	record = jv_fixture_task(fixture, task);
+	jv_fixture_assert_text(record.progress, "");
+}
+
+static void a_failure_while_it_starts_leaves_no_progress(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t session = open_node(fixture);
+	uint64_t task = jv_fixture_submit_plain(fixture);
+	jv_fixture_schedule(fixture);
+	tell_progress(fixture, session, task, "pulling");
+	struct jv_attempt_report report = jv_fixture_report(task, 1, JV_PHASE_FINISHED);
+	report.failure = JV_FAILURE_IMAGE;
+	report.message = jv_bytes_of_text("there is no such image");
+	assert_true(jv_fixture_tell(fixture, session, &report));
+	struct jv_task_record record = jv_fixture_task(fixture, task);
+	assert_int_equal(record.state, JV_TASK_FAILED);
+	jv_fixture_assert_text(record.progress, "");
+	jv_fixture_assert_text(record.message, "attempt 1 of 1: there is no such image");
+}
+
 static void a_waiting_task_is_cancelled_at_once(void **state)
 {
 	struct fixture *fixture = *state;
@@ -364,6 +417,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			late_reports_of_older_attempts_change_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_state_never_goes_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_starting_task_tells_what_it_waits_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_failure_while_it_starts_leaves_no_progress, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_waiting_task_is_cancelled_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -250,6 +250,7 @@ static struct jv_task_record task_make(enum jv_variant variant, enum jv_task_sta
 		.node = pick_text(variant, "n1"),
 		.message = pick_text(variant, "the container ran out of memory"),
 		.cancel_reason = pick_text(variant, "superseded"),
+		.progress = pick_text(variant, "unpacking"),
 	};
 }
 
@@ -275,6 +276,7 @@ static void result_compare(const struct jv_task_record *got, const struct jv_tas
 	assert_true(got->usage.oom_kills == wanted->usage.oom_kills);
 	jv_expect_bytes(got->message, wanted->message);
 	jv_expect_bytes(got->cancel_reason, wanted->cancel_reason);
+	jv_expect_bytes(got->progress, wanted->progress);
 }
 
 static void task_compare(const struct jv_task_record *got, const struct jv_task_record *wanted)

@@ -393,6 +393,43 @@ static void a_message_with_bad_bytes_is_made_good(void **state)
 
 #define STORY(name) cmocka_unit_test_setup_teardown(name, jv_world_setup, jv_world_teardown)
 
+static void progress_is_said_in_turns_and_no_faster_than_it_may_be(void **state)
+{
+	struct jv_world *world = *state;
+
+	jv_world_sync(world);
+	jv_world_run(world, "t-1", 1);
+	jv_world_run(world, "t-2", 1);
+	jv_world_said(world, "t-1/1 starting; t-2/1 starting");
+	jv_world_waits(world, "t-1", 1, "layer 1");
+	jv_world_said(world, "t-1/1 starting (layer 1)");
+	/* Of what comes too fast only the last is said, each in its turn. */
+	jv_world_waits(world, "t-1", 1, "layer 2");
+	jv_world_waits(world, "t-2", 1, "layer 2");
+	jv_world_waits(world, "t-1", 1, "layer 3");
+	jv_world_said(world, "");
+	jv_world_pass(world, 250);
+	jv_world_said(world, "t-1/1 starting (layer 3)");
+	assert_int_equal(jv_agent_deadline_ms(world->agent), world->now.monotonic_ms + 250);
+	jv_world_pass(world, 250);
+	jv_world_said(world, "t-2/1 starting (layer 2)");
+	/* Nothing new is nothing to say. */
+	jv_world_waits(world, "t-1", 1, "layer 3");
+	jv_world_pass(world, 1000);
+	jv_world_said(world, "");
+	jv_world_waits(world, "t-1", 1, "layer 4");
+	jv_world_waits(world, "t-2", 1, "layer 4");
+	jv_world_started(world, "t-2", 1);
+	jv_world_said(world, "t-1/1 starting (layer 4); t-2/1 running");
+	jv_world_waits(world, "t-2", 1, "too late");
+	jv_world_pass(world, 1000);
+	jv_world_said(world, "");
+	/* Another session hears it at once. */
+	jv_world_disconnect(world);
+	jv_world_connect(world);
+	jv_world_said(world, "hello n1 of 7; t-1/1 starting (layer 4); t-2/1 running");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +455,7 @@ int main(void)
 		STORY(a_queue_without_room_loses_nothing),
 		STORY(an_end_that_is_not_acknowledged_is_said_again),
 		STORY(a_message_with_bad_bytes_is_made_good),
+		STORY(progress_is_said_in_turns_and_no_faster_than_it_may_be),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,7 +49,8 @@ static struct jv_executor *executor_new(void)
 {
 	struct jv_executor *executor = jv_noop_new(&env);
 
-	executor->sink = (struct jv_executor_sink){started, output, finished, NULL};
+	executor->sink = (struct jv_executor_sink){
+		.started = started, .output = output, .finished = finished};
 	said[0] = '\0';
 	return executor;
 }

@@ -160,6 +160,8 @@ static void say_report(struct jv_buffer *said, const Jarvis__V1__AttemptReport *
 
 	line(said, "%s/%d %s", report->task_id, (int)report->attempt, phases[report->phase]);
 	assert_int_equal(result != NULL, report->phase == 3);
+	if (report->progress[0] != '\0')
+		jv_buffer_printf(said, " (%s)", report->progress);
 	if (result == NULL)
 		return;
 	jv_buffer_printf(said, " log=%" PRId64, report->log_bytes);
@@ -448,6 +450,14 @@ void jv_world_started(struct jv_world *world, const char *task, int32_t attempt)
 
 	sink->started(
 		sink->context, &jv_world_execution(world, task, attempt)->id, world->now.wall_ms);
+	tick(world);
+}
+
+void jv_world_waits(struct jv_world *world, const char *task, int32_t attempt, const char *what)
+{
+	struct jv_executor_sink *sink = &world->executor.sink;
+
+	sink->progress(sink->context, &jv_world_execution(world, task, attempt)->id, what);
 	tick(world);
 }
 

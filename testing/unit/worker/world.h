@@ -80,6 +80,7 @@ void jv_world_hear(struct jv_world *world, Jarvis__V1__SessionResponse *message)
 
 /* The executor tells; followed by a tick. */
 void jv_world_started(struct jv_world *world, const char *task, int32_t attempt);
+void jv_world_waits(struct jv_world *world, const char *task, int32_t attempt, const char *what);
 void jv_world_prints(struct jv_world *world, const char *task, int32_t attempt, size_t size);
 void jv_world_exits(struct jv_world *world, const char *task, int32_t attempt, int32_t code);
 
