@@ -20,8 +20,10 @@ struct bench_programs {
 	const char *jarvisd;
 	const char *worker;
 	const char *shim;
+	const char *fill;    /* testing/bench/fill.c */
 	const char *busybox; /* a root file system directory; NULL: container figures are left out,
 				and that is said */
+	bool quick;          /* tiny amounts: that all of it works, no figures */
 };
 
 /* One figure and what it is measured against. measure and ceiling return the value of one round;
@@ -33,6 +35,7 @@ struct bench_figure {
 	double (*measure)(const struct bench_programs *programs, int parameter);
 	double (*ceiling)(const struct bench_programs *programs, int parameter);
 	int parameter;
+	bool slow; /* minutes and Gigabytes: one round, and only by its name */
 };
 
 extern const struct bench_figure bench_figures[];
@@ -47,8 +50,8 @@ struct bench_child {
 struct bench_child bench_spawn(const char *const *arguments);
 /* Reads a line of the child's output; false at its end. */
 bool bench_read_line(const struct bench_child *child, char *line, int size);
-/* TERM, wait. */
-void bench_stop(struct bench_child *child);
+/* The signal, wait. */
+void bench_stop(struct bench_child *child, int signal);
 
 /* A directory that is removed by bench_remove. */
 void bench_make_directory(char path[64]);
@@ -56,17 +59,39 @@ void bench_remove(const char *path);
 int64_t bench_now_us(void);
 /* CPU time of a child so far, in microseconds. */
 int64_t bench_cpu_us(pid_t pid);
+/* Memory of a child that is resident, in MiB. */
+double bench_rss_mb(pid_t pid);
 
 /* A jarvisd of its own on ports that the kernel chooses. */
 struct bench_server {
 	struct bench_child child;
-	char directory[64];
+	char directory[64]; /* the store is below it, in server */
 	int port;
+	int rest_port; /* 0: off */
 };
 /* extra: further flags, NULL-terminated, or NULL. */
 struct bench_server bench_server_start(
 	const struct bench_programs *programs, const char *const *extra);
+/* On a directory that is there: after a stop that has left it, or with what fill has made. */
+struct bench_server bench_server_start_in(
+	const struct bench_programs *programs, const char *directory, const char *const *extra);
 void bench_server_stop(struct bench_server *server);
+
+/* A jarvis-worker of its own that has only the no-op executor. */
+struct bench_worker {
+	struct bench_child child;
+	char directory[64];
+};
+struct bench_worker bench_worker_start(const struct bench_programs *programs, int port);
+void bench_worker_stop(struct bench_worker *worker);
+
+/* What tasks look like. */
+enum bench_tasks {
+	BENCH_PLAIN,    /* all the same */
+	BENCH_DISTINCT, /* each with its own name, arguments, environment, labels and request_id; a
+			   few shapes */
+	BENCH_SHAPES, /* the same, and each with a shape of its own: what a hostile client sends */
+};
 
 /* Load of unary SubmitTask calls: in_flight at a time until seconds have passed, or until `calls`
  * were made (0: no limit). Returns calls per second; calls_made may be NULL. */
@@ -75,6 +100,7 @@ struct bench_load {
 	int in_flight;
 	double seconds;
 	int64_t calls;
+	enum bench_tasks tasks;
 	const char *executor;
 	const char *image;
 	const char *command; /* one word, or NULL */
@@ -85,17 +111,38 @@ double bench_load_run(const struct bench_load *load, int64_t *calls_made);
  * tasks per second. */
 double bench_end_to_end(
 	const struct bench_programs *programs, struct bench_load *load, int cpu_millis);
-/* Tasks that have ended, by GetStats. */
-int64_t bench_tasks_ended(int port);
+
+/* What GetStats says of tasks; all -1 if there was no answer. */
+struct bench_stats {
+	int64_t queued;
+	int64_t active; /* placed, running or being stopped */
+	int64_t ended;
+	int64_t nodes;
+};
+struct bench_stats bench_stats(int port);
+/* Waits until so many tasks have ended; false after ten minutes, which is said. */
+bool bench_wait_ended(int port, int64_t tasks);
 
 /* The bare echo server (echo.c), run by the program's own --echo-server. */
 int bench_echo_server(void);
 
 double bench_echo(const struct bench_programs *programs, int in_flight);
 double bench_submit(const struct bench_programs *programs, int in_flight);
+double bench_submit_latency(const struct bench_programs *programs, int unused);
+double bench_echo_and_sync_latency(const struct bench_programs *programs, int unused);
+double bench_rest_submit(const struct bench_programs *programs, int in_flight);
 double bench_rocksdb_sync(const struct bench_programs *programs, int records);
 double bench_append_sync(const struct bench_programs *programs, int records);
 double bench_noop_end_to_end(const struct bench_programs *programs, int unused);
+double bench_noop_server_cpu_us(const struct bench_programs *programs, int unused);
+double bench_soak_growth_mb(const struct bench_programs *programs, int unused);
+double bench_idle_rss_mb(const struct bench_programs *programs, int workers);
+double bench_idle_cpu_percent(const struct bench_programs *programs, int workers);
+/* One million tasks that wait; finished: so many thousands that have ended are in the store. */
+double bench_pending_rss_mb(const struct bench_programs *programs, int finished);
+double bench_pending_shapes_rss_mb(const struct bench_programs *programs, int unused);
+/* From the start of a server that was killed with them until the first is placed. */
+double bench_restart_s(const struct bench_programs *programs, int finished);
 double bench_container_jarvis(const struct bench_programs *programs, int parallel);
 double bench_container_bare(const struct bench_programs *programs, int parallel);
 

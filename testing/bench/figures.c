@@ -1,57 +1,36 @@
 /* One function a figure: a round of it, with what it needs started and stopped around it. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <rocksdb/c.h>
 
 #include "testing/bench/bench.h"
 
-#define SECONDS        2.0
-#define SYNC_SECONDS   1.0
-#define RECORD_BYTES   400
-#define NOOP_TASKS     20000
-#define NOOP_IN_FLIGHT 256
+#define SECONDS       2.0
+#define SYNC_SECONDS  1.0
+#define RECORD_BYTES  400
+#define QUICK_SECONDS 0.1
 
 static int read_port(const struct bench_child *child)
 {
 	char line[256];
-	int port = -1;
+	int port = 0;
 
 	if (!bench_read_line(child, line, sizeof(line)) ||
 		sscanf(line, "ready grpc_port=%d", &port) != 1) {
-		fprintf(stderr, "bench: a server did not start: %s\n", line);
+		fprintf(stderr, "bench: the echo server did not start: %s\n", line);
 		exit(1);
 	}
 	return port;
 }
 
-struct bench_server bench_server_start(
-	const struct bench_programs *programs, const char *const *extra)
+static double seconds_of(const struct bench_programs *programs, double seconds)
 {
-	struct bench_server server;
-	char path[128];
-	const char *arguments[32] = {programs->jarvisd, path, "--grpc.listen=127.0.0.1:0",
-		"--rest.listen=", "--log.level=warn", NULL};
-	size_t count = 5;
-
-	bench_make_directory(server.directory);
-	snprintf(path, sizeof(path), "--storage.path=%s/server", server.directory);
-	for (size_t i = 0; extra != NULL && extra[i] != NULL && count < 31; i++)
-		arguments[count++] = extra[i];
-	arguments[count] = NULL;
-	server.child = bench_spawn(arguments);
-	server.port = read_port(&server.child);
-	return server;
-}
-
-void bench_server_stop(struct bench_server *server)
-{
-	bench_stop(&server->child);
-	bench_remove(server->directory);
+	return programs->quick ? QUICK_SECONDS : seconds;
 }
 
 double bench_echo(const struct bench_programs *programs, int in_flight)
@@ -61,14 +40,14 @@ double bench_echo(const struct bench_programs *programs, int in_flight)
 	struct bench_load load = {
 		.port = read_port(&child),
 		.in_flight = in_flight,
-		.seconds = SECONDS,
+		.seconds = seconds_of(programs, SECONDS),
 		.executor = "noop",
 		.image = "",
 		.cpu_millis = 100,
 	};
 	double rate = bench_load_run(&load, NULL);
 
-	bench_stop(&child);
+	bench_stop(&child, SIGTERM);
 	return rate;
 }
 
@@ -78,7 +57,7 @@ double bench_submit(const struct bench_programs *programs, int in_flight)
 	struct bench_load load = {
 		.port = server.port,
 		.in_flight = in_flight,
-		.seconds = SECONDS,
+		.seconds = seconds_of(programs, SECONDS),
 		.executor = "noop",
 		.image = "",
 		.cpu_millis = 100,
@@ -100,7 +79,8 @@ double bench_rocksdb_sync(const struct bench_programs *programs, int records)
 	int64_t written = 0;
 	int64_t begun;
 
-	(void)programs;
+	int64_t length = (int64_t)(seconds_of(programs, SYNC_SECONDS) * 1e6);
+
 	bench_make_directory(directory);
 	snprintf(path, sizeof(path), "%s/db", directory);
 	rocksdb_options_t *options = rocksdb_options_create();
@@ -110,7 +90,7 @@ double bench_rocksdb_sync(const struct bench_programs *programs, int records)
 	rocksdb_writeoptions_set_sync(write, 1);
 	rocksdb_t *db = rocksdb_open(options, path, &error);
 	begun = bench_now_us();
-	while (error == NULL && bench_now_us() - begun < (int64_t)(SYNC_SECONDS * 1e6)) {
+	while (error == NULL && bench_now_us() - begun < length) {
 		rocksdb_writebatch_clear(batch);
 		for (int i = 0; i < records; i++) {
 			int size = snprintf(key, sizeof(key), "%015lld", (long long)written++);
@@ -136,12 +116,13 @@ double bench_append_sync(const struct bench_programs *programs, int records)
 	int64_t written = 0;
 	int64_t begun;
 
-	(void)programs;
+	int64_t length = (int64_t)(seconds_of(programs, SYNC_SECONDS) * 1e6);
+
 	bench_make_directory(directory);
 	snprintf(path, sizeof(path), "%s/log", directory);
 	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	begun = bench_now_us();
-	while (bench_now_us() - begun < (int64_t)(SYNC_SECONDS * 1e6)) {
+	while (bench_now_us() - begun < length) {
 		for (int i = 0; i < records; i++)
 			if (write(fd, value, sizeof(value)) != (ssize_t)sizeof(value))
 				return -1;
@@ -154,58 +135,16 @@ double bench_append_sync(const struct bench_programs *programs, int records)
 	return rate;
 }
 
-/* Waits until so many tasks have ended; false after two minutes. */
-static bool wait_ended(int port, int64_t tasks)
+/* One at a time: microseconds of a durable submission ... */
+double bench_submit_latency(const struct bench_programs *programs, int unused)
 {
-	int64_t until = bench_now_us() + INT64_C(120000000);
-
-	while (bench_now_us() < until) {
-		if (bench_tasks_ended(port) >= tasks)
-			return true;
-		usleep(5000);
-	}
-	fprintf(stderr, "bench: only %lld of %lld tasks have ended\n",
-		(long long)bench_tasks_ended(port), (long long)tasks);
-	return false;
-}
-
-double bench_end_to_end(
-	const struct bench_programs *programs, struct bench_load *load, int cpu_millis)
-{
-	char state[64];
-	char state_flag[128], cpu_flag[128], shim_flag[256], executor_flag[64], images_flag[256];
-	const char *extra[] = {"--worker.enabled=true", state_flag, cpu_flag, shim_flag,
-		executor_flag, "--worker.capacity.memory=64GiB", "--worker.capacity.pids=4000000",
-		images_flag, NULL};
-	int64_t made = 0;
-	double rate = -1;
-
-	bench_make_directory(state);
-	snprintf(state_flag, sizeof(state_flag), "--worker.state.path=%s/worker", state);
-	snprintf(cpu_flag, sizeof(cpu_flag), "--worker.capacity.cpu_millis=%d", cpu_millis);
-	snprintf(shim_flag, sizeof(shim_flag), "--worker.runtime.shim=%s", programs->shim);
-	snprintf(executor_flag, sizeof(executor_flag), "--worker.executors=%s", load->executor);
-	snprintf(images_flag, sizeof(images_flag), "--worker.images.allowed=%s", programs->busybox);
-	struct bench_server server = bench_server_start(programs, extra);
-	load->port = server.port;
-	int64_t begun = bench_now_us();
-	if (bench_load_run(load, &made) > 0 && wait_ended(server.port, made))
-		rate = (double)made * 1e6 / (double)(bench_now_us() - begun);
-	bench_server_stop(&server);
-	bench_remove(state);
-	return rate;
-}
-
-double bench_noop_end_to_end(const struct bench_programs *programs, int unused)
-{
-	struct bench_load load = {
-		.in_flight = NOOP_IN_FLIGHT,
-		.calls = NOOP_TASKS,
-		.executor = "noop",
-		.image = "",
-		.cpu_millis = 1,
-	};
-
 	(void)unused;
-	return bench_end_to_end(programs, &load, 1000000);
+	return 1e6 / bench_submit(programs, 1);
+}
+
+/* ... and of what it cannot do without. */
+double bench_echo_and_sync_latency(const struct bench_programs *programs, int unused)
+{
+	(void)unused;
+	return 1e6 / bench_echo(programs, 1) + 1e6 / bench_rocksdb_sync(programs, 1);
 }

@@ -10,6 +10,7 @@
 #include "proto/rpc/client.h"
 #include "proto/wire/jarvis.h"
 #include "testing/bench/bench.h"
+#include "testing/bench/spec.h"
 
 #define WARM_UP_US        300000
 #define CONNECT_TRIES_MAX 100
@@ -20,6 +21,9 @@ struct run {
 	struct jv_client *client;
 	const struct jv_method *method;
 	Jarvis__V1__SubmitTaskRequest request;
+	enum bench_tasks tasks;
+	struct bench_spec distinct;
+	int64_t first; /* number of the first task: no two runs have the same */
 	int64_t started;
 	int64_t ended;
 	int64_t failed;
@@ -61,8 +65,20 @@ static void call_ended(struct jv_call *call, const struct jv_call_end *end)
 
 static const struct jv_call_events events = {.message = got_message, .ended = call_ended};
 
+static void make_distinct(struct run *run)
+{
+	int64_t number = run->first + run->started;
+
+	bench_spec_fill(&run->distinct, number);
+	if (run->tasks == BENCH_SHAPES)
+		bench_spec_estrange(&run->distinct, number);
+	run->request.spec = &run->distinct.spec;
+}
+
 static void begin(struct run *run)
 {
+	if (run->tasks != BENCH_PLAIN)
+		make_distinct(run);
 	run->started++;
 	jv_call_start(run->client, run->method, &run->request.base, 0, &events, run);
 }
@@ -118,6 +134,8 @@ double bench_load_run(const struct bench_load *load, int64_t *calls_made)
 	double rate;
 
 	run.limit = load->calls > 0 ? load->calls : INT64_MAX;
+	run.tasks = load->tasks;
+	run.first = bench_now_us() * 16;
 	run.request.spec = &spec;
 	spec.name = (char *)(uintptr_t) "benchmark of submissions, with a name of some length";
 	spec.executor = (char *)(uintptr_t)load->executor;
@@ -147,7 +165,7 @@ double bench_load_run(const struct bench_load *load, int64_t *calls_made)
 	return rate;
 }
 
-int64_t bench_tasks_ended(int port)
+struct bench_stats bench_stats(int port)
 {
 	struct jv_schema *schema = jv_schema_new_jarvis();
 	Jarvis__V1__GetStatsRequest request = JARVIS__V1__GET_STATS_REQUEST__INIT;
@@ -155,7 +173,7 @@ int64_t bench_tasks_ended(int port)
 	ProtobufCMessage *answer = NULL;
 	struct jv_arena arena;
 	struct run run = {0};
-	int64_t ended = -1;
+	struct bench_stats said = {-1, -1, -1, -1};
 
 	jv_arena_init(&arena, 0, 0);
 	open_run(&run, schema, port);
@@ -164,10 +182,17 @@ int64_t bench_tasks_ended(int port)
 			&request.base, 5000, NULL, &arena, &answer);
 	stats = (const void *)answer;
 	if (jv_is_ok(&status))
-		ended = stats->tasks_succeeded + stats->tasks_failed + stats->tasks_cancelled;
+		said = (struct bench_stats){
+			.queued = stats->tasks_queued,
+			.active = stats->tasks_starting + stats->tasks_running +
+				stats->tasks_stopping,
+			.ended = stats->tasks_succeeded + stats->tasks_failed +
+				stats->tasks_cancelled,
+			.nodes = stats->nodes_ready,
+		};
 	jv_client_close(run.client);
 	jv_cq_close(&run.cq);
 	jv_arena_deinit(&arena);
 	jv_schema_free(schema);
-	return ended;
+	return said;
 }

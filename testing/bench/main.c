@@ -6,37 +6,63 @@
 
 #include "testing/bench/bench.h"
 
+#define NAMES_MAX 31
+
 static const char usage[] =
-	"Usage: bazel run --config=release //testing/bench -- [--json FILE] [--only NAME] [--rounds N] [--list]\n"
+	"Usage: bazel run --config=release //testing/bench -- [OPTION...]\n"
 	"\n"
-	"  --json FILE   write a list of {name, value, unit, against, ratio}\n"
-	"  --only NAME   only this figure, or all of NAME_N\n"
-	"  --rounds N    rounds of each figure and its ceiling, alternating (3)\n"
-	"  --list        print the names\n";
+	"  --json FILE     write a list of {name, value, unit, against, ratio}\n"
+	"  --only NAME     only this figure, or all of NAME_N; may stand several times\n"
+	"  --except NAME   not this figure, or none of NAME_N; may stand several times\n"
+	"  --all           also those that take minutes and Gigabytes of disk\n"
+	"  --rounds N      rounds of each figure and its ceiling, alternating (3)\n"
+	"  --bare          no ceilings: to compare two builds\n"
+	"  --quick         tiny amounts: whether all of it works, no figures\n"
+	"  --list          print the names\n";
 
 const struct bench_figure bench_figures[] = {
-	{"echo_1", "calls/s", "", bench_echo, NULL, 1},
-	{"echo_64", "calls/s", "", bench_echo, NULL, 64},
-	{"echo_256", "calls/s", "", bench_echo, NULL, 256},
-	{"echo_1024", "calls/s", "", bench_echo, NULL, 1024},
-	{"rocksdb_sync_1", "records/s", "append_sync_1", bench_rocksdb_sync, bench_append_sync, 1},
-	{"rocksdb_sync_64", "records/s", "", bench_rocksdb_sync, NULL, 64},
-	{"rocksdb_sync_256", "records/s", "", bench_rocksdb_sync, NULL, 256},
-	{"submit_1", "calls/s", "echo_1", bench_submit, bench_echo, 1},
-	{"submit_64", "calls/s", "echo_64", bench_submit, bench_echo, 64},
-	{"submit_256", "calls/s", "echo_256", bench_submit, bench_echo, 256},
-	{"submit_1024", "calls/s", "echo_1024", bench_submit, bench_echo, 1024},
-	{"noop_end_to_end", "tasks/s", "", bench_noop_end_to_end, NULL, 0},
+	{"echo_1", "calls/s", "", bench_echo, NULL, 1, false},
+	{"echo_64", "calls/s", "", bench_echo, NULL, 64, false},
+	{"echo_256", "calls/s", "", bench_echo, NULL, 256, false},
+	{"echo_1024", "calls/s", "", bench_echo, NULL, 1024, false},
+	{"rocksdb_sync_1", "records/s", "append_sync_1", bench_rocksdb_sync, bench_append_sync, 1,
+		false},
+	{"rocksdb_sync_64", "records/s", "", bench_rocksdb_sync, NULL, 64, false},
+	{"rocksdb_sync_256", "records/s", "", bench_rocksdb_sync, NULL, 256, false},
+	{"submit_1", "calls/s", "echo_1", bench_submit, bench_echo, 1, false},
+	{"submit_64", "calls/s", "echo_64", bench_submit, bench_echo, 64, false},
+	{"submit_256", "calls/s", "echo_256", bench_submit, bench_echo, 256, false},
+	{"submit_1024", "calls/s", "echo_1024", bench_submit, bench_echo, 1024, false},
+	{"submit_latency_us", "us", "echo_1+sync_1", bench_submit_latency,
+		bench_echo_and_sync_latency, 1, false},
+	{"rest_submit_1", "calls/s", "submit_1", bench_rest_submit, bench_submit, 1, false},
+	{"rest_submit_64", "calls/s", "submit_64", bench_rest_submit, bench_submit, 64, false},
+	{"rest_submit_256", "calls/s", "submit_256", bench_rest_submit, bench_submit, 256, false},
+	{"noop_end_to_end", "tasks/s", "", bench_noop_end_to_end, NULL, 0, false},
+	{"noop_server_cpu_us", "us/task", "", bench_noop_server_cpu_us, NULL, 0, false},
+	{"idle_rss_mb", "MiB", "", bench_idle_rss_mb, NULL, 0, false},
+	{"idle_cpu_percent", "%", "", bench_idle_cpu_percent, NULL, 0, false},
+	{"idle_worker_rss_mb", "MiB", "", bench_idle_rss_mb, NULL, 1, false},
+	{"idle_worker_cpu_percent", "%", "", bench_idle_cpu_percent, NULL, 1, false},
 	{"container_runc", "tasks/s", "runc_run_loop_2", bench_container_jarvis,
-		bench_container_bare, 2},
-	{NULL, NULL, NULL, NULL, NULL, 0},
+		bench_container_bare, 2, false},
+	{"pending_1m_rss_mb", "MiB", "", bench_pending_rss_mb, NULL, 0, true},
+	{"restart_1m_s", "s", "", bench_restart_s, NULL, 0, true},
+	{"pending_1m_10m_rss_mb", "MiB", "", bench_pending_rss_mb, NULL, 10000, true},
+	{"restart_1m_10m_s", "s", "", bench_restart_s, NULL, 10000, true},
+	{"pending_1m_shapes_rss_mb", "MiB", "", bench_pending_shapes_rss_mb, NULL, 0, true},
+	{"soak_growth_mb", "MiB", "", bench_soak_growth_mb, NULL, 0, true},
+	{NULL, NULL, NULL, NULL, NULL, 0, false},
 };
 
 struct options {
 	struct bench_programs programs;
 	const char *json;
-	const char *only;
+	const char *only[NAMES_MAX + 1];
+	const char *except[NAMES_MAX + 1];
 	int rounds;
+	bool all;
+	bool bare;
 	bool list;
 };
 
@@ -50,26 +76,55 @@ static bool flag(const char *argument, const char *name, const char **value)
 	return true;
 }
 
+static void add(const char **names, const char *name)
+{
+	size_t count = 0;
+
+	while (names[count] != NULL)
+		count++;
+	if (count < NAMES_MAX)
+		names[count] = name;
+}
+
+/* Options without a value; false if it is none of them. */
+static bool parse_word(const char *argument, struct options *options)
+{
+	if (strcmp(argument, "--list") == 0)
+		return options->list = true;
+	if (strcmp(argument, "--all") == 0)
+		return options->all = true;
+	if (strcmp(argument, "--bare") == 0)
+		return options->bare = true;
+	if (strcmp(argument, "--quick") == 0)
+		return options->programs.quick = true;
+	return false;
+}
+
+static bool parse_program(const char *argument, struct bench_programs *programs)
+{
+	return flag(argument, "--jarvisd", &programs->jarvisd) ||
+		flag(argument, "--worker", &programs->worker) ||
+		flag(argument, "--shim", &programs->shim) ||
+		flag(argument, "--fill", &programs->fill) ||
+		flag(argument, "--busybox", &programs->busybox);
+}
+
 static int parse(int argc, char **argv, struct options *options)
 {
 	const char *rounds = "3";
 
 	for (int i = 1; i < argc; i++) {
-		struct bench_programs *programs = &options->programs;
 		bool next = i + 1 < argc;
-		if (flag(argv[i], "--jarvisd", &programs->jarvisd) ||
-			flag(argv[i], "--worker", &programs->worker) ||
-			flag(argv[i], "--shim", &programs->shim) ||
-			flag(argv[i], "--busybox", &programs->busybox))
+		if (parse_program(argv[i], &options->programs) || parse_word(argv[i], options))
 			continue;
 		if (strcmp(argv[i], "--json") == 0 && next)
 			options->json = argv[++i];
 		else if (strcmp(argv[i], "--only") == 0 && next)
-			options->only = argv[++i];
+			add(options->only, argv[++i]);
+		else if (strcmp(argv[i], "--except") == 0 && next)
+			add(options->except, argv[++i]);
 		else if (strcmp(argv[i], "--rounds") == 0 && next)
 			rounds = argv[++i];
-		else if (strcmp(argv[i], "--list") == 0)
-			options->list = true;
 		else
 			return fputs(usage, stderr), 2;
 	}
@@ -96,6 +151,7 @@ static double median(double *values, int count)
 struct outcome {
 	double value;
 	double ceiling; /* negative: there is none */
+	bool failed;
 };
 
 static struct outcome run(const struct options *options, const struct bench_figure *figure)
@@ -103,22 +159,24 @@ static struct outcome run(const struct options *options, const struct bench_figu
 	double values[BENCH_ROUNDS_MAX];
 	double ceilings[BENCH_ROUNDS_MAX];
 	struct outcome outcome = {.ceiling = -1};
+	bool ceiling = figure->ceiling != NULL && !options->bare;
+	int rounds = figure->slow ? 1 : options->rounds;
 
-	for (int i = 0; i < options->rounds; i++) {
-		ceilings[i] = figure->ceiling == NULL
-			? -1
-			: figure->ceiling(&options->programs, figure->parameter);
+	for (int i = 0; i < rounds; i++) {
+		if (ceiling)
+			ceilings[i] = figure->ceiling(&options->programs, figure->parameter);
 		values[i] = figure->measure(&options->programs, figure->parameter);
 	}
-	outcome.value = median(values, options->rounds);
-	if (figure->ceiling != NULL)
-		outcome.ceiling = median(ceilings, options->rounds);
+	outcome.value = median(values, rounds);
+	if (ceiling)
+		outcome.ceiling = median(ceilings, rounds);
+	outcome.failed = outcome.value < 0 || (ceiling && outcome.ceiling < 0);
 	return outcome;
 }
 
 static void print_row(const struct bench_figure *figure, const struct outcome *outcome)
 {
-	printf("%-20s %12.1f %-10s", figure->name, outcome->value, figure->unit);
+	printf("%-25s %12.1f %-10s", figure->name, outcome->value, figure->unit);
 	if (outcome->ceiling > 0)
 		printf(" %-18s %12.1f %8.2f", figure->against, outcome->ceiling,
 			outcome->value / outcome->ceiling);
@@ -140,14 +198,25 @@ static void write_json(
 		fprintf(json, "\"against\": null, \"ratio\": null}");
 }
 
-/* The name, or all names that go on behind it with an underscore: `echo` is all of echo_N. */
-static bool chosen(const struct options *options, const char *name)
+/* Whether it is one of the names, or goes on behind one with an underscore: `echo` is all of
+ * echo_N. */
+static bool named(const char *const *names, const char *name)
 {
-	size_t size = options->only == NULL ? 0 : strlen(options->only);
+	for (; *names != NULL; names++) {
+		size_t size = strlen(*names);
+		if (strncmp(name, *names, size) == 0 && (name[size] == '\0' || name[size] == '_'))
+			return true;
+	}
+	return false;
+}
 
-	return size == 0 ||
-		(strncmp(name, options->only, size) == 0 &&
-			(name[size] == '\0' || name[size] == '_'));
+static bool chosen(const struct options *options, const struct bench_figure *figure)
+{
+	if (named(options->except, figure->name))
+		return false;
+	if (options->only[0] != NULL)
+		return named(options->only, figure->name);
+	return options->all || !figure->slow;
 }
 
 static int run_all(const struct options *options)
@@ -160,14 +229,14 @@ static int run_all(const struct options *options)
 		return perror(options->json), 1;
 	if (json != NULL)
 		fputs("[", json);
-	printf("%-20s %12s %-10s %-18s %12s %8s\n", "name", "value", "unit", "against", "ceiling",
+	printf("%-25s %12s %-10s %-18s %12s %8s\n", "name", "value", "unit", "against", "ceiling",
 		"ratio");
 	for (const struct bench_figure *figure = bench_figures; figure->name != NULL; figure++) {
-		if (!chosen(options, figure->name))
+		if (!chosen(options, figure))
 			continue;
 		struct outcome outcome = run(options, figure);
-		if (outcome.value < 0 || (figure->ceiling != NULL && outcome.ceiling < 0)) {
-			printf("%-20s could not be measured\n", figure->name);
+		if (outcome.failed) {
+			printf("%-25s could not be measured\n", figure->name);
 			failed++;
 			continue;
 		}

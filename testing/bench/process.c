@@ -54,18 +54,23 @@ bool bench_read_line(const struct bench_child *child, char *line, int size)
 	return at > 0;
 }
 
-void bench_stop(struct bench_child *child)
+void bench_stop(struct bench_child *child, int signal)
 {
 	int status;
 
-	kill(child->pid, SIGTERM);
+	kill(child->pid, signal);
 	waitpid(child->pid, &status, 0);
 	close(child->out);
 }
 
 void bench_make_directory(char path[64])
 {
-	snprintf(path, 64, "/var/tmp/jarvis-bench-XXXXXX");
+	/* Not /tmp, which may be memory. */
+	const char *parent = getenv("TEST_TMPDIR");
+
+	if (parent == NULL || strlen(parent) > 40)
+		parent = "/var/tmp";
+	snprintf(path, 64, "%s/jarvis-bench-XXXXXX", parent);
 	if (mkdtemp(path) == NULL)
 		die(path);
 }
@@ -99,4 +104,18 @@ int64_t bench_cpu_us(pid_t pid)
 	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
 		return 0;
 	return used.tv_sec * INT64_C(1000000) + used.tv_nsec / 1000;
+}
+
+double bench_rss_mb(pid_t pid)
+{
+	char path[64];
+	long pages = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+	FILE *file = fopen(path, "re");
+	if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1)
+		pages = -1;
+	if (file != NULL)
+		fclose(file);
+	return (double)pages * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
 }
