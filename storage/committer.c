@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -39,7 +40,9 @@ struct jv_committer {
 	/* The committer's. */
 	struct jv_list waiting;
 	struct jv_batch joined;
-	int64_t durable_revision;
+
+	/* Written by whoever has committed. Equal to posted_revision: the store is the poster's. */
+	_Atomic int64_t durable_revision;
 };
 
 static struct jv_metric metric_commits = {
@@ -153,7 +156,7 @@ static uint32_t gather(struct jv_committer *committer, struct jv_list *taken)
 	do {
 		struct jv_list *link = jv_list_pop_front(&committer->waiting);
 		const struct sealed *sealed = sealed_of(link);
-		JV_ASSERT(sealed->revision > committer->durable_revision);
+		JV_ASSERT(sealed->revision > atomic_load(&committer->durable_revision));
 		jv_list_push_back(taken, link);
 		jv_batch_join(&committer->joined, &sealed->batch);
 		count++;
@@ -169,10 +172,10 @@ static void commit_some(struct jv_committer *committer)
 	jv_list_init(&taken);
 	uint32_t count = gather(committer, &taken);
 	int64_t revision = sealed_of(taken.previous)->revision;
-	JV_ASSERT(revision > committer->durable_revision);
+	JV_ASSERT(revision > atomic_load(&committer->durable_revision));
 	if (committer->joined.count > 0)
 		commit(committer, &committer->joined);
-	committer->durable_revision = revision;
+	atomic_store(&committer->durable_revision, revision);
 	jv_metric_add(&metric_transactions, count);
 	jv_metric_add(&metric_pending, -(int64_t)count);
 	committer->durable(committer->context, revision);
@@ -216,7 +219,7 @@ struct jv_committer *jv_committer_start(
 	committer->durable = durable;
 	committer->context = context;
 	committer->posted_revision = INT64_MIN;
-	committer->durable_revision = INT64_MIN;
+	atomic_init(&committer->durable_revision, INT64_MIN);
 	jv_mailbox_init(&committer->inbox, 0, NULL, NULL);
 	jv_mailbox_init(&committer->spent, SPENT_MAX, NULL, NULL);
 	jv_list_init(&committer->reusable);
@@ -253,13 +256,28 @@ void jv_committer_post(struct jv_committer *committer, struct jv_batch *batch, i
 	JV_ASSERT(posted);
 }
 
+bool jv_committer_commit_here(
+	struct jv_committer *committer, struct jv_batch *batch, int64_t revision)
+{
+	JV_ASSERT(revision > committer->posted_revision);
+	if (atomic_load(&committer->durable_revision) != committer->posted_revision)
+		return false;
+	if (batch->count > 0)
+		commit(committer, batch);
+	jv_batch_clear(batch);
+	committer->posted_revision = revision;
+	atomic_store(&committer->durable_revision, revision);
+	jv_metric_add(&metric_transactions, 1);
+	return true;
+}
+
 void jv_committer_stop(struct jv_committer *committer)
 {
 	jv_mailbox_close(&committer->inbox);
 	int error = pthread_join(committer->thread, NULL);
 	JV_ASSERT(error == 0);
 	JV_ASSERT(jv_list_empty(&committer->waiting));
-	JV_ASSERT(committer->durable_revision == committer->posted_revision);
+	JV_ASSERT(atomic_load(&committer->durable_revision) == committer->posted_revision);
 	jv_mailbox_drain(&committer->spent, &committer->reusable);
 	for (struct jv_list *link; (link = jv_list_pop_front(&committer->reusable)) != NULL;)
 		sealed_free(sealed_of(link));

@@ -223,6 +223,65 @@ static void a_huge_pile_is_cut_into_several_commits(void **state)
 	gate_deinit(&gated);
 }
 
+static bool commit_here(struct jv_committer *committer, struct jv_batch *batch, int64_t revision)
+{
+	char key[32];
+	snprintf(key, sizeof(key), "k%08lld", (long long)revision);
+	jv_batch_put(batch, TEXT(key), TEXT("v"));
+	return jv_committer_commit_here(committer, batch, revision);
+}
+
+static void a_poster_with_nothing_under_way_commits_itself(void **state)
+{
+	(void)state;
+	struct gated_store gated;
+	struct jv_batch batch = {0};
+	gate_init(&gated);
+	struct heard heard = {.inner = gated.inner};
+	struct jv_committer *committer = jv_committer_start(&gated.store, hear, &heard);
+	for (int64_t revision = 1; revision <= 100; revision++) {
+		assert_true(commit_here(committer, &batch, revision));
+		assert_int_equal(batch.count, 0);
+	}
+	assert_int_equal(gated.commits, 100);
+	assert_int_equal(count_keys(gated.inner), 100);
+	assert_int_equal(heard.calls, 0);
+	jv_committer_stop(committer);
+	jv_batch_deinit(&batch);
+	gate_deinit(&gated);
+}
+
+static void one_commits_at_a_time(void **state)
+{
+	(void)state;
+	struct gated_store gated;
+	struct jv_batch batch = {0};
+	gate_init(&gated);
+	struct heard heard = {.inner = gated.inner};
+	gate_set(&gated, true);
+	struct jv_committer *committer = jv_committer_start(&gated.store, hear, &heard);
+	post(committer, &batch, 1);
+	gate_await(&gated);
+	/* The committer is in its sync: the poster keeps what it has, and hands it over. */
+	assert_false(commit_here(committer, &batch, 2));
+	assert_int_equal(batch.count, 1);
+	jv_committer_post(committer, &batch, 2);
+	gate_set(&gated, false);
+	/* A durable revision is heard of before long; then the store is the poster's again. */
+	int64_t revision = 3;
+	while (!commit_here(committer, &batch, revision)) {
+		jv_batch_clear(&batch);
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	assert_int_equal(gated.commits, 3);
+	post(committer, &batch, 4);
+	jv_committer_stop(committer);
+	assert_int_equal(heard.newest, 4);
+	assert_false(heard.disorder || heard.early);
+	jv_batch_deinit(&batch);
+	gate_deinit(&gated);
+}
+
 static void memory_is_used_again(void **state)
 {
 	(void)state;
@@ -314,6 +373,8 @@ int main(void)
 		cmocka_unit_test(a_committer_without_work_stops),
 		cmocka_unit_test(an_empty_transaction_is_durable_without_a_commit),
 		cmocka_unit_test(a_huge_pile_is_cut_into_several_commits),
+		cmocka_unit_test(a_poster_with_nothing_under_way_commits_itself),
+		cmocka_unit_test(one_commits_at_a_time),
 		cmocka_unit_test(memory_is_used_again),
 		cmocka_unit_test(commits_are_counted),
 	};
