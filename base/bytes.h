@@ -89,6 +89,8 @@ bool jv_hex_decode(const char *text, uint8_t *out, size_t size);
 /* True if the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing
  * past U+10FFFF). */
 bool jv_utf8_valid(struct jv_bytes bytes);
+/* Makes it so: each byte of the text that is in no well-formed sequence becomes `?`. */
+void jv_utf8_mend(char *text);
 
 /* CRC-32C (Castagnoli), as in iSCSI, RFC 3720: check value of "123456789" is 0xe3069283. */
 uint32_t jv_crc32c(uint32_t start, struct jv_bytes bytes);

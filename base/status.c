@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/bytes.h"
 
 /* Takes back a UTF-8 sequence that the end of the buffer has cut in two. */
 static void cut_at_character(char *text, size_t size)
@@ -20,7 +21,8 @@ static void cut_at_character(char *text, size_t size)
 		text[start - 1] = '\0';
 }
 
-/* Prints at `at` in a buffer of `room` bytes; returns the new end. */
+/* Prints at `at` in a buffer of `room` bytes; returns the new end. What a peer or a file has sent
+ * may be any bytes: a message is UTF-8 all the same. */
 static size_t print_at(char *buffer, size_t room, size_t at, const char *format, va_list arguments)
 {
 	JV_ASSERT(at < room);
@@ -29,10 +31,10 @@ static size_t print_at(char *buffer, size_t room, size_t at, const char *format,
 		buffer[at] = '\0';
 		return at;
 	}
-	if ((size_t)printed < room - at)
-		return at + (size_t)printed;
-	cut_at_character(buffer, room - 1);
-	return strlen(buffer);
+	if ((size_t)printed >= room - at)
+		cut_at_character(buffer, room - 1);
+	jv_utf8_mend(buffer + at);
+	return at + strlen(buffer + at);
 }
 
 struct jv_status jv_ok(void)
@@ -69,6 +71,7 @@ struct jv_status jv_field_error(enum jv_code code, const char *field, const char
 	status.field[size] = '\0';
 	if (field[size] != '\0')
 		cut_at_character(status.field, size);
+	jv_utf8_mend(status.field);
 	va_list arguments;
 	va_start(arguments, format);
 	print_at(status.message, sizeof(status.message), 0, format, arguments);

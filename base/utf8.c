@@ -50,3 +50,19 @@ bool jv_utf8_valid(struct jv_bytes bytes)
 	}
 	return true;
 }
+
+void jv_utf8_mend(char *text)
+{
+	size_t left = strlen(text);
+	if (jv_utf8_valid(jv_bytes_of(text, left)))
+		return;
+	while (left > 0) {
+		size_t size = sequence_size((const uint8_t *)text, left);
+		if (size == 0) {
+			*text = '?';
+			size = 1;
+		}
+		text += size;
+		left -= size;
+	}
+}

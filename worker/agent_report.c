@@ -131,10 +131,7 @@ static char *message_new(const struct jv_ward *ward, struct jv_arena *arena)
 /* What a runtime says may be any bytes, and the server ends a session over bad UTF-8. */
 static char *utf8_kept(char *text)
 {
-	if (!jv_utf8_valid(jv_bytes_of_text(text)))
-		for (char *at = text; *at != '\0'; at++)
-			if ((*at & 0x80) != 0)
-				*at = '?';
+	jv_utf8_mend(text);
 	return text;
 }
 

@@ -131,10 +131,7 @@ static char *clean(struct jv_arena *arena, const char *text)
 {
 	char *copy = jv_arena_copy_text(arena, text);
 
-	if (!jv_utf8_valid(jv_bytes_of_text(copy)))
-		for (char *at = copy; *at != '\0'; at++)
-			if ((*at & 0x80) != 0)
-				*at = '?';
+	jv_utf8_mend(copy);
 	return copy;
 }
 

@@ -83,12 +83,10 @@ static const struct jv_config_field own_fields[] = {
 	{.key = "scheduler.lease",
 		.type = JV_CONFIG_DURATION,
 		.offset = FIELD(lease_ms),
-		.default_value = "2m",
+		.default_value = "30s",
 		.minimum = SECOND,
 		.maximum = DAY,
-		.help = "A worker that has lost the server for this long stops its tasks: longer "
-			"than the server is ever down, for that then costs nothing; tasks of a "
-			"dead node start elsewhere so much later."},
+		.help = "A worker that has lost the server for this long stops its tasks."},
 	{.key = "scheduler.fence",
 		.type = JV_CONFIG_DURATION,
 		.offset = FIELD(fence_ms),
@@ -99,7 +97,7 @@ static const struct jv_config_field own_fields[] = {
 	{.key = "scheduler.heartbeat",
 		.type = JV_CONFIG_DURATION,
 		.offset = FIELD(heartbeat_ms),
-		.default_value = "10s",
+		.default_value = "5s",
 		.minimum = 100,
 		.maximum = DAY,
 		.help = "Time between a worker's heartbeats; at most a third of the lease."},

@@ -12,7 +12,6 @@
 
 #include "base/assert.h"
 
-/* The least of each file that is read. */
 #define VERSION    1
 #define MOUNTS_MAX 64
 
@@ -34,7 +33,7 @@ static struct jv_bytes get_bytes(struct jv_reader *reader, struct jv_arena *aren
 
 void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer *out)
 {
-	jv_put_u8(out, JV_ATTEMPT_PLAN_VERSION);
+	jv_put_u8(out, VERSION);
 	put_text(out, plan->id);
 	put_text(out, plan->runtime);
 	put_text(out, plan->lower);
@@ -110,8 +109,7 @@ struct jv_status jv_attempt_plan_decode(
 	plan->config = get_bytes(&reader, arena);
 	plan->spec = get_bytes(&reader, arena);
 	plan->lease = get_text(&reader, arena);
-	plan->version = version;
-	return reader.failed || version < VERSION ? damaged(JV_ATTEMPT_PLAN) : jv_ok();
+	return reader.failed || version != VERSION ? damaged(JV_ATTEMPT_PLAN) : jv_ok();
 }
 
 void jv_attempt_started_encode(const struct jv_attempt_started *started, struct jv_buffer *out)

@@ -34,6 +34,15 @@ static void a_field_error_names_the_field(void **state)
 	assert_string_equal(status.message, "must not be empty");
 }
 
+static void any_bytes_become_text(void **state)
+{
+	(void)state;
+	struct jv_status status = jv_field_error(
+		JV_INVALID_ARGUMENT, "a\xff", "\xc3\xa4 \xc3 \xed\xa0\x80 %s", "\x80.");
+	assert_string_equal(status.field, "a?");
+	assert_string_equal(status.message, "\xc3\xa4 ? ??? ?.");
+}
+
 static void fail_with_ok(void *context)
 {
 	(void)context;
@@ -155,6 +164,7 @@ int main(void)
 		cmocka_unit_test(success_is_empty),
 		cmocka_unit_test(an_error_carries_code_and_message),
 		cmocka_unit_test(a_field_error_names_the_field),
+		cmocka_unit_test(any_bytes_become_text),
 		cmocka_unit_test(an_error_cannot_be_ok),
 		cmocka_unit_test(a_message_is_cut_between_characters),
 		cmocka_unit_test(a_message_that_just_fits_is_whole),
