@@ -69,8 +69,9 @@ static void check_tasks(const struct jv_core *core)
 {
 	int64_t states[JV_TASK_STATES] = {0};
 	uint32_t timers = 0;
-	struct jv_task *task, *next;
-	HASH_ITER (hh, core->tasks, task, next) {
+	struct jv_index_cursor cursor = {.next = core->tasks.pages};
+	struct jv_task *task;
+	while ((task = jv_index_next(&cursor)) != NULL) {
 		check_task(core, task);
 		states[task->state]++;
 		if (task->state == JV_TASK_QUEUED && task->timer != JV_TIMER_NONE)
@@ -78,7 +79,7 @@ static void check_tasks(const struct jv_core *core)
 	}
 	JV_ASSERT(memcmp(states, core->states, sizeof(states)) == 0);
 	JV_ASSERT(timers == core->tasks_due.count);
-	JV_ASSERT(HASH_COUNT(core->tasks) <= core->options.tasks_max);
+	JV_ASSERT(core->tasks.count <= core->options.tasks_max);
 	check_heap(&core->tasks_due);
 }
 
@@ -98,7 +99,7 @@ static void check_shapes(const struct jv_core *core)
 		tasks += shape->tasks;
 		turns += ready || blocked;
 	}
-	JV_ASSERT(tasks == HASH_COUNT(core->tasks));
+	JV_ASSERT(tasks == core->tasks.count);
 	JV_ASSERT(turns == core->ready.count + core->blocked.count);
 	JV_ASSERT(HASH_CNT(by_payload, core->shapes) == HASH_CNT(by_id, core->shapes_by_id));
 	check_heap(&core->ready);
@@ -147,8 +148,9 @@ static void check_node(const struct jv_core *core, const struct jv_node *node)
 static uint64_t tasks_placed(const struct jv_core *core)
 {
 	uint64_t count = 0;
-	struct jv_task *task, *next;
-	HASH_ITER (hh, core->tasks, task, next) {
+	struct jv_index_cursor cursor = {.next = core->tasks.pages};
+	struct jv_task *task;
+	while ((task = jv_index_next(&cursor)) != NULL) {
 		if (task->node == NULL)
 			continue;
 		JV_ASSERT(jv_node_find(core, task->node->record.name) == task->node);
@@ -174,7 +176,7 @@ static void check_nodes(const struct jv_core *core)
 		JV_ASSERT(node->tasks >= node->attempt_count);
 	}
 	JV_ASSERT(ready == core->nodes_ready && ready == HASH_COUNT(core->sessions));
-	JV_ASSERT(attempts == HASH_COUNT(core->tasks) - (uint64_t)core->states[JV_TASK_QUEUED]);
+	JV_ASSERT(attempts == core->tasks.count - (uint64_t)core->states[JV_TASK_QUEUED]);
 	JV_ASSERT(tasks == tasks_placed(core));
 	JV_ASSERT(core->node_count <= core->options.nodes_max);
 	check_heap(&core->nodes_due);

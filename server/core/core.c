@@ -25,11 +25,12 @@ struct jv_core *jv_core_new(const struct jv_core_options *options)
 
 static void tasks_free(struct jv_core *core)
 {
-	struct jv_task *task, *task_next;
+	struct jv_index_cursor cursor = {.next = core->tasks.pages};
+	struct jv_task *task;
 	struct jv_shape *shape, *shape_next;
 	HASH_ITER (by_payload, core->shapes, shape, shape_next)
 		jv_heap_deinit(&shape->waiting);
-	HASH_ITER (hh, core->tasks, task, task_next)
+	while ((task = jv_index_next(&cursor)) != NULL)
 		jv_task_free(core, task);
 	HASH_ITER (by_payload, core->shapes, shape, shape_next)
 		jv_shape_free(core, shape);

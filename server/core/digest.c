@@ -14,8 +14,9 @@ static uint64_t tasks_hash(
 	const struct jv_core *core, struct jv_buffer *key, struct jv_buffer *value)
 {
 	uint64_t sum = 0;
-	struct jv_task *task, *next;
-	HASH_ITER (hh, core->tasks, task, next) {
+	struct jv_index_cursor cursor = {.next = core->tasks.pages};
+	struct jv_task *task;
+	while ((task = jv_index_next(&cursor)) != NULL) {
 		struct jv_task_record record;
 		jv_task_describe(task, &record);
 		jv_task_encode(&record, key, value);

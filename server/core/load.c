@@ -119,8 +119,9 @@ static struct jv_status start_shapes(struct jv_core *core)
 
 static void start_tasks(struct jv_core *core)
 {
-	struct jv_task *task, *next;
-	HASH_ITER (hh, core->tasks, task, next) {
+	struct jv_index_cursor cursor = {.next = core->tasks.pages};
+	struct jv_task *task;
+	while ((task = jv_index_next(&cursor)) != NULL) {
 		if (task->state == JV_TASK_QUEUED)
 			jv_task_queue(core, task);
 	}

@@ -34,7 +34,7 @@ struct jv_task_past {
 /* What the timer of a queued task is for. */
 enum jv_task_timer { JV_TIMER_NONE, JV_TIMER_BACKOFF, JV_TIMER_TIMEOUT };
 
-/* A live task: 192 bytes with malloc's own, so that a million of them are no burden. */
+/* A live task: 144 bytes with malloc's own, so that a million of them are no burden. */
 struct jv_task {
 	uint64_t id;
 	struct jv_shape *shape;
@@ -66,7 +66,33 @@ struct jv_task {
 		/* On a node: in node->attempts. */
 		struct jv_list link;
 	};
+};
+
+#define JV_INDEX_PAGE 16
+
+/* Sixteen neighbours by number, as long as one of them lives. */
+struct jv_index_page {
+	uint64_t number; /* of its first task / JV_INDEX_PAGE */
+	uint32_t count;
+	struct jv_task *tasks[JV_INDEX_PAGE];
 	UT_hash_handle hh;
+};
+
+/* Live tasks by number. Numbers are given in order, so that neighbours mostly live at the same
+ * time: a hash of pages is an eighth of a hash of tasks, and a page is near at hand when tasks are
+ * loaded or submitted one after another. */
+struct jv_index {
+	struct jv_index_page *pages;
+	uint32_t count; /* of tasks */
+};
+
+/* All tasks once, in an order that the numbers added so far decide. The task that was given last
+ * may be removed. */
+struct jv_index_cursor {
+	struct jv_index_page *page;
+	struct jv_index_page *next;
+	uint32_t left; /* of this page */
+	uint32_t at;
 };
 
 /* What scheduling reads of a spec, once for all tasks that have it. Kept as bytes, decoded when it
@@ -143,7 +169,7 @@ struct jv_core {
 	struct jv_batch *batch;
 	struct jv_effects *effects;
 
-	struct jv_task *tasks; /* by id */
+	struct jv_index tasks;
 	struct jv_heap tasks_due;
 	struct jv_shape *shapes;       /* by payload */
 	struct jv_shape *shapes_by_id; /* the same */
@@ -227,6 +253,13 @@ void jv_effect_withdraw(struct jv_core *core, uint64_t session);
 /* watch.c: the events kept for watchers */
 /* Drops the oldest changes beyond the limit; at seal. */
 void jv_watch_trim(struct jv_core *core);
+
+/* index.c: live tasks by number */
+struct jv_task *jv_index_find(const struct jv_index *index, uint64_t id); /* NULL: not live */
+void jv_index_add(struct jv_index *index, struct jv_task *task);
+void jv_index_remove(struct jv_index *index, const struct jv_task *task);
+/* Of a cursor whose `next` is index->pages: the first task; then the others. NULL at the end. */
+struct jv_task *jv_index_next(struct jv_index_cursor *cursor);
 
 /* task.c: states and records */
 struct jv_task *jv_task_find(struct jv_core *core, uint64_t id); /* NULL: not live */

@@ -19,7 +19,7 @@ static void answer_again(struct jv_event *event, const struct jv_request *reques
 
 static struct jv_status check_room(struct jv_core *core, const struct jv_event_submit *submit)
 {
-	if (HASH_COUNT(core->tasks) >= core->options.tasks_max)
+	if (core->tasks.count >= core->options.tasks_max)
 		return jv_error(JV_RESOURCE_EXHAUSTED,
 			"%u tasks are waiting or running, as many as this server takes; submit "
 			"again when some have ended, or raise the limit in its configuration",

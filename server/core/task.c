@@ -32,7 +32,7 @@ static const struct jv_machine_state states[JV_TASK_STATES] = {
 static const struct jv_machine machine = {
 	.name = "task", .states = states, .count = JV_TASK_STATES};
 
-JV_STATIC_ASSERT(sizeof(struct jv_task) <= 192, "a million tasks are to fit in 200 MB");
+JV_STATIC_ASSERT(sizeof(struct jv_task) <= 136, "a million tasks are to fit in 150 MB");
 
 static void text_free(struct jv_bytes text)
 {
@@ -57,9 +57,7 @@ static void move(struct jv_core *core, struct jv_task *task, enum jv_task_state 
 
 struct jv_task *jv_task_find(struct jv_core *core, uint64_t id)
 {
-	struct jv_task *task;
-	HASH_FIND(hh, core->tasks, &id, sizeof(id), task);
-	return task;
+	return jv_index_find(&core->tasks, id);
 }
 
 static void add(struct jv_core *core, struct jv_task *task, struct jv_shape *shape)
@@ -67,7 +65,7 @@ static void add(struct jv_core *core, struct jv_task *task, struct jv_shape *sha
 	JV_ASSERT(shape->tasks < UINT32_MAX);
 	task->shape = shape;
 	shape->tasks++;
-	HASH_ADD(hh, core->tasks, id, sizeof(task->id), task);
+	jv_index_add(&core->tasks, task);
 }
 
 struct jv_task *jv_task_new(struct jv_core *core, struct jv_shape *shape, int32_t priority)
@@ -145,7 +143,7 @@ static void node_set(struct jv_task *task, struct jv_node *node)
 
 void jv_task_free(struct jv_core *core, struct jv_task *task)
 {
-	HASH_DEL(core->tasks, task);
+	jv_index_remove(&core->tasks, task);
 	node_set(task, NULL);
 	if (task->past != NULL) {
 		text_free(task->past->message);
