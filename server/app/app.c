@@ -97,6 +97,7 @@ static struct jv_status open_core(struct jv_app *app)
 						.node_forget_ms = config->node_forget_ms,
 						.request_window_ms = config->request_window_ms,
 						.tasks_max = (uint32_t)config->tasks_max,
+						.shape_bytes_max = config->shape_bytes_max,
 						.nodes_max = (uint32_t)config->nodes_max,
 						.events_max = (uint32_t)config->watch_events_max,
 					},

@@ -26,6 +26,7 @@ struct jv_server_config {
 	int64_t heartbeat_ms;
 	int64_t node_forget_ms;
 	int64_t tasks_max;
+	int64_t shape_bytes_max;
 	int64_t nodes_max;
 	int64_t watch_events_max;
 	int64_t inbox_max;

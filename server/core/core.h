@@ -23,6 +23,7 @@ struct jv_core_options {
 	int64_t node_forget_ms;    /* a lost node is forgotten after this long; 0: never */
 	int64_t request_window_ms; /* how long request_ids are remembered at least */
 	uint32_t tasks_max;        /* live tasks; more are RESOURCE_EXHAUSTED */
+	int64_t shape_bytes_max;   /* of all shapes of live tasks; 0: no limit */
 	uint32_t nodes_max;
 	uint32_t events_max;   /* changes kept for watchers at least; an eighth more at most */
 	uint32_t requests_max; /* request_ids remembered; 0: four times tasks_max */

@@ -173,6 +173,7 @@ struct jv_core {
 	struct jv_heap tasks_due;
 	struct jv_shape *shapes;       /* by payload */
 	struct jv_shape *shapes_by_id; /* the same */
+	int64_t shape_bytes;           /* what they take */
 	struct jv_heap ready;          /* shapes whose first task may fit somewhere */
 	struct jv_heap blocked;        /* shapes whose first task fits nowhere */
 	struct jv_node **nodes;        /* by name */
@@ -338,6 +339,8 @@ void jv_session_end(struct jv_core *core, struct jv_node *node, struct jv_status
 /* shape.c */
 struct jv_shape *jv_shape_find(struct jv_core *core, struct jv_bytes payload);
 struct jv_shape *jv_shape_find_id(struct jv_core *core, uint32_t id);
+/* Whether there is room for one more. */
+bool jv_shape_fits(const struct jv_core *core, struct jv_bytes payload);
 struct jv_shape *jv_shape_new(struct jv_core *core, struct jv_bytes payload);
 struct jv_shape *jv_shape_restore(struct jv_core *core, uint32_t id, struct jv_bytes payload);
 /* One live task fewer has it; with the last one it goes. */

@@ -46,6 +46,17 @@ struct jv_shape *jv_shape_find_id(struct jv_core *core, uint32_t id)
 	return shape;
 }
 
+static int64_t bytes_of(struct jv_bytes payload)
+{
+	return (int64_t)(sizeof(struct jv_shape) + payload.size);
+}
+
+bool jv_shape_fits(const struct jv_core *core, struct jv_bytes payload)
+{
+	int64_t max = core->options.shape_bytes_max;
+	return max == 0 || core->shape_bytes + bytes_of(payload) <= max;
+}
+
 struct jv_shape *jv_shape_restore(struct jv_core *core, uint32_t id, struct jv_bytes payload)
 {
 	JV_ASSERT(id != 0 && jv_shape_find_id(core, id) == NULL);
@@ -53,6 +64,7 @@ struct jv_shape *jv_shape_restore(struct jv_core *core, uint32_t id, struct jv_b
 	struct jv_shape *shape = jv_calloc(1, sizeof(*shape));
 	shape->id = id;
 	shape->payload = jv_bytes_copy(payload);
+	core->shape_bytes += bytes_of(payload);
 	jv_heap_init(&shape->waiting, jv_shape_task_before);
 	HASH_ADD_KEYPTR(by_payload, core->shapes, shape->payload.data, shape->payload.size, shape);
 	HASH_ADD(by_id, core->shapes_by_id, id, sizeof(id), shape);
@@ -84,6 +96,8 @@ void jv_shape_free(struct jv_core *core, struct jv_shape *shape)
 	JV_ASSERT(shape->waiting.count == 0 && !jv_heap_holds(&shape->turn));
 	HASH_DELETE(by_payload, core->shapes, shape);
 	HASH_DELETE(by_id, core->shapes_by_id, shape);
+	core->shape_bytes -= bytes_of(shape->payload);
+	JV_ASSERT(core->shape_bytes >= 0);
 	if (core->decoded == shape)
 		core->decoded = NULL;
 	if (core->last_shape == shape)

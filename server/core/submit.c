@@ -17,13 +17,21 @@ static void answer_again(struct jv_event *event, const struct jv_request *reques
 	event->status = jv_ok();
 }
 
-static struct jv_status check_room(struct jv_core *core, const struct jv_event_submit *submit)
+static struct jv_status check_room(
+	struct jv_core *core, const struct jv_event_submit *submit, const struct jv_shape *shape)
 {
 	if (core->tasks.count >= core->options.tasks_max)
 		return jv_error(JV_RESOURCE_EXHAUSTED,
 			"%u tasks are waiting or running, as many as this server takes; submit "
 			"again when some have ended, or raise the limit in its configuration",
 			core->options.tasks_max);
+	if (shape == NULL && !jv_shape_fits(core, submit->shape))
+		return jv_error(JV_RESOURCE_EXHAUSTED,
+			"the tasks that are waiting or running differ too much in resources, "
+			"constraints, queues and retries: %lld bytes of what placement reads is all "
+			"that this server takes; submit again when some have ended, or raise "
+			"scheduler.shapes_max in its configuration",
+			(long long)core->options.shape_bytes_max);
 	if (submit->has_request && HASH_COUNT(core->requests) >= jv_request_max(core))
 		return jv_error(JV_RESOURCE_EXHAUSTED,
 			"%u request_ids are remembered, as many as this server takes; submit "
@@ -74,7 +82,7 @@ void jv_task_submit(struct jv_core *core, struct jv_event *event)
 		}
 	}
 	struct jv_shape *shape = jv_shape_find(core, submit->shape);
-	event->status = check_room(core, submit);
+	event->status = check_room(core, submit, shape);
 	if (!jv_is_ok(&event->status))
 		return;
 	event->status = check_shape(core, shape, submit->shape);

@@ -154,6 +154,41 @@ static void limits_say_what_to_do(void **state)
 	jv_buffer_deinit(&payload);
 }
 
+static void tasks_that_differ_too_much_are_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct jv_shape_record shape = jv_fixture_shape();
+	struct jv_buffer payload = {0};
+	struct jv_event event;
+	uint64_t first = 0;
+	uint32_t taken = 0;
+	fixture->options.shape_bytes_max = 4096;
+	jv_fixture_restart(fixture);
+	for (;; taken++) {
+		shape.resources.cpu_millis++;
+		event = event_with_request(&shape, &payload, (uint8_t)(taken + 1));
+		jv_fixture_step(fixture, &event);
+		if (!jv_is_ok(&event.status))
+			break;
+		if (taken == 0)
+			first = event.submit.task;
+	}
+	assert_in_range(taken, 4, 40);
+	assert_int_equal(event.status.code, JV_RESOURCE_EXHAUSTED);
+	assert_non_null(strstr(event.status.message, "scheduler.shapes_max"));
+	/* One that agrees with another costs nothing; one more has room when one has gone. */
+	shape.resources.cpu_millis--;
+	event = event_with_request(&shape, &payload, 200);
+	jv_fixture_step(fixture, &event);
+	assert_true(jv_is_ok(&event.status));
+	jv_fixture_cancel(fixture, first, "");
+	shape.resources.cpu_millis++;
+	event = event_with_request(&shape, &payload, 201);
+	jv_fixture_step(fixture, &event);
+	assert_true(jv_is_ok(&event.status));
+	jv_buffer_deinit(&payload);
+}
+
 static void bytes_that_are_no_shape_are_refused(void **state)
 {
 	struct fixture *fixture = *state;
@@ -240,6 +275,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			tasks_of_one_shape_share_its_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(limits_say_what_to_do, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			tasks_that_differ_too_much_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			bytes_that_are_no_shape_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
