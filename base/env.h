@@ -12,7 +12,8 @@
 #include <stdint.h>
 
 struct jv_env {
-	/* Milliseconds since some moment; never goes back. */
+	/* Milliseconds since some moment; never goes back, and does not stand still while the
+	 * machine is suspended: leases are counted by it. */
 	int64_t (*monotonic_ms)(const struct jv_env *env);
 	/* Milliseconds since 1970-01-01T00:00:00Z; may jump. */
 	int64_t (*wall_ms)(const struct jv_env *env);
@@ -22,6 +23,11 @@ struct jv_env {
 
 /* The machine's clocks and getrandom(2). */
 extern const struct jv_env jv_env_system;
+
+/* When CLOCK_MONOTONIC, by which the kernel and libraries wait, will show what jv_env_system's
+ * monotonic_ms will show as until_ms, unless the machine is suspended meanwhile: then the wait is
+ * longer. In milliseconds, never early. */
+int64_t jv_env_system_wait_ms(int64_t until_ms);
 
 /* A seeded generator (xoshiro256**, Blackman and Vigna 2018), for everything that must be
  * repeatable. */

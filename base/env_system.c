@@ -6,24 +6,35 @@
 #include "base/assert.h"
 #include "base/env.h"
 
-static int64_t clock_ms(clockid_t clock)
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S  INT64_C(1000000000)
+
+static int64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
 	if (clock_gettime(clock, &now) != 0)
 		jv_fatal("the machine has no working clock: %s", strerror(errno));
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
 static int64_t system_monotonic_ms(const struct jv_env *env)
 {
 	(void)env;
-	return clock_ms(CLOCK_MONOTONIC);
+	return clock_ns(CLOCK_BOOTTIME) / NS_PER_MS;
 }
 
 static int64_t system_wall_ms(const struct jv_env *env)
 {
 	(void)env;
-	return clock_ms(CLOCK_REALTIME);
+	return clock_ns(CLOCK_REALTIME) / NS_PER_MS;
+}
+
+int64_t jv_env_system_wait_ms(int64_t until_ms)
+{
+	/* Read in this order: what passes in between makes the wait longer. */
+	int64_t boot_ns = clock_ns(CLOCK_BOOTTIME);
+	int64_t left_ns = until_ms * NS_PER_MS - boot_ns;
+	return (clock_ns(CLOCK_MONOTONIC) + left_ns + NS_PER_MS - 1) / NS_PER_MS;
 }
 
 static void system_random(const struct jv_env *env, void *out, size_t size)

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/assert.h"
+#include "base/env.h"
 
 /* Calls of pthread fail only when they are misused. */
 static void must(int error)
@@ -92,9 +93,12 @@ static bool wait(struct jv_mailbox *box, int64_t deadline_ms)
 	}
 	if (deadline_ms <= 0)
 		return false;
+	int64_t until_ms = jv_env_system_wait_ms(deadline_ms);
+	if (until_ms <= 0)
+		return false;
 	struct timespec deadline = {
-		.tv_sec = deadline_ms / 1000,
-		.tv_nsec = deadline_ms % 1000 * 1000000,
+		.tv_sec = until_ms / 1000,
+		.tv_nsec = until_ms % 1000 * 1000000,
 	};
 	int error = pthread_cond_timedwait(&box->arrived, &box->lock, &deadline);
 	if (error == ETIMEDOUT)

@@ -45,8 +45,8 @@ bool jv_mailbox_post(struct jv_mailbox *box, struct jv_mail *mail);
 bool jv_mailbox_post_always(struct jv_mailbox *box, struct jv_mail *mail);
 /* Moves all mail to the end of `into` and returns how many. Does not wait. */
 uint32_t jv_mailbox_drain(struct jv_mailbox *box, struct jv_list *into);
-/* The same; waits for the first mail until monotonic time deadline_ms (CLOCK_MONOTONIC in
- * milliseconds; INT64_MAX: for ever), or until the box is closed. */
+/* The same; waits for the first mail until jv_env_system's monotonic_ms says deadline_ms
+ * (INT64_MAX: for ever), or until the box is closed. */
 uint32_t jv_mailbox_take(struct jv_mailbox *box, struct jv_list *into, int64_t deadline_ms);
 /* From now on posting fails, and no wake runs. Mail already there can be drained. */
 void jv_mailbox_close(struct jv_mailbox *box);

@@ -38,7 +38,7 @@ struct jv_status jv_remote_call(struct jv_remote *remote, const char *name,
 	ProtobufCMessage **response) JV_MUST_USE;
 /* Waits at most so long for something to happen, and lets it happen. */
 void jv_remote_step(struct jv_remote *remote, int64_t wait_ms);
-/* CLOCK_MONOTONIC in milliseconds. */
+/* Milliseconds of jv_env_system's monotonic clock. */
 int64_t jv_remote_now_ms(void);
 
 /* A stream that is opened again, from where it was, when the connection is lost. */

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -16,6 +17,7 @@
 #include "worker/executors.h"
 #include "worker/inventory.h"
 #include "worker/link.h"
+#include "worker/shim/lease.h"
 #include "worker/state.h"
 #include "worker/watch.h"
 
@@ -35,6 +37,7 @@ struct jv_worker {
 	struct jv_link *link;
 	struct jv_agent *agent;
 	struct jv_watch *watch;
+	int alarm; /* timerfd at the end of the lease, which a suspended machine does not miss */
 	pthread_t thread;
 	atomic_bool stopping;
 	int64_t stop_due_ms; /* set before stopping */
@@ -92,6 +95,7 @@ static void agent_leased(void *context, int64_t until_ms)
 	struct jv_worker *worker = context;
 
 	jv_state_lease_set(&worker->state, until_ms);
+	jv_alarm_set(worker->alarm, until_ms);
 }
 
 static void agent_joined(void *context, const uint8_t cluster_id[JV_AGENT_ID_SIZE])
@@ -132,6 +136,7 @@ static void step(struct jv_worker *worker)
 {
 	int64_t due_ms = jv_link_tick(worker->link);
 
+	jv_alarm_clear(worker->alarm);
 	jv_agent_tick(worker->agent, now(worker));
 	jv_watch_rearm(worker->watch);
 	due_ms = earlier(due_ms, jv_agent_deadline_ms(worker->agent));
@@ -220,9 +225,10 @@ static void open_agent(struct jv_worker *worker)
 
 static struct jv_status open_watch(struct jv_worker *worker)
 {
-	int fds[JV_EXECUTORS_OPEN_MAX];
+	int fds[JV_EXECUTORS_OPEN_MAX + 1];
 	size_t count = 0;
 
+	fds[count++] = worker->alarm;
 	for (size_t i = 0; i < worker->executors.count; i++) {
 		struct jv_executor *executor = worker->executors.open[i];
 		int fd = executor->operations->descriptor(executor);
@@ -241,6 +247,8 @@ static void close_all(struct jv_worker *worker)
 		jv_cq_close(&worker->cq);
 	jv_schema_free(worker->schema);
 	jv_executors_close(&worker->executors);
+	if (worker->alarm >= 0)
+		close(worker->alarm);
 	jv_state_close(&worker->state);
 	jv_arena_deinit(&worker->arena);
 	free(worker);
@@ -252,6 +260,8 @@ static struct jv_status open_all(struct jv_worker *worker, const char *server)
 
 	JV_TRY(jv_worker_config_check(worker->config));
 	JV_TRY(jv_state_open(worker->config->state_path, worker->env, &worker->state));
+	JV_TRY(jv_alarm_open(&worker->alarm));
+	jv_alarm_set(worker->alarm, jv_state_lease_get(&worker->state));
 	JV_TRY(jv_executors_open(worker->config, worker->env, &worker->executors));
 	worker->node = jv_inventory_node_name(worker->config, &worker->arena);
 	jv_cq_open(&worker->cq);
@@ -275,6 +285,7 @@ struct jv_status jv_worker_start(
 	worker->env = &jv_env_system;
 	worker->state.directory = -1;
 	worker->state.lock = -1;
+	worker->alarm = -1;
 	jv_arena_init(&worker->arena, 0, 0);
 	status = open_all(worker, options->server);
 	if (!jv_is_ok(&status)) {

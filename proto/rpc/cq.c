@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/env.h"
 #include "base/log.h"
 
 static pthread_once_t prepared = PTHREAD_ONCE_INIT;
@@ -70,6 +71,8 @@ static gpr_timespec deadline_of(int64_t deadline_ms)
 
 	if (deadline_ms == INT64_MAX)
 		return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+	if (deadline_ms > 0)
+		deadline_ms = jv_env_system_wait_ms(deadline_ms);
 	deadline.tv_sec = deadline_ms / 1000;
 	deadline.tv_nsec = (int32_t)(deadline_ms % 1000 * 1000000);
 	deadline.clock_type = GPR_CLOCK_MONOTONIC;

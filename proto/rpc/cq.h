@@ -39,7 +39,7 @@ void jv_cq_open(struct jv_cq *cq);
 /* Makes jv_cq_run_once return soon; any thread. context is the struct jv_cq: a jv_mailbox_wake.
  * Wakes are not merged, each costs a system call: wake once a mailbox turns non-empty. */
 void jv_cq_wake(void *context);
-/* Waits until monotonic time deadline_ms (CLOCK_MONOTONIC in milliseconds; 0: does not wait;
+/* Waits until jv_env_system's monotonic_ms says deadline_ms (0: does not wait;
  * INT64_MAX: for ever) for one tag and fires it. True if there was one; a wake counts. */
 bool jv_cq_run_once(struct jv_cq *cq, int64_t deadline_ms);
 /* The same without waiting, for as long as there are tags but at most max of them; returns how

@@ -83,10 +83,12 @@ static const struct jv_config_field own_fields[] = {
 	{.key = "scheduler.lease",
 		.type = JV_CONFIG_DURATION,
 		.offset = FIELD(lease_ms),
-		.default_value = "30s",
+		.default_value = "2m",
 		.minimum = SECOND,
 		.maximum = DAY,
-		.help = "A worker that has lost the server for this long stops its tasks."},
+		.help = "A worker that has lost the server for this long stops its tasks: longer "
+			"than the server is ever down, for that then costs nothing; tasks of a "
+			"dead node start elsewhere so much later."},
 	{.key = "scheduler.fence",
 		.type = JV_CONFIG_DURATION,
 		.offset = FIELD(fence_ms),
@@ -97,7 +99,7 @@ static const struct jv_config_field own_fields[] = {
 	{.key = "scheduler.heartbeat",
 		.type = JV_CONFIG_DURATION,
 		.offset = FIELD(heartbeat_ms),
-		.default_value = "5s",
+		.default_value = "10s",
 		.minimum = 100,
 		.maximum = DAY,
 		.help = "Time between a worker's heartbeats; at most a third of the lease."},

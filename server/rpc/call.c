@@ -110,14 +110,17 @@ static void closed(struct jv_tag *tag, bool ok)
 	jv_grpc_call_put(call);
 }
 
-static int64_t deadline_ms_of(gpr_timespec deadline)
+/* gRPC counts by another clock than env: what is left is the same. */
+static int64_t deadline_ms_of(const struct jv_env *env, gpr_timespec deadline)
 {
 	gpr_timespec moment = gpr_convert_clock_type(deadline, GPR_CLOCK_MONOTONIC);
+	gpr_timespec left;
 	int64_t ms;
 
 	if (gpr_time_cmp(moment, gpr_inf_future(GPR_CLOCK_MONOTONIC)) == 0)
 		return 0;
-	ms = moment.tv_sec * 1000 + moment.tv_nsec / 1000000;
+	left = gpr_time_sub(moment, gpr_now(GPR_CLOCK_MONOTONIC));
+	ms = env->monotonic_ms(env) + left.tv_sec * 1000 + left.tv_nsec / 1000000;
 	/* 0 would mean none. */
 	return ms > 0 ? ms : 1;
 }
@@ -129,7 +132,7 @@ static void init_rpc(struct jv_grpc_call *call)
 	jv_rpc_init(&call->rpc, &call->thread->edge, &jv_grpc_transport, call->method->method,
 		call->method->handler);
 	call->has_rpc = true;
-	call->rpc.deadline_ms = deadline_ms_of(call->deadline);
+	call->rpc.deadline_ms = deadline_ms_of(call->thread->edge.api->env, call->deadline);
 	snprintf(call->rpc.peer, sizeof(call->rpc.peer), "%s", peer);
 	gpr_free(peer);
 }

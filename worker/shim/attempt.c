@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 
+/* The least of each file that is read. */
 #define VERSION    1
 #define MOUNTS_MAX 64
 
@@ -33,7 +34,7 @@ static struct jv_bytes get_bytes(struct jv_reader *reader, struct jv_arena *aren
 
 void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer *out)
 {
-	jv_put_u8(out, VERSION);
+	jv_put_u8(out, JV_ATTEMPT_PLAN_VERSION);
 	put_text(out, plan->id);
 	put_text(out, plan->runtime);
 	put_text(out, plan->lower);
@@ -109,7 +110,8 @@ struct jv_status jv_attempt_plan_decode(
 	plan->config = get_bytes(&reader, arena);
 	plan->spec = get_bytes(&reader, arena);
 	plan->lease = get_text(&reader, arena);
-	return reader.failed || version != VERSION ? damaged(JV_ATTEMPT_PLAN) : jv_ok();
+	plan->version = version;
+	return reader.failed || version < VERSION ? damaged(JV_ATTEMPT_PLAN) : jv_ok();
 }
 
 void jv_attempt_started_encode(const struct jv_attempt_started *started, struct jv_buffer *out)

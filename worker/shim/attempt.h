@@ -36,6 +36,10 @@
 #define JV_SCRATCH_RUNTIME "runtime.log" /* what the runtime says */
 #define JV_SCRATCH_PID     "pid"         /* of the container's init */
 
+/* Of the plans that are written here. A worker reads those of later releases too, for it may have
+ * been put back; a keeper refuses them, for it would not do all that they ask for. */
+#define JV_ATTEMPT_PLAN_VERSION 1
+
 /* The descriptor of `keeper` that a keeper is started with. */
 #define JV_ATTEMPT_KEEPER_FD 3
 
@@ -71,7 +75,8 @@ struct jv_attempt_mount {
 
 /* What a keeper needs to know. Paths are absolute. 0 as a limit means none. */
 struct jv_attempt_plan {
-	const char *id; /* of the container */
+	uint32_t version; /* as it was read; not encoded */
+	const char *id;   /* of the container */
 	const char *runtime;
 	const char *lower;   /* the image's root file system */
 	const char *scratch; /* where the keeper mounts its tmpfs; one for all */

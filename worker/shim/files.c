@@ -265,5 +265,5 @@ int64_t jv_clock_wall_ms(void)
 
 int64_t jv_clock_monotonic_ms(void)
 {
-	return clock_ms(CLOCK_MONOTONIC);
+	return clock_ms(CLOCK_BOOTTIME);
 }

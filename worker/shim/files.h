@@ -34,7 +34,7 @@ struct jv_status jv_file_remove(int directory, const char *name) JV_MUST_USE;
 /* A decimal number at the start of a file; "max" is INT64_MAX. False if there is none. */
 bool jv_file_number(const char *path, int64_t *value);
 
-/* Milliseconds since the epoch, and of the monotonic clock. */
+/* Milliseconds since the epoch, and of jv_env_system's monotonic clock. */
 int64_t jv_clock_wall_ms(void);
 int64_t jv_clock_monotonic_ms(void);
 

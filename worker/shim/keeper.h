@@ -29,6 +29,7 @@ struct jv_keeper {
 	struct jv_attempt_result result;
 	struct jv_output_writer output;
 	struct jv_lease_watch lease;
+	int alarm;    /* at lease.due_ms */
 	int signals;  /* signalfd */
 	int pipes[2]; /* read ends of stdout and stderr, or -1 */
 	int output_fd;

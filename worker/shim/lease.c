@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -31,6 +33,35 @@ struct jv_status jv_boot_id_read(uint8_t boot_id[JV_BOOT_ID_SIZE])
 	if (!jv_is_ok(&status) || !jv_hex_decode(hex, boot_id, JV_BOOT_ID_SIZE))
 		return jv_error(JV_INTERNAL, "%s cannot be read; is /proc mounted?", BOOT_ID_PATH);
 	return jv_ok();
+}
+
+struct jv_status jv_alarm_open(int *fd)
+{
+	*fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (*fd < 0)
+		return jv_error(JV_INTERNAL, "open a timer: %s", strerror(errno));
+	return jv_ok();
+}
+
+void jv_alarm_set(int fd, int64_t at_ms)
+{
+	struct itimerspec when = {0};
+
+	/* All zero means never; what is in the past is due now. */
+	if (at_ms <= 0)
+		when.it_value.tv_nsec = 1;
+	else if (at_ms != INT64_MAX)
+		when.it_value = (struct timespec){
+			.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000};
+	int failed = timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL);
+	JV_ASSERT(failed == 0);
+}
+
+void jv_alarm_clear(int fd)
+{
+	uint64_t count;
+
+	(void)!read(fd, &count, sizeof(count));
 }
 
 /* The end is stored while this reads, perhaps: what comes out twice in a row is no mixture. */

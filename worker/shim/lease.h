@@ -4,8 +4,8 @@
  * The worker maps the file and moves the end on (worker/state.h); every keeper reads it when the
  * end that it knows has come, and ends its container if it has not moved. So at most one attempt of
  * a task lives, whatever becomes of the worker (docs/protocol.md, "Leases and fencing"). Times are
- * those of CLOCK_MONOTONIC, which the agent's lease is counted by too, and mean nothing after a
- * reboot. Single-threaded.
+ * those of CLOCK_BOOTTIME, which the agent's lease is counted by too: it goes on while the machine
+ * is suspended. They mean nothing after a reboot. Single-threaded.
  */
 #ifndef JV_WORKER_SHIM_LEASE_H
 #define JV_WORKER_SHIM_LEASE_H
@@ -31,6 +31,14 @@ JV_STATIC_ASSERT(sizeof(struct jv_lease) == 32, "the file's layout is fixed");
 
 /* Names this boot of the machine. INTERNAL without /proc. */
 struct jv_status jv_boot_id_read(uint8_t boot_id[JV_BOOT_ID_SIZE]) JV_MUST_USE;
+
+/* A descriptor that is readable from the moment on that it was set to, also when the machine was
+ * suspended over that moment: the kernel's other waits sleep on. */
+struct jv_status jv_alarm_open(int *fd) JV_MUST_USE;
+/* The lease's clock; INT64_MAX: never. */
+void jv_alarm_set(int fd, int64_t at_ms);
+/* Not readable any more until it is set again. */
+void jv_alarm_clear(int fd);
 
 /* When the lease ends. False if the file is missing or short, of another boot, or tells of none. */
 bool jv_lease_read(const char *path, const uint8_t boot_id[JV_BOOT_ID_SIZE], int64_t *until_ms);

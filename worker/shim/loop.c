@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -141,7 +140,14 @@ static void take_signals(struct jv_keeper *keeper)
  * has ended by itself. */
 void jv_keeper_obey_lease(struct jv_keeper *keeper)
 {
-	if (keeper->killed || !jv_lease_watch_over(&keeper->lease, jv_clock_monotonic_ms()))
+	const int64_t now_ms = jv_clock_monotonic_ms();
+	if (now_ms < keeper->lease.due_ms)
+		return;
+	const bool over = !keeper->killed && jv_lease_watch_over(&keeper->lease, now_ms);
+	if (over || keeper->killed)
+		keeper->lease.due_ms = INT64_MAX;
+	jv_alarm_set(keeper->alarm, keeper->lease.due_ms);
+	if (!over)
 		return;
 	reap(keeper);
 	if (keeper->ended)
@@ -150,25 +156,16 @@ void jv_keeper_obey_lease(struct jv_keeper *keeper)
 	send_kill(keeper);
 }
 
-/* How long nothing needs to be done. */
-static int idle_ms(const struct jv_keeper *keeper)
-{
-	int64_t now_ms = jv_clock_monotonic_ms();
-	int64_t wait_ms = INT_MAX;
-	if (!keeper->killed && keeper->lease.due_ms < now_ms + wait_ms)
-		wait_ms = keeper->lease.due_ms > now_ms ? keeper->lease.due_ms - now_ms : 0;
-	if (keeper->stop_wanted && keeper->started && wait_ms > STOP_RETRY_MS)
-		wait_ms = STOP_RETRY_MS;
-	return (int)wait_ms;
-}
-
 /* Output is left in the pipes until the runtime is gone: if it fails, all of it is the runtime's
  * own and is thrown away. */
 static struct jv_status wait_for_runtime(struct jv_keeper *keeper)
 {
 	while (keeper->runtime > 0) {
-		struct pollfd signals = {.fd = keeper->signals, .events = POLLIN};
-		if (poll(&signals, 1, idle_ms(keeper)) > 0)
+		struct pollfd fds[2] = {
+			{.fd = keeper->signals, .events = POLLIN},
+			{.fd = keeper->alarm, .events = POLLIN},
+		};
+		if (poll(fds, 2, -1) > 0 && fds[0].revents != 0)
 			take_signals(keeper);
 		jv_keeper_obey_lease(keeper);
 	}
@@ -179,13 +176,14 @@ static struct jv_status wait_for_runtime(struct jv_keeper *keeper)
 
 static void wait_once(struct jv_keeper *keeper)
 {
-	struct pollfd fds[4] = {
+	struct pollfd fds[5] = {
 		{.fd = keeper->signals, .events = POLLIN},
 		{.fd = keeper->init_pidfd, .events = POLLIN},
 		{.fd = keeper->pipes[0], .events = POLLIN},
 		{.fd = keeper->pipes[1], .events = POLLIN},
+		{.fd = keeper->alarm, .events = POLLIN},
 	};
-	if (poll(fds, 4, idle_ms(keeper)) < 0)
+	if (poll(fds, 5, keeper->stop_wanted ? STOP_RETRY_MS : -1) < 0)
 		return;
 	for (int i = 0; i < 2; i++)
 		if (fds[2 + i].revents != 0)

@@ -52,6 +52,10 @@ static struct jv_status read_plan(struct jv_keeper *keeper)
 		status = jv_attempt_plan_decode(
 			jv_buffer_bytes(&content), &keeper->arena, &keeper->plan);
 	jv_buffer_deinit(&content);
+	if (jv_is_ok(&status) && keeper->plan.version > JV_ATTEMPT_PLAN_VERSION)
+		status = jv_error(JV_FAILED_PRECONDITION,
+			"the plan is of a later release than this jarvis-shim: install the two "
+			"programs together");
 	return status;
 }
 
@@ -71,6 +75,7 @@ static struct jv_status prepare(struct jv_keeper *keeper)
 	JV_TRY(jv_cgroup_open(&keeper->cgroup, keeper->plan.cgroup_root, keeper->plan.cgroup_path));
 	if (keeper->plan.hide_unified)
 		jv_cgroup_forget(&keeper->cgroup, "unified");
+	JV_TRY(jv_alarm_open(&keeper->alarm));
 	JV_TRY(jv_lease_watch_init(&keeper->lease, keeper->plan.lease));
 	return open_output(keeper);
 }

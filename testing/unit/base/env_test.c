@@ -95,6 +95,19 @@ static void the_machine_has_clocks(void **state)
 	assert_true(env->monotonic_ms(env) >= before);
 }
 
+/* Waiting by the kernel's clock never ends before the moment has come by ours. */
+static void a_moment_is_told_in_the_clock_that_waits(void **state)
+{
+	(void)state;
+	const struct jv_env *env = &jv_env_system;
+	int64_t until_ms = env->monotonic_ms(env) + 20;
+	int64_t wait_ms = jv_env_system_wait_ms(until_ms);
+	struct timespec until = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) != 0)
+		continue;
+	assert_in_range(env->monotonic_ms(env), until_ms, until_ms + 10000);
+}
+
 static void the_machine_has_random_bytes(void **state)
 {
 	(void)state;
@@ -117,6 +130,7 @@ int main(void)
 		cmocka_unit_test(chances_are_as_asked),
 		cmocka_unit_test(misuse_is_noticed),
 		cmocka_unit_test(the_machine_has_clocks),
+		cmocka_unit_test(a_moment_is_told_in_the_clock_that_waits),
 		cmocka_unit_test(the_machine_has_random_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

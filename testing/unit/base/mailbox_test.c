@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "testing/unit/base/death.h"
 
 #define SENDERS        4
@@ -18,9 +19,7 @@ struct letter {
 
 static int64_t now_ms(void)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return jv_env_system.monotonic_ms(&jv_env_system);
 }
 
 static struct letter *letter_of(struct jv_list *node)

@@ -17,6 +17,13 @@
 
 #include "worker/shim/attempt.h"
 
+/* As release 0.1.0 has written it: a worker that is replaced finds such ones. */
+static const char plan_of_version_1[] =
+	"0105742d312e310e2f7573722f7362696e2f72756e63022f6c022f730e2f7379732f66732f636772"
+	"6f75700d2f6a61727669732f742d312e31010080808001feffffffffffffffff01d00fc09a0c0e02"
+	"052f6461746103612f6201032f726f012e000168143132372e302e302e31206c6f63616c686f7374"
+	"0a00027b7d0200010c2f73746174652f6c65617365";
+
 static void a_plan_survives_the_trip(void **state)
 {
 	(void)state;
@@ -69,8 +76,39 @@ static void a_plan_survives_the_trip(void **state)
 		status = jv_attempt_plan_decode(jv_bytes_of(bytes.data, size), &arena, &got);
 		assert_int_equal(status.code, JV_DATA_LOSS);
 	}
+	/* A later release adds fields behind the others. */
+	bytes.data[0] = JV_ATTEMPT_PLAN_VERSION + 1;
+	jv_put_u64(&bytes, 12);
+	status = jv_attempt_plan_decode(jv_buffer_bytes(&bytes), &arena, &got);
+	assert_true(jv_is_ok(&status));
+	assert_int_equal(got.version, JV_ATTEMPT_PLAN_VERSION + 1);
+	assert_string_equal(got.lease, "/state/lease");
+	bytes.data[0] = 0;
+	status = jv_attempt_plan_decode(jv_buffer_bytes(&bytes), &arena, &got);
+	assert_int_equal(status.code, JV_DATA_LOSS);
 	jv_arena_deinit(&arena);
 	jv_buffer_deinit(&bytes);
+}
+
+static void a_plan_of_version_1_is_read(void **state)
+{
+	(void)state;
+	uint8_t bytes[(sizeof(plan_of_version_1) - 1) / 2];
+	struct jv_arena arena;
+	struct jv_attempt_plan got;
+	assert_true(jv_hex_decode(plan_of_version_1, bytes, sizeof(bytes)));
+	jv_arena_init(&arena, 0, 0);
+	struct jv_status status =
+		jv_attempt_plan_decode(jv_bytes_of(bytes, sizeof(bytes)), &arena, &got);
+	assert_true(jv_is_ok(&status));
+	assert_int_equal(got.version, 1);
+	assert_string_equal(got.id, "t-1.1");
+	assert_string_equal(got.cgroup_path, "/jarvis/t-1.1");
+	assert_int_equal(got.pids, 7);
+	assert_string_equal(got.mounts[1].allowed, "/ro");
+	assert_memory_equal(got.spec.data, "\0\1", 2);
+	assert_string_equal(got.lease, "/state/lease");
+	jv_arena_deinit(&arena);
 }
 
 static void a_result_survives_the_trip(void **state)
@@ -156,6 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_plan_survives_the_trip),
+		cmocka_unit_test(a_plan_of_version_1_is_read),
 		cmocka_unit_test(a_result_survives_the_trip),
 		cmocka_unit_test(a_start_survives_the_trip),
 		cmocka_unit_test(a_keeper_is_found_as_long_as_it_lives),

@@ -1,5 +1,6 @@
 /* The lease as keepers see it: a file that another process writes, or does not. */
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -135,6 +136,38 @@ static void without_a_path_nothing_is_watched(void **state)
 	assert_false(jv_lease_watch_over(&watch, INT64_MAX - 1));
 }
 
+/* Readable within ms. */
+static bool fires(int fd, int ms)
+{
+	struct pollfd look = {.fd = fd, .events = POLLIN};
+	return poll(&look, 1, ms) == 1;
+}
+
+static void an_alarm_fires_by_the_clock_of_the_lease(void **state)
+{
+	(void)state;
+	int fd;
+	struct jv_status status = jv_alarm_open(&fd);
+	assert_true(jv_is_ok(&status));
+	assert_false(fires(fd, 0));
+	jv_alarm_set(fd, jv_clock_monotonic_ms() + 3600000);
+	assert_false(fires(fd, 0));
+	int64_t at_ms = jv_clock_monotonic_ms() + 20;
+	jv_alarm_set(fd, at_ms);
+	assert_true(fires(fd, 10000));
+	assert_true(jv_clock_monotonic_ms() >= at_ms);
+	jv_alarm_clear(fd);
+	assert_false(fires(fd, 0));
+	/* What is over, and what never was, is due at once. */
+	jv_alarm_set(fd, 1);
+	assert_true(fires(fd, 10000));
+	jv_alarm_set(fd, 0);
+	assert_true(fires(fd, 10000));
+	jv_alarm_set(fd, INT64_MAX);
+	assert_false(fires(fd, 0));
+	close(fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -146,6 +179,7 @@ int main(void)
 		TEST(a_lease_that_is_gone_is_over_when_it_was_to_end),
 		TEST(the_first_lease_is_waited_for),
 		TEST(without_a_path_nothing_is_watched),
+		TEST(an_alarm_fires_by_the_clock_of_the_lease),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
