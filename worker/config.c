@@ -112,7 +112,8 @@ const struct jv_config_field jv_worker_config_schema[] = {
 		.type = JV_CONFIG_LIST,
 		.offset = FIELD(executors),
 		.default_value = "[runc]",
-		.help = "What may run tasks: runc (containers), noop (nothing, for benchmarks)."},
+		.help = "What may run tasks: runc (containers), process (any command on this "
+			"machine, without a container), noop (nothing, for benchmarks)."},
 	{.key = "runtime.path",
 		.type = JV_CONFIG_TEXT,
 		.offset = FIELD(runtime),
@@ -246,13 +247,14 @@ static struct jv_status check_custom(const struct jv_config_map *custom)
 static struct jv_status check_executors(const struct jv_config_list *executors)
 {
 	if (executors->count == 0)
-		return INVALID("executors", "executors is empty: name runc, noop, or both");
+		return INVALID("executors", "executors is empty: name runc, process or noop");
 	for (size_t i = 0; i < executors->count; i++) {
 		const char *name = executors->items[i];
-		if (strcmp(name, "runc") != 0 && strcmp(name, "noop") != 0)
+		if (strcmp(name, "runc") != 0 && strcmp(name, "process") != 0 &&
+			strcmp(name, "noop") != 0)
 			return INVALID("executors",
-				"executors: there is no executor \"%.64s\"; there are runc "
-				"and noop",
+				"executors: there is no executor \"%.64s\"; there are runc, "
+				"process and noop",
 				name);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(executors->items[j], name) == 0)

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "worker/noop.h"
+#include "worker/process/process.h"
 #include "worker/runc/runc.h"
 #include "worker/shim/lease.h"
 
@@ -63,16 +65,50 @@ static void fill_lists(const struct jv_worker_config *config, struct jv_runc_opt
 	options->allowed_image_count = config->allowed_images.count;
 }
 
-static struct jv_status open_runc(const struct jv_worker_config *config,
-	struct jv_executors *executors, struct jv_executor **executor)
-{
+struct places {
 	char shim[PATH_MAX + 64];
 	char state[PATH_MAX];
 	char lease[PATH_MAX + 8];
+};
+
+/* What every executor with keepers needs; its state is below state.path, under its name. */
+static struct jv_status find_places(
+	const struct jv_worker_config *config, const char *name, struct places *places)
+{
+	JV_TRY(find_shim(config, places->shim, sizeof(places->shim)));
+	if ((size_t)snprintf(places->state, sizeof(places->state), "%s/%s", config->state_path,
+		    name) >= sizeof(places->state))
+		return jv_field_error(JV_INVALID_ARGUMENT, "state.path", "state.path is too long");
+	snprintf(places->lease, sizeof(places->lease), "%s/%s", config->state_path, JV_LEASE_FILE);
+	return jv_ok();
+}
+
+static struct jv_status open_process(
+	const struct jv_worker_config *config, struct jv_executor **executor)
+{
+	struct places places;
+	const struct jv_process_options options = {
+		.state_directory = places.state,
+		.lease = places.lease,
+		.shim = places.shim,
+		.cgroup_root = config->cgroup_root,
+		.cgroup_parent = config->cgroup_parent,
+	};
+	JV_TRY(find_places(config, JV_PROCESS_NAME, &places));
+	JV_TRY(jv_status_context(jv_process_open(&options, executor), "executor process"));
+	JV_WARN("process.enabled", JV_KV("limits", jv_process_describe(*executor)),
+		JV_KV("warning", "tasks may run any command on this machine"));
+	return jv_ok();
+}
+
+static struct jv_status open_runc(const struct jv_worker_config *config,
+	struct jv_executors *executors, struct jv_executor **executor)
+{
+	struct places places;
 	struct jv_runc_options options = {
-		.state_directory = state,
-		.lease = lease,
-		.shim = shim,
+		.state_directory = places.state,
+		.lease = places.lease,
+		.shim = places.shim,
 		.runtime = config->runtime,
 		.init = config->init,
 		.cgroup_root = config->cgroup_root,
@@ -84,10 +120,7 @@ static struct jv_status open_runc(const struct jv_worker_config *config,
 	struct jv_image_name *names;
 	struct jv_status status;
 
-	JV_TRY(find_shim(config, shim, sizeof(shim)));
-	if ((size_t)snprintf(state, sizeof(state), "%s/runc", config->state_path) >= sizeof(state))
-		return jv_field_error(JV_INVALID_ARGUMENT, "state.path", "state.path is too long");
-	snprintf(lease, sizeof(lease), "%s/%s", config->state_path, JV_LEASE_FILE);
+	JV_TRY(find_places(config, "runc", &places));
 	rules = jv_calloc(config->mounts.count + 1, sizeof(*rules));
 	names = jv_calloc(config->images.count + 1, sizeof(*names));
 	fill_lists(config, &options, rules, names);
@@ -111,6 +144,8 @@ struct jv_status jv_executors_open(const struct jv_worker_config *config, const 
 		struct jv_executor *executor = NULL;
 		if (strcmp(config->executors.items[i], JV_NOOP_NAME) == 0)
 			executor = jv_noop_new(env);
+		else if (strcmp(config->executors.items[i], JV_PROCESS_NAME) == 0)
+			status = open_process(config, &executor);
 		else
 			status = open_runc(config, executors, &executor);
 		if (!jv_is_ok(&status))

@@ -104,7 +104,9 @@ static struct jv_status check_path(const char *field, const char *path)
 static struct jv_status check_image(const Jarvis__V1__TaskSpec *spec)
 {
 	JV_TRY(check_text("spec.image", spec->image, PATH_MAX_BYTES));
-	if (spec->image[0] == '\0' && strcmp(spec->executor, "noop") != 0)
+	/* Whether another executor needs one is for it to say. */
+	if (spec->image[0] == '\0' &&
+		(spec->executor[0] == '\0' || strcmp(spec->executor, "runc") == 0))
 		return INVALID("spec.image",
 			"is missing; name an image that the workers know, or a path on them");
 	if (strncmp(spec->image, "docker://", 9) == 0)

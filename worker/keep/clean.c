@@ -115,17 +115,28 @@ static bool is_released(const struct jv_execution *execution)
 	return released;
 }
 
+/* Kills what is left; false if there is nothing any more. */
+static bool kill_left(struct jv_execution *execution)
+{
+	const struct jv_keep_variant *variant = execution->keep->variant;
+	struct jv_cgroup cgroup;
+	struct jv_status status = open_cgroup(execution->keep, execution->key, &cgroup);
+	if (!jv_is_ok(&status))
+		return variant->kill_left != NULL && variant->kill_left(execution) > 0;
+	const bool released = is_released(execution);
+	if (jv_cgroup_remove(&cgroup) && released)
+		return false;
+	jv_cgroup_kill(&cgroup);
+	return true;
+}
+
 bool jv_execution_clean_more(struct jv_execution *execution)
 {
 	JV_ASSERT(execution->phase == JV_EXECUTION_CLEANING);
-	struct jv_cgroup cgroup;
-	struct jv_status status = open_cgroup(execution->keep, execution->key, &cgroup);
-	const bool released = is_released(execution);
-	if (jv_is_ok(&status) && (!jv_cgroup_remove(&cgroup) || !released)) {
-		jv_cgroup_kill(&cgroup);
+	if (kill_left(execution)) {
 		if (jv_clock_monotonic_ms() < execution->clean_deadline_ms)
 			return false;
-		JV_ERROR("attempt.cgroup_busy", JV_KV("attempt", execution->key));
+		JV_ERROR("attempt.processes_left", JV_KV("attempt", execution->key));
 	}
 	remove_parts(execution);
 	publish(execution);

@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "worker/keep/keep.h"
+#include "worker/keep/limits.h"
 #include "worker/shim/files.h"
 
 static const char *own_path(struct jv_launch *launch, const char *name)
@@ -40,6 +41,7 @@ static struct jv_status make_plan(struct jv_launch *launch)
 	};
 	if (launch->spec->log_limits != NULL)
 		launch->plan.log_bytes_max = launch->spec->log_limits->max_bytes;
+	jv_plan_limits(launch->spec, &launch->plan);
 	launch->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR;
 	return keep->variant->plan(launch);
 }

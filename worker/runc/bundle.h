@@ -17,8 +17,6 @@
 
 /* Where the init is inside a container. */
 #define JV_BUNDLE_INIT "/dev/init"
-/* Period of CPU quotas. */
-#define JV_BUNDLE_CPU_PERIOD_US 100000
 
 /* What all bundles of a worker have in common. */
 struct jv_bundle_settings {
@@ -39,9 +37,6 @@ struct jv_bundle {
 
 /* What containers may do at most: NULL-terminated, such as CAP_CHOWN. */
 const char *const *jv_bundle_capabilities(void);
-
-/* The limits that config.json asks for and the keeper verifies. */
-void jv_bundle_limits(const Jarvis__V1__TaskSpec *spec, struct jv_attempt_plan *plan);
 
 /* Appends config.json. INVALID_ARGUMENT: the task's command, user or directory cannot be;
  * PERMISSION_DENIED: the worker's settings refuse it. */

@@ -5,10 +5,8 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "worker/keep/limits.h"
 #include "worker/runc/bundle.h"
-
-/* The least quota that the kernel takes. */
-#define CPU_QUOTA_MIN_US 1000
 
 struct entry {
 	const char *target;
@@ -100,20 +98,6 @@ static json_t *namespaces(const Jarvis__V1__TaskSpec *spec)
 	return array;
 }
 
-void jv_bundle_limits(const Jarvis__V1__TaskSpec *spec, struct jv_attempt_plan *plan)
-{
-	const Jarvis__V1__Resources *resources = spec->resources;
-	if (resources == NULL)
-		return;
-	plan->memory_bytes = resources->memory_bytes;
-	plan->pids = resources->pids;
-	if (resources->cpu_millis > 0) {
-		int64_t quota = resources->cpu_millis * JV_BUNDLE_CPU_PERIOD_US / 1000;
-		plan->cpu_quota_us = quota > CPU_QUOTA_MIN_US ? quota : CPU_QUOTA_MIN_US;
-		plan->cpu_period_us = JV_BUNDLE_CPU_PERIOD_US;
-	}
-}
-
 static json_t *cpu_of(const struct jv_attempt_plan *limits)
 {
 	/* 1024 shares are one CPU's worth of weight; 2 and 262144 are the kernel's bounds. */
@@ -127,7 +111,7 @@ static json_t *resources_of(
 	const struct jv_bundle_settings *settings, const Jarvis__V1__TaskSpec *spec)
 {
 	struct jv_attempt_plan limits = {0};
-	jv_bundle_limits(spec, &limits);
+	jv_plan_limits(spec, &limits);
 	json_t *resources = json_object();
 	/* The runtime adds the few devices that every container has. */
 	json_object_set_new(

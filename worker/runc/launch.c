@@ -86,7 +86,6 @@ struct jv_status jv_runc_plan(struct jv_launch *launch)
 	plan->scratch = runc->scratch;
 	plan->init = !launch->spec->no_init;
 	plan->hide_unified = runc->probe.hide_unified;
-	jv_bundle_limits(launch->spec, plan);
 	launch->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_REJECTED;
 	JV_TRY(check_mounts(launch));
 	launch->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR;

@@ -60,6 +60,7 @@ void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer
 	jv_put_bytes(out, plan->config);
 	jv_put_bytes(out, plan->spec);
 	put_text(out, plan->lease);
+	jv_put_bytes(out, plan->plain);
 }
 
 static void decode_mounts(
@@ -110,6 +111,8 @@ struct jv_status jv_attempt_plan_decode(
 	plan->config = get_bytes(&reader, arena);
 	plan->spec = get_bytes(&reader, arena);
 	plan->lease = get_text(&reader, arena);
+	if (version >= 2)
+		plan->plain = get_bytes(&reader, arena);
 	plan->version = version;
 	return reader.failed || version < VERSION ? damaged(JV_ATTEMPT_PLAN) : jv_ok();
 }

@@ -38,7 +38,7 @@
 
 /* Of the plans that are written here. A worker reads those of later releases too, for it may have
  * been put back; a keeper refuses them, for it would not do all that they ask for. */
-#define JV_ATTEMPT_PLAN_VERSION 1
+#define JV_ATTEMPT_PLAN_VERSION 2
 
 /* The descriptor of `keeper` that a keeper is started with. */
 #define JV_ATTEMPT_KEEPER_FD 3
@@ -78,9 +78,9 @@ struct jv_attempt_plan {
 	uint32_t version; /* as it was read; not encoded */
 	const char *id;   /* of the container */
 	const char *runtime;
-	const char *lower;   /* the image's root file system */
-	const char *scratch; /* where the keeper mounts its tmpfs; one for all */
-	const char *cgroup_root;
+	const char *lower;       /* the image's root file system */
+	const char *scratch;     /* where the keeper mounts its tmpfs; one for all */
+	const char *cgroup_root; /* an empty text means no control groups */
 	const char *cgroup_path; /* below each hierarchy of cgroup_root */
 	bool init;               /* PID 1 is the init, not the command */
 	bool hide_unified;       /* unmount cgroup_root/unified before the runtime runs */
@@ -100,6 +100,9 @@ struct jv_attempt_plan {
 	/* The worker's file (worker/shim/lease.h), past whose end the container is killed. An empty
 	 * text means never: what a task gets that is to go on without its server. */
 	const char *lease;
+	/* From version 2 on. struct jv_plain, encoded: a process of the host, and nothing of a
+	 * container. Empty: a container. */
+	struct jv_bytes plain;
 };
 
 void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer *out);

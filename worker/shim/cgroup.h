@@ -1,9 +1,10 @@
 /*
  * Control groups of one container, on cgroup v1, v2 and the hybrid of both.
  *
- * The runtime makes the groups and sets the limits; this module reads counters and limits back,
- * ends what is left in a group and removes it, without running the runtime again. The root
- * directory is an argument, so that tests can show it any layout. Single-threaded.
+ * A container's groups are made by its runtime, a plain process' by its keeper. This module reads
+ * counters and limits back, ends what is left in a group and removes it, without running the
+ * runtime again. The root directory is an argument, so that tests can show it any layout.
+ * Single-threaded.
  */
 #ifndef JV_WORKER_SHIM_CGROUP_H
 #define JV_WORKER_SHIM_CGROUP_H
@@ -67,6 +68,13 @@ struct jv_status jv_cgroup_limits_verify(
 	const struct jv_cgroup *cgroup, const struct jv_cgroup_limits *wanted) JV_MUST_USE;
 /* True if swap is counted, so that it can be limited. */
 bool jv_cgroup_has_swap_limit(const struct jv_cgroup *cgroup);
+
+/* Makes the group and those above it, and sets its limits; for who has no runtime. As verify, and
+ * PERMISSION_DENIED if this process may not. */
+struct jv_status jv_cgroup_make(
+	const struct jv_cgroup *cgroup, const struct jv_cgroup_limits *limits) JV_MUST_USE;
+/* Moves this process into the group; 0, or an errno. */
+int jv_cgroup_enter(const struct jv_cgroup *cgroup);
 
 /* Stops new processes and sends KILL to all there are. Returns how many were found. */
 uint32_t jv_cgroup_kill(const struct jv_cgroup *cgroup);

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -77,8 +79,9 @@ static void judge(struct jv_keeper *keeper, const struct jv_status *status)
 		judge_refusal(keeper);
 		return;
 	}
-	result->failure =
-		status->code == JV_PERMISSION_DENIED ? JV_ATTEMPT_REJECTED : JV_ATTEMPT_EXECUTOR;
+	result->failure = status->code == JV_PERMISSION_DENIED ? JV_ATTEMPT_REJECTED
+		: status->code == JV_INVALID_ARGUMENT          ? JV_ATTEMPT_COMMAND
+							       : JV_ATTEMPT_EXECUTOR;
 	snprintf(result->message, sizeof(result->message), "%s", status->message);
 }
 
@@ -133,19 +136,48 @@ static void note_output(struct jv_keeper *keeper)
 		(long long)result->log_bytes, strerror(keeper->output.error));
 }
 
+/* Whoever left the process' group and its session is a child of this subreaper as soon as its
+ * parent is dead. */
+static void end_descendants(int64_t timeout_ms)
+{
+	const int64_t deadline = jv_clock_monotonic_ms() + timeout_ms;
+	for (;;) {
+		pid_t pid = waitpid(-1, NULL, WNOHANG);
+		if (pid < 0 || jv_clock_monotonic_ms() > deadline)
+			return;
+		if (pid == 0 && jv_plain_kill_children() > 0)
+			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+}
+
 /* A container that was made but is not to be counted as started is killed here. */
 static void end_processes(struct jv_keeper *keeper)
 {
 	if (!keeper->ended && keeper->init > 0) {
+		kill(keeper->is_plain ? -keeper->init : keeper->init, SIGKILL);
 		kill(keeper->init, SIGKILL);
 		waitpid(keeper->init, NULL, 0);
 	}
-	if (!jv_cgroup_destroy(&keeper->cgroup, DESTROY_TIMEOUT_MS)) {
+	if (!jv_cgroup_destroy(&keeper->cgroup, DESTROY_TIMEOUT_MS) && !keeper->is_plain) {
 		runtime_delete(&keeper->plan);
 		jv_cgroup_destroy(&keeper->cgroup, DESTROY_TIMEOUT_MS);
 	}
+	if (keeper->is_plain)
+		end_descendants(DESTROY_TIMEOUT_MS);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		continue;
+}
+
+/* Without control groups the kernel still counts what the dead have used. */
+static void read_children_usage(struct jv_keeper *keeper)
+{
+	struct rusage usage;
+	if (keeper->plan.cgroup_root[0] != '\0' || getrusage(RUSAGE_CHILDREN, &usage) != 0)
+		return;
+	keeper->result.cpu_micros =
+		(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * INT64_C(1000000) +
+		usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+	keeper->result.memory_peak_bytes = usage.ru_maxrss * INT64_C(1024);
 }
 
 void jv_keeper_end(struct jv_keeper *keeper, struct jv_status status)
@@ -153,6 +185,7 @@ void jv_keeper_end(struct jv_keeper *keeper, struct jv_status status)
 	keeper->result.finish_ms = jv_clock_wall_ms();
 	read_usage(keeper);
 	end_processes(keeper);
+	read_children_usage(keeper);
 	if (keeper->started)
 		drain(keeper);
 	judge(keeper, &status);
@@ -160,5 +193,6 @@ void jv_keeper_end(struct jv_keeper *keeper, struct jv_status status)
 	publish(keeper);
 	/* Behind the result: it is not to wait for this, and whoever removes the attempt removes
 	 * what a crash leaves here too. */
-	remove_layers();
+	if (!keeper->is_plain)
+		remove_layers();
 }

@@ -1,12 +1,13 @@
 /*
- * The keeper of one container: what jarvis-shim is made of.
+ * The keeper of one task: what jarvis-shim is made of.
  *
- * One process, one thread. It makes the container's root file system in a mount namespace of its
- * own (so that every mount dies with it), lets the runtime start the container, pumps its output
- * into the attempt's directory, waits for its end, reads the kernel's counters, removes everything
- * but output and result, and ends. Signals from the worker: TERM asks the container's init to
- * end, USR1 kills all of it. It kills all of it by itself when the worker's lease is over. The
- * working directory is the attempt's.
+ * One process, one thread. It keeps a container, or a plain process of the host (jv_plain), for
+ * which there is nothing to mount and no runtime. It makes the container's root file system in a
+ * mount namespace of its own (so that every mount dies with it), lets the runtime start the
+ * container, pumps its output into the attempt's directory, waits for its end, reads the kernel's
+ * counters, removes everything but output and result, and ends. Signals from the worker: TERM asks
+ * the container's init, or the process' group, to end, USR1 kills all of it. It kills all of it by
+ * itself when the worker's lease is over. The working directory is the attempt's.
  */
 #ifndef JV_WORKER_SHIM_KEEPER_H
 #define JV_WORKER_SHIM_KEEPER_H
@@ -18,12 +19,15 @@
 #include "worker/shim/cgroup.h"
 #include "worker/shim/lease.h"
 #include "worker/shim/output.h"
+#include "worker/shim/plain.h"
 
 #define JV_KEEPER_HEAD_MAX 512
 
 struct jv_keeper {
 	const char *directory; /* the attempt's, absolute */
 	struct jv_attempt_plan plan;
+	bool is_plain; /* a process of the host instead of a container; see the plan */
+	struct jv_plain plain;
 	struct jv_arena arena; /* of the plan's texts */
 	struct jv_cgroup cgroup;
 	struct jv_attempt_result result;
@@ -34,7 +38,8 @@ struct jv_keeper {
 	int pipes[2]; /* read ends of stdout and stderr, or -1 */
 	int output_fd;
 	pid_t runtime; /* 0 when it has ended */
-	pid_t init;    /* 0 before it is known and after it was waited for */
+	pid_t init; /* the container's, or the plain process; 0 before it is known and after it was
+		       waited for */
 	int init_pidfd;
 	int runtime_status; /* as of waitpid, once runtime is 0 */
 	int init_status;
@@ -53,11 +58,17 @@ struct jv_keeper {
 struct jv_status jv_keeper_mount(const struct jv_keeper *keeper) JV_MUST_USE;
 /* Runs the runtime with new pipes as the container's output. */
 struct jv_status jv_keeper_run(struct jv_keeper *keeper) JV_MUST_USE;
+/* Instead of both: executes the plain process, with new pipes as its output. INVALID_ARGUMENT: its
+ * command or directory cannot be used. */
+struct jv_status jv_keeper_exec(struct jv_keeper *keeper) JV_MUST_USE;
 /* After the runtime has ended well: finds the init, verifies limits, says `started`. */
 struct jv_status jv_keeper_started(struct jv_keeper *keeper) JV_MUST_USE;
 /* Waits for runtime, init, signals, output and the end of the lease until the container has ended.
  * ABORTED if it never started. */
 struct jv_status jv_keeper_loop(struct jv_keeper *keeper) JV_MUST_USE;
+/* What the worker wants, and who has ended. */
+void jv_keeper_take_signals(struct jv_keeper *keeper);
+struct jv_cgroup_limits jv_keeper_limits(const struct jv_keeper *keeper);
 /* Kills all of it, if the worker's lease is over. */
 void jv_keeper_obey_lease(struct jv_keeper *keeper);
 /* Ends whatever is left, drains the pipes, removes cgroups, mounts and directories, and publishes

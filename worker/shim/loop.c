@@ -91,7 +91,11 @@ static void send_stop(struct jv_keeper *keeper)
 		return;
 	keeper->stop_wanted = false;
 	keeper->stop_tries = 0;
-	syscall(SYS_pidfd_send_signal, keeper->init_pidfd, SIGTERM, NULL, 0);
+	/* A container's init passes it on; nobody does so in a plain process' group. */
+	if (keeper->is_plain && keeper->init > 0)
+		kill(-keeper->init, SIGTERM);
+	else
+		syscall(SYS_pidfd_send_signal, keeper->init_pidfd, SIGTERM, NULL, 0);
 }
 
 static void send_kill(struct jv_keeper *keeper)
@@ -101,6 +105,8 @@ static void send_kill(struct jv_keeper *keeper)
 		kill(keeper->runtime, SIGKILL);
 	if (keeper->init_pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, keeper->init_pidfd, SIGKILL, NULL, 0);
+	if (keeper->is_plain && keeper->init > 0)
+		kill(-keeper->init, SIGKILL);
 	if (keeper->runtime == 0)
 		jv_cgroup_kill(&keeper->cgroup);
 }
@@ -120,7 +126,7 @@ static void reap(struct jv_keeper *keeper)
 	}
 }
 
-static void take_signals(struct jv_keeper *keeper)
+void jv_keeper_take_signals(struct jv_keeper *keeper)
 {
 	struct signalfd_siginfo info;
 	while (read(keeper->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
@@ -166,7 +172,7 @@ static struct jv_status wait_for_runtime(struct jv_keeper *keeper)
 			{.fd = keeper->alarm, .events = POLLIN},
 		};
 		if (poll(fds, 2, -1) > 0 && fds[0].revents != 0)
-			take_signals(keeper);
+			jv_keeper_take_signals(keeper);
 		jv_keeper_obey_lease(keeper);
 	}
 	if (!WIFEXITED(keeper->runtime_status) || WEXITSTATUS(keeper->runtime_status) != 0)
@@ -189,7 +195,7 @@ static void wait_once(struct jv_keeper *keeper)
 		if (fds[2 + i].revents != 0)
 			jv_keeper_pump(keeper, i);
 	if (fds[0].revents != 0)
-		take_signals(keeper);
+		jv_keeper_take_signals(keeper);
 	if (fds[1].revents != 0)
 		reap(keeper);
 }

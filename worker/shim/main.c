@@ -1,6 +1,7 @@
 /*
- * jarvis-shim: keeps one container. Started by the worker as `jarvis-shim DIRECTORY`, with the
- * locked descriptor of the attempt's `keeper` file as descriptor 3. Not meant to be run by hand.
+ * jarvis-shim: keeps one container, or one plain process. Started by the worker as `jarvis-shim
+ * DIRECTORY`, with the locked descriptor of the attempt's `keeper` file as descriptor 3. Not meant
+ * to be run by hand.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +57,11 @@ static struct jv_status read_plan(struct jv_keeper *keeper)
 		status = jv_error(JV_FAILED_PRECONDITION,
 			"the plan is of a later release than this jarvis-shim: install the two "
 			"programs together");
-	return status;
+	JV_TRY(status);
+	keeper->is_plain = keeper->plan.plain.size > 0;
+	return keeper->is_plain
+		? jv_plain_decode(keeper->plan.plain, &keeper->arena, &keeper->plain)
+		: jv_ok();
 }
 
 static struct jv_status open_output(struct jv_keeper *keeper)
@@ -72,7 +77,9 @@ static struct jv_status prepare(struct jv_keeper *keeper)
 {
 	JV_TRY(prepare_process(keeper));
 	JV_TRY(read_plan(keeper));
-	JV_TRY(jv_cgroup_open(&keeper->cgroup, keeper->plan.cgroup_root, keeper->plan.cgroup_path));
+	if (keeper->plan.cgroup_root[0] != '\0')
+		JV_TRY(jv_cgroup_open(
+			&keeper->cgroup, keeper->plan.cgroup_root, keeper->plan.cgroup_path));
 	if (keeper->plan.hide_unified)
 		jv_cgroup_forget(&keeper->cgroup, "unified");
 	JV_TRY(jv_alarm_open(&keeper->alarm));
@@ -82,12 +89,13 @@ static struct jv_status prepare(struct jv_keeper *keeper)
 
 static struct jv_status keep(struct jv_keeper *keeper)
 {
-	JV_TRY(jv_keeper_mount(keeper));
+	if (!keeper->is_plain)
+		JV_TRY(jv_keeper_mount(keeper));
 	/* A keeper that was held up must not begin what nobody counts on any more. */
 	jv_keeper_obey_lease(keeper);
 	if (keeper->killed)
 		return jv_error(JV_ABORTED, "the lease was over before the start");
-	JV_TRY(jv_keeper_run(keeper));
+	JV_TRY(keeper->is_plain ? jv_keeper_exec(keeper) : jv_keeper_run(keeper));
 	return jv_keeper_loop(keeper);
 }
 
@@ -96,7 +104,7 @@ int main(int argc, char **argv)
 	static struct jv_keeper keeper = {.pipes = {-1, -1}, .init_pidfd = -1};
 	if (argc != 2) {
 		fprintf(stderr,
-			"jarvis-shim keeps one container for jarvis-worker, which starts it; "
+			"jarvis-shim keeps one task for jarvis-worker, which starts it; "
 			"it is of no use by hand\n");
 		return 64;
 	}

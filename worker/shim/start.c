@@ -91,18 +91,25 @@ static struct jv_status find_init(struct jv_keeper *keeper)
 	return keeper->init_pidfd < 0 ? failed("open the container's init") : jv_ok();
 }
 
-struct jv_status jv_keeper_started(struct jv_keeper *keeper)
+struct jv_cgroup_limits jv_keeper_limits(const struct jv_keeper *keeper)
 {
-	JV_ASSERT(!keeper->started);
-	JV_ASSERT(keeper->runtime == 0);
-	JV_TRY(find_init(keeper));
-	const struct jv_cgroup_limits limits = {
+	return (struct jv_cgroup_limits){
 		.memory_bytes = keeper->plan.memory_bytes,
 		.cpu_quota_us = keeper->plan.cpu_quota_us,
 		.cpu_period_us = keeper->plan.cpu_period_us,
 		.pids = keeper->plan.pids,
 	};
-	JV_TRY(jv_cgroup_limits_verify(&keeper->cgroup, &limits));
+}
+
+struct jv_status jv_keeper_started(struct jv_keeper *keeper)
+{
+	JV_ASSERT(!keeper->started);
+	JV_ASSERT(keeper->runtime == 0);
+	if (!keeper->is_plain) {
+		const struct jv_cgroup_limits limits = jv_keeper_limits(keeper);
+		JV_TRY(find_init(keeper));
+		JV_TRY(jv_cgroup_limits_verify(&keeper->cgroup, &limits));
+	}
 	keeper->started = true;
 	keeper->result.start_ms = jv_clock_wall_ms();
 	struct jv_buffer content = {0};

@@ -60,7 +60,7 @@ class Machine:
                 continue
             where = f"/proc/{pid}/"
             marked = (
-                f"{MARK}={self.name}" in read(where + "environ")
+                self.name in read(where + "environ")
                 or self.name in read(where + "cgroup")
                 or self.name in read(where + "cmdline")
             )

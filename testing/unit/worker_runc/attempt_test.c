@@ -41,6 +41,7 @@ static void a_plan_survives_the_trip(void **state)
 		.config = jv_bytes_of_text("{}"),
 		.spec = jv_bytes_of("\0\1", 2),
 		.lease = "/state/lease",
+		.plain = jv_bytes_of_text("plain"),
 		.cgroup_root = "/sys/fs/cgroup",
 		.cgroup_path = "/jarvis/t-1.1",
 		.init = true,
@@ -65,6 +66,7 @@ static void a_plan_survives_the_trip(void **state)
 	assert_int_equal(got.config.size, 2);
 	assert_memory_equal(got.spec.data, "\0\1", 2);
 	assert_string_equal(got.lease, "/state/lease");
+	assert_int_equal(got.plain.size, 5);
 	assert_true(got.init);
 	assert_false(got.hide_unified);
 	assert_int_equal(got.memory_bytes, INT64_MAX);
@@ -102,6 +104,7 @@ static void a_plan_of_version_1_is_read(void **state)
 		jv_attempt_plan_decode(jv_bytes_of(bytes, sizeof(bytes)), &arena, &got);
 	assert_true(jv_is_ok(&status));
 	assert_int_equal(got.version, 1);
+	assert_int_equal(got.plain.size, 0);
 	assert_string_equal(got.id, "t-1.1");
 	assert_string_equal(got.cgroup_path, "/jarvis/t-1.1");
 	assert_int_equal(got.pids, 7);
