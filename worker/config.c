@@ -19,6 +19,8 @@
 #define CUSTOM_NAME_MAX   63
 #define CUSTOM_AMOUNT_MAX (INT64_C(1) << 53)
 #define IMAGES_MAX        256
+#define PLUGINS_MAX       8
+#define EXECUTOR_NAME_MAX 63
 
 /* Of the program, in front of the others. */
 #define PROGRAM_FIELDS 3
@@ -36,6 +38,23 @@ static const struct jv_config_field mount_schema[] = {
 		.offset = offsetof(struct jv_worker_mount, writable),
 		.default_value = "false",
 		.help = "Whether tasks may mount it for writing."},
+	{.key = NULL},
+};
+
+static const struct jv_config_field plugin_schema[] = {
+	{.key = "name",
+		.type = JV_CONFIG_TEXT,
+		.offset = offsetof(struct jv_worker_plugin, name),
+		.maximum = EXECUTOR_NAME_MAX,
+		.help = "Name of the executor, as tasks ask for it."},
+	{.key = "path",
+		.type = JV_CONFIG_TEXT,
+		.offset = offsetof(struct jv_worker_plugin, path),
+		.help = "Absolute path of the shared object."},
+	{.key = "options",
+		.type = JV_CONFIG_MAP,
+		.offset = offsetof(struct jv_worker_plugin, options),
+		.help = "What the plugin is told; its own documentation says what it knows."},
 	{.key = NULL},
 };
 
@@ -114,6 +133,13 @@ const struct jv_config_field jv_worker_config_schema[] = {
 		.default_value = "[runc]",
 		.help = "What may run tasks: runc (containers), process (any command on this "
 			"machine, without a container), noop (nothing, for benchmarks)."},
+	{.key = "plugins",
+		.type = JV_CONFIG_OBJECTS,
+		.offset = FIELD(plugins),
+		.fields = plugin_schema,
+		.object_size = sizeof(struct jv_worker_plugin),
+		.help = "Executors in shared objects, offered beside the others; see "
+			"docs/executors.md. At most 8."},
 	{.key = "runtime.path",
 		.type = JV_CONFIG_TEXT,
 		.offset = FIELD(runtime),
@@ -244,22 +270,58 @@ static struct jv_status check_custom(const struct jv_config_map *custom)
 	return jv_ok();
 }
 
-static struct jv_status check_executors(const struct jv_config_list *executors)
+static bool is_built_in(const char *name)
 {
-	if (executors->count == 0)
-		return INVALID("executors", "executors is empty: name runc, process or noop");
+	return strcmp(name, "runc") == 0 || strcmp(name, "process") == 0 ||
+		strcmp(name, "noop") == 0;
+}
+
+static struct jv_status check_executors(const struct jv_worker_config *config)
+{
+	const struct jv_config_list *executors = &config->executors;
+
+	if (executors->count == 0 && config->plugins.count == 0)
+		return INVALID("executors",
+			"executors is empty: name runc, process or noop, or set plugins");
 	for (size_t i = 0; i < executors->count; i++) {
 		const char *name = executors->items[i];
-		if (strcmp(name, "runc") != 0 && strcmp(name, "process") != 0 &&
-			strcmp(name, "noop") != 0)
+		if (!is_built_in(name))
 			return INVALID("executors",
 				"executors: there is no executor \"%.64s\"; there are runc, "
-				"process and noop",
+				"process and noop, and those of plugins by themselves",
 				name);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(executors->items[j], name) == 0)
 				return INVALID("executors", "executors names %s twice", name);
 	}
+	return jv_ok();
+}
+
+static struct jv_status check_plugin(const struct jv_worker_plugin *plugins, size_t index)
+{
+	const struct jv_worker_plugin *plugin = &plugins[index];
+
+	if (!made_of(plugin->name, EXECUTOR_NAME_MAX, "-", false) || is_built_in(plugin->name))
+		return INVALID("plugins",
+			"plugins: the name \"%.64s\" must be 1 to %d of a-z, 0-9, -, and none of "
+			"runc, process and noop",
+			plugin->name, EXECUTOR_NAME_MAX);
+	if (plugin->path[0] != '/')
+		return INVALID("plugins", "plugins: the path \"%.200s\" of %s must be absolute",
+			plugin->path, plugin->name);
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(plugins[i].name, plugin->name) == 0)
+			return INVALID("plugins", "plugins names %s twice", plugin->name);
+	return jv_ok();
+}
+
+static struct jv_status check_plugins(const struct jv_config_objects *plugins)
+{
+	if (plugins->count > PLUGINS_MAX)
+		return INVALID("plugins", "plugins has %zu entries; at most %d are allowed",
+			plugins->count, PLUGINS_MAX);
+	for (size_t i = 0; i < plugins->count; i++)
+		JV_TRY(check_plugin(plugins->items, i));
 	return jv_ok();
 }
 
@@ -305,6 +367,7 @@ struct jv_status jv_worker_config_check(const struct jv_worker_config *config)
 			"capacity.memory must be 0 or at least 4 MiB, which one task needs");
 	JV_TRY(check_labels(&config->labels));
 	JV_TRY(check_custom(&config->custom));
-	JV_TRY(check_executors(&config->executors));
+	JV_TRY(check_executors(config));
+	JV_TRY(check_plugins(&config->plugins));
 	return check_paths(config);
 }

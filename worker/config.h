@@ -15,6 +15,13 @@ struct jv_worker_mount {
 	bool writable;
 };
 
+/* An executor that is loaded from a shared object. */
+struct jv_worker_plugin {
+	char *name;
+	char *path;
+	struct jv_config_map options;
+};
+
 struct jv_worker_config {
 	/* Of the program. */
 	char *server_address;
@@ -31,6 +38,7 @@ struct jv_worker_config {
 	struct jv_config_map custom;
 	char *state_path;
 	struct jv_config_list executors;
+	struct jv_config_objects plugins; /* struct jv_worker_plugin */
 	char *runtime;
 	char *init;
 	char *shim; /* "": looked for beside the program */

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "worker/noop.h"
+#include "worker/plugin/plugin.h"
 #include "worker/process/process.h"
 #include "worker/runc/runc.h"
 #include "worker/shim/lease.h"
@@ -133,26 +134,78 @@ static struct jv_status open_runc(const struct jv_worker_config *config,
 	return jv_status_context(status, "executor runc");
 }
 
+static struct jv_status open_plugin(const struct jv_worker_config *config,
+	const struct jv_worker_plugin *wanted, struct jv_executor **executor)
+{
+	const struct jv_config_map *map = &wanted->options;
+	struct jarvis_pair *pairs = jv_calloc(map->count + 1, sizeof(*pairs));
+	char state[PATH_MAX];
+	char lease[PATH_MAX + 8];
+	const struct jv_plugin_options options = {
+		.name = wanted->name,
+		.path = wanted->path,
+		.state_directory = state,
+		.lease = lease,
+		.options = pairs,
+		.option_count = map->count,
+	};
+	struct jv_status status;
+
+	for (size_t i = 0; i < map->count; i++)
+		pairs[i] = (struct jarvis_pair){.key = map->keys[i], .value = map->values[i]};
+	snprintf(lease, sizeof(lease), "%s/%s", config->state_path, JV_LEASE_FILE);
+	if ((size_t)snprintf(state, sizeof(state), "%s/plugins/%s", config->state_path,
+		    wanted->name) >= sizeof(state))
+		status =
+			jv_field_error(JV_INVALID_ARGUMENT, "state.path", "state.path is too long");
+	else
+		status = jv_plugin_open(&options, executor);
+	free(pairs);
+	return jv_status_context(status, "plugin %s", wanted->name);
+}
+
+static struct jv_status open_named(const struct jv_worker_config *config, const char *name,
+	const struct jv_env *env, struct jv_executors *executors, struct jv_executor **executor)
+{
+	if (strcmp(name, JV_PROCESS_NAME) == 0)
+		return open_process(config, executor);
+	if (strcmp(name, JV_NOOP_NAME) != 0)
+		return open_runc(config, executors, executor);
+	*executor = jv_noop_new(env);
+	return jv_ok();
+}
+
+static void add(struct jv_executors *executors, struct jv_executor *executor)
+{
+	JV_ASSERT(executors->count < JV_EXECUTORS_OPEN_MAX);
+	executors->names[executors->count] = executor->operations->name;
+	executors->open[executors->count++] = executor;
+}
+
+static struct jv_status open_all(const struct jv_worker_config *config, const struct jv_env *env,
+	struct jv_executors *executors)
+{
+	const struct jv_worker_plugin *plugins = config->plugins.items;
+	struct jv_executor *executor;
+
+	for (size_t i = 0; i < config->executors.count; i++) {
+		JV_TRY(open_named(config, config->executors.items[i], env, executors, &executor));
+		add(executors, executor);
+	}
+	for (size_t i = 0; i < config->plugins.count; i++) {
+		JV_TRY(open_plugin(config, &plugins[i], &executor));
+		add(executors, executor);
+	}
+	return jv_ok();
+}
+
 struct jv_status jv_executors_open(const struct jv_worker_config *config, const struct jv_env *env,
 	struct jv_executors *executors)
 {
-	struct jv_status status = jv_ok();
+	struct jv_status status;
 
 	memset(executors, 0, sizeof(*executors));
-	JV_ASSERT(config->executors.count <= JV_EXECUTORS_OPEN_MAX);
-	for (size_t i = 0; i < config->executors.count && jv_is_ok(&status); i++) {
-		struct jv_executor *executor = NULL;
-		if (strcmp(config->executors.items[i], JV_NOOP_NAME) == 0)
-			executor = jv_noop_new(env);
-		else if (strcmp(config->executors.items[i], JV_PROCESS_NAME) == 0)
-			status = open_process(config, &executor);
-		else
-			status = open_runc(config, executors, &executor);
-		if (!jv_is_ok(&status))
-			break;
-		executors->names[executors->count] = executor->operations->name;
-		executors->open[executors->count++] = executor;
-	}
+	status = open_all(config, env, executors);
 	if (!jv_is_ok(&status))
 		jv_executors_close(executors);
 	return status;

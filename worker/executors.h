@@ -10,7 +10,8 @@
 #include "worker/config.h"
 #include "worker/executor.h"
 
-#define JV_EXECUTORS_OPEN_MAX 4
+/* Those that are built in, and plugins. */
+#define JV_EXECUTORS_OPEN_MAX 12
 
 struct jv_executors {
 	struct jv_executor *open[JV_EXECUTORS_OPEN_MAX + 1]; /* NULL-terminated */

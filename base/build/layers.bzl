@@ -95,6 +95,10 @@ LIBRARY_USERS = {
     ],
 }
 
+# What other workspaces may use: the protocol's files and messages, the client, the ABI of executors,
+# and what these are made of. Inside, testing/tidy still holds every #include to USERS.
+PUBLIC = ["//visibility:public"]
+
 def visible_to(rooms):
     """Visibility labels of `rooms` and, always, of testing. "server" means its binaries only."""
     if "*" in rooms:

@@ -6,7 +6,14 @@ lands below `c/` of the package, which is the include root of the generated head
 jarvis/v1/task.proto are included as "jarvis/v1/task.pb-c.h".
 """
 
-_PROTOC_INCLUDES = "-Iproto -Iproto/vendor -I/usr/include"
+# Where this repository is, seen from an action: other workspaces use these macros, too.
+_ROOT = Label("//proto:protos").workspace_root
+
+_PROTO = _ROOT + "/proto" if _ROOT else "proto"
+
+_PROTOC_INCLUDES = "-I%s -I%s/vendor -I/usr/include" % (_PROTO, _PROTO)
+
+_PROTOBUF_C = str(Label("//base/build:protobuf_c"))
 
 def _includes(roots):
     return " ".join([_PROTOC_INCLUDES] + ["-I" + root for root in roots])
@@ -20,9 +27,9 @@ def proto_c_library(name, protos, srcs, deps = [], roots = [], visibility = None
     Args:
       name: the library.
       protos: import names of the files to generate code for.
-      srcs: the .proto files of this repository that protoc reads: `protos` and all they import.
+      srcs: the .proto files that protoc reads: `protos` and all they import (@jarvis//proto:protos).
       deps: libraries with the messages of the imported files.
-      roots: more include roots, from the root of the repository.
+      roots: more include roots, from the root of the repository ("." is that root).
       visibility: as of every rule.
     """
     headers = ["c/%s.pb-c.h" % _stem(proto) for proto in protos]
@@ -48,7 +55,7 @@ def proto_c_library(name, protos, srcs, deps = [], roots = [], visibility = None
         ],
         includes = ["c"],
         linkstatic = True,
-        deps = deps + ["//base/build:protobuf_c"],
+        deps = deps + [_PROTOBUF_C],
         visibility = visibility,
     )
 
