@@ -112,7 +112,7 @@ class PluginCase(case.MachineCase):
                 (self.plugins("", places.find("testing/unit/worker_plugin/later.so")),
                  "is of version 2 of the executor ABI, and this worker has version 1", 69),
                 (self.plugins("color: red"), 'there is no option "color"', 69),
-                (self.plugins("shell: /nowhere"), "/nowhere and /usr/bin/setpriv must be", 69),
+                (self.plugins("shell: /nowhere"), "/nowhere, /usr/bin/setpriv and", 69),
                 (self.plugins("", "relative.so"), "must be absolute", 78),
                 (self.plugins("", name="runc"), "none of runc", 78)):
             started = time.monotonic()

@@ -2,8 +2,9 @@
  * An executor for Jarvis: runs a task's command as a snippet of shell, with posix_spawn.
  *
  * It shows what a plugin has to do, and no more. A task's output goes to a file of the state
- * directory, from which it is read back; its end is seen through a pidfd. Snippets die with the
- * worker (setpriv --pdeathsig), so there is nothing to recover. Option `shell`: which to use.
+ * directory, from which it is read back; its end is seen through a pidfd. A snippet has a process
+ * namespace of its own, which dies with the worker, whatever it has forked: so there is nothing to
+ * recover. That needs root. Option `shell`: which to use.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,6 +25,7 @@
 #include "worker/executor_abi.h"
 
 #define SETPRIV "/usr/bin/setpriv"
+#define UNSHARE "/usr/bin/unshare"
 
 struct snippet {
 	struct snippet *next;
@@ -136,9 +138,9 @@ static void run(
 	struct jarvis_executor *executor, struct snippet *snippet, const struct jarvis_task *task)
 {
 	char **environment = environment_of(task);
-	const char **arguments = calloc(task->argument_count + 9, sizeof(*arguments));
-	const char *const fixed[] = {SETPRIV, "--pdeathsig", "KILL", "--", executor->shell, "-c",
-		task->command[0], "snippet"};
+	const char **arguments = calloc(task->argument_count + 14, sizeof(*arguments));
+	const char *const fixed[] = {SETPRIV, "--pdeathsig", "KILL", "--", UNSHARE, "--pid",
+		"--fork", "--kill-child", "--", executor->shell, "-c", task->command[0], "snippet"};
 	const size_t count = sizeof(fixed) / sizeof(fixed[0]);
 	memcpy(arguments, fixed, sizeof(fixed));
 	for (size_t i = 0; i < task->argument_count; i++)
@@ -337,9 +339,12 @@ static struct jarvis_executor *open_executor(const struct jarvis_host *host,
 		}
 		snprintf(executor->shell, sizeof(executor->shell), "%s", options->options[i].value);
 	}
-	if (access(executor->shell, X_OK) == 0 && access(SETPRIV, X_OK) == 0)
+	if (access(executor->shell, X_OK) == 0 && access(SETPRIV, X_OK) == 0 &&
+		access(UNSHARE, X_OK) == 0 && geteuid() == 0)
 		return executor;
-	snprintf(error, error_size, "%s and " SETPRIV " must be executable", executor->shell);
+	snprintf(error, error_size,
+		"%s, " SETPRIV " and " UNSHARE " must be executable, and the worker root",
+		executor->shell);
 	close_executor(executor);
 	return NULL;
 }

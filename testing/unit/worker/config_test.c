@@ -49,6 +49,11 @@ static void bad_values_are_named(void **state)
 	expect(CHECK("executors=[]"), "executors");
 	expect(CHECK("executors=[docker]"), "docker");
 	expect(CHECK("executors=[noop, noop]"), "twice");
+	expect(CHECK("plugins=[{name: runc, path: /x.so}]"), "none of runc");
+	expect(CHECK("plugins=[{name: A, path: /x.so}]"), "plugins");
+	expect(CHECK("plugins=[{name: a, path: x.so}]"), "absolute");
+	expect(CHECK("plugins=[{name: a, path: /x.so}, {name: a, path: /y.so}]"), "twice");
+	expect(CHECK("plugins=[{name: a, path: /x.so, option: {}}]"), "option");
 	expect(CHECK("state.path=here"), "state.path");
 	expect(CHECK("mounts=[{path: data}]"), "mounts");
 	expect(CHECK("images.names={a: busybox}"), "images.names");
@@ -59,9 +64,12 @@ static void good_values_are_taken(void **state)
 {
 	(void)state;
 	struct jv_status status = CHECK("node.name=n-1.example", "node.labels={zone: a}",
-		"capacity.custom={licences: 4}", "executors=[runc, noop]",
+		"capacity.custom={licences: 4}", "executors=[runc, noop, process]",
+		"plugins=[{name: a-1, path: /x.so, options: {b: c}}, {name: b, path: /x.so}]",
 		"mounts=[{path: /data, writable: true}]", "images.names={busybox: oci:/i:latest}");
 	assert_string_equal(status.message, "");
+	assert_int_equal(status.code, JV_OK);
+	status = CHECK("executors=[]", "plugins=[{name: a, path: /x.so}]");
 	assert_int_equal(status.code, JV_OK);
 }
 
