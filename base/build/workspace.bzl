@@ -32,11 +32,15 @@ _DEBIAN = {
     "rules_proto": "/usr/share/bazel/rules/proto",
 }
 
-def jarvis_repositories():
-    """Declares what Bazel would otherwise fetch itself."""
-    for name in _BESIDE:
-        if not native.existing_rule(name):
-            _beside(name = name)
-    for name, path in _DEBIAN.items():
-        if not native.existing_rule(name):
-            native.local_repository(name = name, path = path)
+def jarvis_repositories(name = "jarvis"):
+    """Declares what Bazel would otherwise fetch itself.
+
+    Args:
+      name: as macros have it; of no meaning.
+    """
+    for repository in _BESIDE:
+        if not native.existing_rule(repository):
+            _beside(name = repository)
+    for repository, path in _DEBIAN.items():
+        if not native.existing_rule(repository):
+            native.local_repository(name = repository, path = path)

@@ -129,6 +129,18 @@ class Tasks(ProcessCase):
         self.assertEqual(self.output(task), "done\n")
         self.assertEqual(self.alive("sleep 1000.3"), [])
 
+    def test_nothing_is_left_of_one_that_runs_away(self):
+        """Each forks its successor into a session of its own and ends, faster than a list of
+        processes is read; and it has left its control group."""
+        leave = "for d in /sys/fs/cgroup /sys/fs/cgroup/*/; do echo 0 > $d/cgroup.procs; done; "
+        ran = os.path.join(self.shared, "ran")
+        runner = ("import os\nn = 0\nwhile True:\n if os.fork(): os._exit(0)\n os.setsid()\n"
+                  " n += 1\n if n == 100: open(\"" + ran + "\", \"w\").write(\"x\")\n")
+        task = self.sh(f"({leave} exec /usr/bin/python3 -c '{runner}' runs-away) "
+                       f">/dev/null 2>&1 & until [ -e {ran} ]; do sleep 0.1; done; echo done")
+        self.assertEqual(self.output(task), "done\n")
+        self.assertEqual(self.alive("runs-away"), [])
+
     def test_running_timeout(self):
         task = self.sh(ESCAPE.format(4) + "sleep 1000.4", timeouts={"running": "0.5s",
                                                                     "grace": "0.2s"})
@@ -184,6 +196,15 @@ class Restarts(ProcessCase):
         self.assertIn("keeper was ended by signal 9", status["message"])
         self.assertEqual(self.alive("sleep 1000.5"), [])
         self.assertEqual(self.server.log_of(task), b"up\n")
+
+    def test_a_task_that_kills_its_keeper(self):
+        """It may, being root; it goes with it, also where it has left its control group."""
+        leave = "for d in /sys/fs/cgroup /sys/fs/cgroup/*/; do echo 0 > $d/cgroup.procs; done; "
+        task = self.sh(f"({leave} sleep 1000.9) >/dev/null 2>&1 & echo up; sleep 0.5; "
+                       "kill -9 $PPID; sleep 1000.9")
+        self.ended(task, "FAILED", "EXECUTOR")
+        self.assertEqual(self.server.log_of(task), b"up\n")
+        self.assertEqual(self.alive("sleep 1000.9"), [])
 
     def test_the_lease_ends_it_without_a_worker(self):
         task = self.sh(ESCAPE.format(6) + "sleep 1000.6")

@@ -115,19 +115,23 @@ static bool is_released(const struct jv_execution *execution)
 	return released;
 }
 
+static bool kill_cgroup(struct jv_execution *execution)
+{
+	struct jv_cgroup cgroup;
+	struct jv_status status = open_cgroup(execution->keep, execution->key, &cgroup);
+	const bool released = is_released(execution);
+	if (!jv_is_ok(&status) || (jv_cgroup_remove(&cgroup) && released))
+		return false;
+	jv_cgroup_kill(&cgroup);
+	return true;
+}
+
 /* Kills what is left; false if there is nothing any more. */
 static bool kill_left(struct jv_execution *execution)
 {
 	const struct jv_keep_variant *variant = execution->keep->variant;
-	struct jv_cgroup cgroup;
-	struct jv_status status = open_cgroup(execution->keep, execution->key, &cgroup);
-	if (!jv_is_ok(&status))
-		return variant->kill_left != NULL && variant->kill_left(execution) > 0;
-	const bool released = is_released(execution);
-	if (jv_cgroup_remove(&cgroup) && released)
-		return false;
-	jv_cgroup_kill(&cgroup);
-	return true;
+	const bool busy = kill_cgroup(execution);
+	return (variant->kill_left != NULL && variant->kill_left(execution) > 0) || busy;
 }
 
 bool jv_execution_clean_more(struct jv_execution *execution)

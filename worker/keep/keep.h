@@ -107,8 +107,8 @@ struct jv_keep_variant {
 	struct jv_status (*plan)(struct jv_launch *launch);
 	/* Makes more in the attempt's directory; may be NULL. */
 	struct jv_status (*fill)(struct jv_launch *launch);
-	/* After the keeper's death, where there are no control groups: kills what is left of the
-	 * execution and returns how many were found; may be NULL. */
+	/* After the keeper's death: kills what is left of the execution outside of its control
+	 * group, and returns how many were found; may be NULL. */
 	uint32_t (*kill_left)(struct jv_execution *execution);
 	/* The execution is about to be freed; may be NULL. */
 	void (*forget)(struct jv_execution *execution);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -103,6 +104,7 @@ static void start(struct jv_executor *executor, const struct jv_execution_id *id
 	uint8_t *packed =
 		jv_buffer_extend(&execution->spec, jarvis__v1__task_spec__get_packed_size(spec));
 	jarvis__v1__task_spec__pack(spec, packed);
+	execution->log_bytes_max = jv_plugin_log_bytes_max(spec);
 	struct jv_status status = jv_plugin_record_write(plugin, execution);
 	if (!jv_is_ok(&status)) {
 		end_unstarted(plugin, execution, status.message);
@@ -158,7 +160,7 @@ static bool read_output(struct jv_executor *executor, const struct jv_execution_
 	*chunk = (struct jv_output_chunk){
 		.stream = (Jarvis__V1__LogStream)output.stream,
 		.offset = offset,
-		.time_ms = output.time_ms > 0 ? output.time_ms : jv_clock_wall_ms(),
+		.time_ms = jv_plugin_plausible(output.time_ms),
 		.truncated = output.truncated,
 		.data = jv_bytes_of(output.data, output.data_size),
 	};
@@ -181,16 +183,29 @@ static void remove_execution(struct jv_executor *executor, const struct jv_execu
 		jv_plugin_execution_free(plugin, execution);
 }
 
+/* False for a file, which is always readable. */
+static bool can_be_polled(int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	bool can = epoll >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+	if (epoll >= 0)
+		close(epoll);
+	return can;
+}
+
 static int descriptor(struct jv_executor *executor)
 {
 	struct jv_plugin *plugin = plugin_of(executor);
-	if (plugin->plugin->descriptor == NULL)
-		return -1;
-	int fd = plugin->plugin->descriptor(plugin->executor);
-	if (fd < 0 || fcntl(fd, F_GETFD) >= 0)
-		return fd;
-	jv_plugin_fault(plugin, NULL, "has a descriptor that is not open");
-	return -1;
+	int own = plugin->plugin->descriptor != NULL ? plugin->plugin->descriptor(plugin->executor)
+						     : -1;
+	if (own < 0 || plugin->descriptor >= 0)
+		return plugin->descriptor;
+	if (can_be_polled(own))
+		plugin->descriptor = fcntl(own, F_DUPFD_CLOEXEC, 0);
+	if (plugin->descriptor < 0)
+		jv_plugin_fault(plugin, NULL, "has a descriptor that cannot be waited for");
+	return plugin->descriptor;
 }
 
 static void tell(struct jv_plugin *plugin, struct jv_plugin_execution *execution)
@@ -243,6 +258,8 @@ static void close_executor(struct jv_executor *executor)
 		jv_plugin_execution_free(plugin, execution);
 	if (plugin->records_fd >= 0)
 		close(plugin->records_fd);
+	if (plugin->descriptor >= 0)
+		close(plugin->descriptor);
 	jv_buffer_deinit(&plugin->strays);
 	free(plugin->name);
 	free(plugin->path);

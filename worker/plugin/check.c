@@ -22,8 +22,11 @@ JV_STATIC_ASSERT(JARVIS_TASK_ID_MAX == JV_TASK_ID_MAX, "and take the same ids");
 /* All of the first ones, then ever fewer: a plugin may be wrong a million times. */
 #define FAULTS_SHOWN 16
 
-#define SIGNAL_MAX    64
-#define EXIT_CODE_MAX 255
+#define SIGNAL_MAX     64
+#define EXIT_CODE_MAX  255
+#define LOG_BYTES_MAX  (INT64_C(1) << 53)
+#define AMOUNT_MAX     (INT64_C(1) << 53)
+#define CLOCK_SLACK_MS 60000
 
 void jv_plugin_fault(
 	struct jv_plugin *plugin, const struct jv_plugin_execution *execution, const char *what)
@@ -58,6 +61,19 @@ static struct jv_plugin_execution *subject(
 	return NULL;
 }
 
+/* A clock may be set back a little. */
+int64_t jv_plugin_plausible(int64_t time_ms)
+{
+	const int64_t now_ms = jv_clock_wall_ms();
+	return time_ms > 0 && time_ms <= now_ms + CLOCK_SLACK_MS ? time_ms : now_ms;
+}
+
+int64_t jv_plugin_log_bytes_max(const Jarvis__V1__TaskSpec *spec)
+{
+	int64_t limit = spec->log_limits != NULL ? spec->log_limits->max_bytes : 0;
+	return limit > 0 && limit < LOG_BYTES_MAX ? limit + JARVIS_OUTPUT_DATA_MAX : LOG_BYTES_MAX;
+}
+
 static void started(void *context, const struct jarvis_execution_id *id, int64_t start_ms)
 {
 	struct jv_plugin *plugin = context;
@@ -69,7 +85,7 @@ static void started(void *context, const struct jarvis_execution_id *id, int64_t
 		return;
 	}
 	execution->started = true;
-	execution->start_ms = start_ms > 0 ? start_ms : jv_clock_wall_ms();
+	execution->start_ms = jv_plugin_plausible(start_ms);
 	jv_plugin_note(plugin, execution);
 }
 
@@ -95,10 +111,13 @@ static void output(void *context, const struct jarvis_execution_id *id, int64_t 
 	struct jv_plugin_execution *execution = subject(plugin, id);
 	if (execution == NULL)
 		return;
-	if (!execution->started || log_bytes <= execution->log_bytes) {
-		jv_plugin_fault(plugin, execution,
-			!execution->started ? "has output of an execution that has not started"
-					    : "tells of output that does not grow");
+	const char *wrong = !execution->started ? "has output of an execution that has not started"
+		: log_bytes <= execution->log_bytes ? "tells of output that does not grow"
+		: log_bytes > execution->log_bytes_max
+		? "tells of more output than the task may have"
+		: NULL;
+	if (wrong != NULL) {
+		jv_plugin_fault(plugin, execution, wrong);
 		return;
 	}
 	execution->log_bytes = log_bytes;
@@ -176,6 +195,8 @@ static const char *result_wrong(
 		return "ends an execution without a failure, but not with exit code 0";
 	if (result->log_bytes < execution->log_bytes)
 		return "ends an execution with less output than it has told of";
+	if (result->log_bytes > execution->log_bytes_max)
+		return "ends an execution with more output than the task may have";
 	return NULL;
 }
 
@@ -191,9 +212,9 @@ static void fail(struct jv_plugin_execution *execution, const char *what)
 		"the executor's plugin is at fault: it %s", what);
 }
 
-static int64_t positive(int64_t value)
+static int64_t amount(int64_t value)
 {
-	return value > 0 ? value : 0;
+	return value < 0 ? 0 : value < AMOUNT_MAX ? value : AMOUNT_MAX;
 }
 
 void jv_plugin_take_result(struct jv_plugin *plugin, struct jv_plugin_execution *execution,
@@ -209,20 +230,19 @@ void jv_plugin_take_result(struct jv_plugin *plugin, struct jv_plugin_execution 
 	}
 	if (!execution->started && result->start_ms > 0) {
 		execution->started = true;
-		execution->start_ms = result->start_ms;
+		execution->start_ms = jv_plugin_plausible(result->start_ms);
 	}
+	const int64_t finish_ms = jv_plugin_plausible(result->finish_ms);
 	execution->log_bytes = execution->started ? result->log_bytes : 0;
 	execution->result = (struct jv_execution_result){
 		.failure = (Jarvis__V1__FailureReason)result->failure,
 		.exit_code = result->exit_code,
 		.signal = result->signal,
 		.start_ms = execution->start_ms,
-		.finish_ms = result->finish_ms >= execution->start_ms && result->finish_ms > 0
-			? result->finish_ms
-			: jv_clock_wall_ms(),
+		.finish_ms = finish_ms > execution->start_ms ? finish_ms : execution->start_ms,
 		.log_bytes = execution->log_bytes,
-		.cpu_micros = positive(result->cpu_micros),
-		.memory_peak_bytes = positive(result->memory_peak_bytes),
+		.cpu_micros = amount(result->cpu_micros),
+		.memory_peak_bytes = amount(result->memory_peak_bytes),
 	};
 	snprintf(execution->result.message, sizeof(execution->result.message), "%s",
 		result->message != NULL ? result->message : "");

@@ -133,6 +133,7 @@ struct jv_status jv_plugin_open_linked(const struct jarvis_plugin *own,
 	plugin->operations.name = plugin->name;
 	plugin->base.operations = &plugin->operations;
 	plugin->records_fd = -1;
+	plugin->descriptor = -1;
 	plugin->thread = gettid();
 	jv_list_init(&plugin->dirty);
 	jv_plugin_host_init(plugin);

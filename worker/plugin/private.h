@@ -28,6 +28,7 @@ struct jv_plugin_execution {
 	bool removed; /* by the sink, while it is being told */
 	int64_t start_ms;
 	int64_t log_bytes;
+	int64_t log_bytes_max; /* what the plugin may tell of at most */
 	int64_t told_bytes;
 	enum jv_stop_cause stopped_for;
 	struct jv_execution_result result;
@@ -47,7 +48,8 @@ struct jv_plugin {
 	char *path;
 	char *records; /* directory of the executions' files */
 	int records_fd;
-	pid_t thread; /* that last called in */
+	int descriptor; /* a copy of the plugin's, which it may close; or -1 */
+	pid_t thread;   /* that last called in */
 	uint64_t faults;
 	struct jv_plugin_execution *executions;
 	struct jv_plugin_execution *telling; /* the sink is being called about it */
@@ -77,6 +79,11 @@ void jv_plugin_take_result(struct jv_plugin *plugin, struct jv_plugin_execution 
 /* NULL, or what is wrong with a piece that was read at an offset. */
 const char *jv_plugin_output_wrong(const struct jv_plugin_execution *execution, int64_t offset,
 	const struct jarvis_output *output);
+
+/* The time, or now if it cannot be one of this task. */
+int64_t jv_plugin_plausible(int64_t time_ms);
+/* The most that an execution with this spec may print: its limit, and the line that says so. */
+int64_t jv_plugin_log_bytes_max(const Jarvis__V1__TaskSpec *spec);
 
 /* task.c */
 /* A spec as plugins see it; lives in the arena and as long as the spec. */

@@ -70,8 +70,10 @@ static bool read_record(struct jv_plugin *plugin, struct jv_plugin_execution *ex
 	bool good = jv_is_ok(&status) && version >= VERSION && !reader.failed;
 	if (good)
 		execution->recovered = jarvis__v1__task_spec__unpack(NULL, spec.size, spec.data);
-	if (execution->recovered != NULL)
+	if (execution->recovered != NULL) {
 		jv_buffer_append(&execution->spec, spec.data, spec.size);
+		execution->log_bytes_max = jv_plugin_log_bytes_max(execution->recovered);
+	}
 	jv_buffer_deinit(&content);
 	return execution->recovered != NULL;
 }
@@ -124,10 +126,11 @@ static void take_found(void *context, const struct jarvis_found *found)
 	}
 	execution->known = true;
 	execution->started = found->running || found->start_ms > 0;
-	execution->start_ms = execution->started && found->start_ms > 0 ? found->start_ms : 0;
-	if (execution->started && execution->start_ms == 0)
-		execution->start_ms = jv_clock_wall_ms();
-	execution->log_bytes = execution->started && found->log_bytes > 0 ? found->log_bytes : 0;
+	if (execution->started) {
+		execution->start_ms = jv_plugin_plausible(found->start_ms);
+		if (found->log_bytes > 0 && found->log_bytes <= execution->log_bytes_max)
+			execution->log_bytes = found->log_bytes;
+	}
 	execution->told_started = execution->started;
 	if (found->result != NULL)
 		jv_plugin_take_result(plugin, execution, found->result);

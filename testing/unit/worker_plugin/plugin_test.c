@@ -348,6 +348,7 @@ static void in_disorder(const struct jarvis_host *host, const struct jarvis_exec
 	host->output(host->context, id, 4);
 	host->output(host->context, id, 4);
 	host->output(host->context, id, -1);
+	host->output(host->context, id, INT64_MAX);
 	finish(host, id, (struct jarvis_result){.exit_code = 3, .failure = 1, .log_bytes = 4});
 	finish(host, id, (struct jarvis_result){.log_bytes = 4});
 	host->output(host->context, id, 9);
@@ -361,7 +362,7 @@ static void a_disorderly_one(void **state)
 	run(in_disorder);
 	assert_string_equal(told.heard, "started t-1.2;output 4;finished 1 3;");
 	assert_true(told.result.finish_ms >= told.result.start_ms);
-	assert_int_equal(jv_plugin_faults(executor), 7);
+	assert_int_equal(jv_plugin_faults(executor), 8);
 }
 
 static struct jarvis_result bad_result;
@@ -386,6 +387,7 @@ static void results_that_cannot_be(void **state)
 		{.size = sizeof(bad_result), .exit_code = 1, .log_bytes = 10},
 		{.size = sizeof(bad_result), .log_bytes = 9},
 		{.size = sizeof(bad_result), .log_bytes = INT64_MIN},
+		{.size = sizeof(bad_result), .log_bytes = INT64_MAX},
 	};
 	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
 		told.heard[0] = '\0';
@@ -435,6 +437,69 @@ static void output_that_cannot_be(void **state)
 	fake.output = (struct jarvis_output){.stream = 1, .data = data, .data_size = 10};
 	assert_true(executor->operations->read_output(executor, &one, 0, &chunk));
 	assert_true(chunk.time_ms > 0);
+}
+
+static void at_the_end_of_time(const struct jarvis_host *host, const struct jarvis_execution_id *id)
+{
+	host->started(host->context, id, INT64_MAX);
+	finish(host, id,
+		(struct jarvis_result){.start_ms = 1,
+			.finish_ms = INT64_MAX,
+			.cpu_micros = INT64_MAX,
+			.memory_peak_bytes = -1});
+}
+
+static void times_that_cannot_be_are_now(void **state)
+{
+	(void)state;
+	const int64_t before_ms = jv_clock_wall_ms();
+	start();
+	run(at_the_end_of_time);
+	assert_in_range(told.result.start_ms, before_ms, before_ms + 10000);
+	assert_in_range(told.result.finish_ms, told.result.start_ms, before_ms + 10000);
+	assert_int_equal(told.result.cpu_micros, INT64_C(1) << 53);
+	assert_int_equal(told.result.memory_peak_bytes, 0);
+}
+
+static int pipe_ends[2];
+
+static int of_a_file(struct jarvis_executor *own)
+{
+	(void)own;
+	return open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+}
+
+static int of_a_pipe(struct jarvis_executor *own)
+{
+	(void)own;
+	return pipe_ends[0];
+}
+
+static int descriptor_of(int (*function)(struct jarvis_executor *own))
+{
+	static struct jarvis_plugin plugin;
+	const struct jv_plugin_options options = options_of();
+	close_fake();
+	plugin = good;
+	plugin.descriptor = function;
+	struct jv_status status = jv_plugin_open_linked(&plugin, &options, &executor);
+	assert_true(jv_is_ok(&status));
+	return executor->operations->descriptor(executor);
+}
+
+/* What is watched stays open, whatever the plugin closes. */
+static void descriptors_are_checked_and_kept(void **state)
+{
+	(void)state;
+	assert_int_equal(descriptor_of(NULL), -1);
+	assert_int_equal(descriptor_of(of_a_file), -1);
+	assert_int_equal(jv_plugin_faults(executor), 1);
+	assert_int_equal(pipe(pipe_ends), 0);
+	int fd = descriptor_of(of_a_pipe);
+	assert_true(fd >= 0 && fd != pipe_ends[0]);
+	close(pipe_ends[0]);
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	close(pipe_ends[1]);
 }
 
 static void end_with_77(const struct jarvis_host *host, const struct jarvis_execution_id *id)
@@ -636,6 +701,8 @@ int main(void)
 		TEST(a_disorderly_one),
 		TEST(results_that_cannot_be),
 		TEST(output_that_cannot_be),
+		TEST(times_that_cannot_be_are_now),
+		TEST(descriptors_are_checked_and_kept),
 		TEST(the_worker_removes_it_at_once),
 		TEST(progress_is_cut_between_letters),
 		TEST(it_finds_what_runs),
