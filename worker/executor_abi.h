@@ -205,8 +205,8 @@ struct jarvis_plugin {
 	 * not be running any more: its task is tried anew. NULL: nothing ever outlives a worker. */
 	void (*recover)(struct jarvis_executor *executor,
 		void (*found)(void *context, const struct jarvis_found *execution), void *context);
-	/* A descriptor that is readable when dispatch has something to do, such as an epoll set; -1:
-	 * none. Asked for once. NULL: none. */
+	/* A descriptor that is readable when dispatch has something to do, such as an epoll set;
+	 * -1: none. Asked for once. NULL: none. */
 	int (*descriptor)(struct jarvis_executor *executor);
 	/* Does what is due, and tells it. Returns the monotonic time when it wants to be called
 	 * again; INT64_MAX: only when its descriptor says so, or after another function. */
