@@ -125,6 +125,8 @@ void jv_agent_lease(struct jv_agent *agent, int64_t sent_ms)
 {
 	int64_t until_ms = sent_ms + agent->lease_ms;
 
+	if (JV_BUG(LEASE_FROM_ARRIVAL))
+		until_ms = agent->now.monotonic_ms + agent->lease_ms;
 	/* Acknowledgements come in order, but a lease never gets shorter by one that is late. */
 	if (agent->leased && until_ms <= agent->lease_until_ms)
 		return;

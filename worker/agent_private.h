@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/assert.h"
+#include "base/bug.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"

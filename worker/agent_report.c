@@ -331,7 +331,7 @@ void jv_ward_report_acked(struct jv_agent *agent, const Jarvis__V1__ReportAck *a
 		return;
 	ward = jv_ward_find(agent, &id);
 	/* An end that was said in this session only: the agent may have learned more since. */
-	if (ward != NULL && ward->said == PHASE_FINISHED)
+	if (ward != NULL && ward->said == PHASE_FINISHED && !JV_BUG(NOT_FORGOTTEN))
 		jv_ward_forget(agent, ward);
 }
 

@@ -121,6 +121,8 @@ void jv_ward_recover(void *context, const struct jv_execution_found *found)
 	ward->limits = jv_ward_limits_of(found->spec);
 	ward->log_bytes = found->log_bytes;
 	ward->cause = found->result != NULL ? found->result->stopped_for : found->stopped_for;
+	if (JV_BUG(FORGOTTEN_CAUSE))
+		ward->cause = JV_STOP_NONE;
 	ward->output_ms = agent->now.monotonic_ms;
 	if (found->running) {
 		ward->state = JV_WARD_RUNNING;

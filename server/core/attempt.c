@@ -5,7 +5,9 @@ struct jv_task *jv_attempt_find(
 	struct jv_core *core, const struct jv_node *node, uint64_t id, uint32_t attempt)
 {
 	struct jv_task *task = jv_task_find(core, id);
-	if (task == NULL || !jv_task_active(task) || task->node != node || task->attempt != attempt)
+	if (task == NULL || !jv_task_active(task) || task->node != node)
+		return NULL;
+	if (task->attempt != attempt && !JV_BUG(LATE_REPORT))
 		return NULL;
 	return task;
 }
@@ -61,7 +63,8 @@ static void retry(struct jv_core *core, struct jv_task *task)
 {
 	uint32_t ended = task->failed_attempts + task->lost_attempts;
 	const struct jv_shape_record *shape = jv_shape_read(core, task->shape);
-	jv_task_retry(core, task, jv_retry_wait_ms(shape, ended, &core->random));
+	int64_t wait_ms = jv_retry_wait_ms(shape, ended, &core->random);
+	jv_task_retry(core, task, JV_BUG(NO_BACKOFF) ? 0 : wait_ms);
 }
 
 /* Ended by the task's own doing. */
@@ -213,7 +216,7 @@ bool jv_attempt_report(
 		return true;
 	case JV_PHASE_FINISHED:
 		/* A task is not reported finished before its log is durable. */
-		if (report->log_bytes > task->log_bytes)
+		if (report->log_bytes > task->log_bytes && !JV_BUG(END_BEFORE_LOG))
 			return false;
 		finished(core, task, report);
 		return true;
@@ -228,7 +231,8 @@ int64_t jv_attempt_log(
 	JV_ASSERT(jv_task_active(task) && task->attempt == chunk->attempt);
 	int64_t size = (int64_t)chunk->data.size;
 	/* Known already, or there is a gap before it: the node goes on from what is stored. */
-	if (chunk->offset != task->log_bytes || size == 0)
+	bool again = chunk->offset < task->log_bytes && JV_BUG(LOG_TWICE);
+	if ((chunk->offset != task->log_bytes && !again) || size == 0)
 		return task->log_bytes;
 	JV_ASSERT(size <= JV_LOG_CHUNK_BYTES_MAX);
 	JV_ASSERT(task->log_bytes <= INT64_MAX - size);

@@ -1,7 +1,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/machine.h"
 #include "server/core/private.h"
+
+/* docs/architecture.md, "Nodes". A session that another one replaces ends first. */
+static const struct jv_machine_state states[] = {
+	[0] = {.name = "none"},
+	[JV_NODE_READY] = {.name = "READY", .next = JV_EDGE(JV_NODE_DISCONNECTED)},
+	[JV_NODE_DISCONNECTED] = {.name = "DISCONNECTED",
+		.next = JV_EDGE(JV_NODE_READY) | JV_EDGE(JV_NODE_LOST)},
+	[JV_NODE_LOST] = {.name = "LOST", .next = JV_EDGE(JV_NODE_READY)},
+};
+static const struct jv_machine machine = {
+	.name = "node", .states = states, .count = sizeof(states) / sizeof(states[0])};
 
 uint32_t jv_node_place(const struct jv_core *core, struct jv_bytes name)
 {
@@ -121,11 +133,13 @@ static void grow(struct jv_core *core, struct jv_node *node)
 	node->grown_epoch = ++core->epoch;
 	jv_list_remove(&node->grown);
 	jv_list_push_front(&core->grown, &node->grown);
-	jv_schedule_wake(core);
+	if (!JV_BUG(NO_WAKE))
+		jv_schedule_wake(core);
 }
 
 void jv_node_state_set(struct jv_core *core, struct jv_node *node, enum jv_node_state state)
 {
+	jv_machine_check(&machine, node->state, state);
 	core->last_shape = NULL;
 	if (node->state == JV_NODE_READY) {
 		JV_ASSERT(core->nodes_ready > 0);
@@ -153,6 +167,8 @@ void jv_node_lease(struct jv_core *core, struct jv_node *node)
 {
 	JV_ASSERT(node->state != JV_NODE_LOST);
 	int64_t due_ms = core->now.monotonic_ms + core->options.lease_ms + core->options.fence_ms;
+	if (JV_BUG(NO_FENCE))
+		due_ms = core->now.monotonic_ms + core->options.lease_ms / 2;
 	arm(core, node, due_ms);
 }
 
@@ -243,6 +259,8 @@ void jv_node_detach(struct jv_core *core, struct jv_node *node, struct jv_task *
 	jv_list_remove(&task->link);
 	node->attempt_count--;
 	jv_placement_reserve(node, &jv_shape_read(core, task->shape)->resources, -1);
+	if (JV_BUG(DOUBLE_FREE) && node->attempt_count > 0)
+		jv_placement_reserve(node, &jv_shape_read(core, task->shape)->resources, -1);
 	core->last_shape = NULL;
 	if (node->state == JV_NODE_READY)
 		grow(core, node);

@@ -10,6 +10,7 @@
 #define JV_SERVER_CORE_PRIVATE_H
 
 #include "base/assert.h"
+#include "base/bug.h"
 #include "base/bytes.h"
 #include "base/env.h"
 #include "base/heap.h"

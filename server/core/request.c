@@ -44,7 +44,8 @@ void jv_request_new(struct jv_core *core, const struct jv_event_submit *submit)
 	memcpy(record.hash, submit->request_hash, sizeof(record.hash));
 	struct jv_request *request = add(core, &record);
 	request->due_ms = core->now.monotonic_ms + core->options.request_window_ms;
-	jv_write_request(core, request);
+	if (!JV_BUG(REQUEST_APART))
+		jv_write_request(core, request);
 }
 
 struct jv_status jv_request_restore(struct jv_core *core, const struct jv_request_record *record)

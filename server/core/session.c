@@ -126,7 +126,7 @@ static const char *reason_of(enum jv_desired_state state)
  * case, in the same life of agent and host, may it be told again. */
 static bool missing(struct jv_core *core, struct jv_task *task, bool same_life)
 {
-	if (task->state == JV_TASK_ASSIGNED && same_life)
+	if (task->state == JV_TASK_ASSIGNED && (same_life || JV_BUG(START_TWICE)))
 		return true;
 	jv_attempt_lost(core, task, JV_FAILURE_NODE_LOST, "its node came back without it",
 		task->node->record.name);

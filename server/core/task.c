@@ -316,7 +316,8 @@ void jv_task_end(struct jv_core *core, struct jv_task *task, enum jv_task_state 
 	record.not_before_ms = 0;
 	record.finish_ms = core->now.wall_ms;
 	jv_write_task(core, &record);
-	jv_write_task_gone(core, task->id);
+	if (!JV_BUG(END_KEPT))
+		jv_write_task_gone(core, task->id);
 	if (task->log_bytes > 0)
 		jv_write_log_head_gone(core, task->id);
 	jv_effect_publish(core, task->id, JV_PUBLISH_CHANGED | JV_PUBLISH_FINISHED);

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "proto/wire/pb.h"
 #include "testing/sim/ask.h"
+#include "testing/sim/cover.h"
 #include "testing/sim/runtime.h"
 
 #define TIMEOUT_MAX_MS 20000
@@ -28,9 +29,9 @@ static bool transient(const struct jv_status *status)
 static void think(struct jv_sim_job *job)
 {
 	struct jv_sim_clock *clock = job->clients->clock;
+	int64_t ms = jv_sim_draw(&job->random, 1, job->clients->terms.think_max_ms);
 
-	jv_sim_timer_arm(clock, &job->next,
-		clock->now_ms + jv_sim_between(clock, 1, job->clients->terms.think_max_ms));
+	jv_sim_timer_arm(clock, &job->next, clock->now_ms + ms);
 }
 
 static ProtobufCMessage *unpack(struct jv_sim_job *job,
@@ -211,6 +212,7 @@ static void done(struct jv_sim_job *job, const struct jv_status *status)
 
 	jv_sim_trace(job->clients->clock, "job %u hears %s of %s", job->number,
 		jv_code_name(status->code), job->request.stream->path);
+	jv_sim_cover_word(job->request.stream->path, jv_code_name(status->code), 1);
 	jv_sim_timer_disarm(job->clients->clock, &job->request.deadline);
 	JV_ASSERT(handlers[job->step] != NULL);
 	handlers[job->step](job, status);
@@ -285,7 +287,7 @@ void jv_sim_call(struct jv_sim_job *job, const char *path, const ProtobufCMessag
 static void next(void *context)
 {
 	struct jv_sim_job *job = context;
-	int64_t timeout_ms = jv_sim_between(job->clients->clock, 500, TIMEOUT_MAX_MS);
+	int64_t timeout_ms = jv_sim_draw(&job->random, 500, TIMEOUT_MAX_MS);
 
 	switch (job->step) {
 	case JV_SIM_JOB_SUBMIT:
@@ -318,25 +320,44 @@ static struct jv_sim_job *job_add(struct jv_sim_clients *clients, enum jv_sim_jo
 {
 	struct jv_sim_job *job = &clients->jobs[clients->job_count];
 	struct jv_sim_clock *clock = clients->clock;
+	char name[JV_SIM_TEXT_MAX];
+	int64_t host;
 
 	JV_ASSERT(clients->job_count < JV_SIM_JOBS_MAX);
-	*job = (struct jv_sim_job){.clients = clients,
-		.number = clients->job_count++,
-		.step = step,
-		.way = &clients->links[jv_sim_between(clock, 0, clients->terms.hosts - 1)]};
+	*job = (struct jv_sim_job){
+		.clients = clients, .number = clients->job_count++, .step = step};
+	snprintf(name, sizeof(name), "job %u", job->number);
+	job->random = jv_sim_random(clock, name);
+	host = jv_sim_draw(&job->random, 0, clients->terms.hosts - 1);
+	job->way = &clients->links[host];
 	jv_sim_timer_init(&job->next, next, job);
 	jv_sim_timer_init(&job->request.deadline, deadline, job);
 	jv_sim_timer_arm(
-		clock, &job->next, jv_sim_between(clock, 0, clients->terms.arrival_max_ms));
+		clock, &job->next, jv_sim_draw(&job->random, 0, clients->terms.arrival_max_ms));
 	return job;
 }
 
+/* As if it had never been. */
+static void leave_out(struct jv_sim_job *job)
+{
+	struct jv_sim_clients *clients = job->clients;
+
+	if (jv_sim_set_has(clients->terms.kept, job->number))
+		return;
+	jv_sim_timer_disarm(clients->clock, &job->next);
+	if (job->step == JV_SIM_JOB_SUBMIT)
+		clients->done++;
+	job->step = JV_SIM_JOB_DONE;
+}
+
 void jv_sim_clients_init(struct jv_sim_clients *clients, struct jv_sim_net *net,
-	const struct jv_sim_ledger *ledger, const struct jv_sim_clients_terms *terms)
+	const struct jv_sim_ledger *ledger, const struct jv_sim_history *history,
+	const struct jv_sim_clients_terms *terms)
 {
 	memset(clients, 0, sizeof(*clients));
 	clients->clock = net->clock;
 	clients->ledger = ledger;
+	clients->history = history;
 	clients->terms = *terms;
 	JV_ASSERT(terms->hosts <= JV_SIM_CLIENT_HOSTS_MAX && terms->jobs + 2 <= JV_SIM_JOBS_MAX);
 	for (uint32_t i = 0; i < terms->hosts; i++) {
@@ -345,12 +366,14 @@ void jv_sim_clients_init(struct jv_sim_clients *clients, struct jv_sim_net *net,
 	}
 	for (uint32_t i = 0; i < terms->jobs; i++) {
 		struct jv_sim_job *job = job_add(clients, JV_SIM_JOB_SUBMIT);
-		job->looks = (uint32_t)jv_sim_between(clients->clock, 0, LOOKS_MAX);
-		job->cancel_wanted = jv_sim_chance(clients->clock, terms->cancel_permille);
+		job->looks = (uint32_t)jv_sim_draw(&job->random, 0, LOOKS_MAX);
+		job->cancel_wanted = jv_sim_happens(&job->random, terms->cancel_permille);
 		jv_sim_ask_draw(job);
 	}
 	job_add(clients, JV_SIM_JOB_ASK);
 	job_add(clients, JV_SIM_JOB_WATCH);
+	for (uint32_t i = 0; i < clients->job_count; i++)
+		leave_out(&clients->jobs[i]);
 }
 
 void jv_sim_clients_deinit(struct jv_sim_clients *clients)

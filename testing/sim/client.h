@@ -14,8 +14,10 @@
 #define JV_TESTING_SIM_CLIENT_H
 
 #include "jarvis/v1/scheduler.pb-c.h"
+#include "testing/sim/history.h"
 #include "testing/sim/ledger.h"
 #include "testing/sim/net.h"
+#include "testing/sim/options.h"
 
 #define JV_SIM_JOBS_MAX 64
 #define JV_SIM_TEXT_MAX 32
@@ -49,7 +51,9 @@ struct jv_sim_job {
 	enum jv_sim_job_step step;
 	struct jv_sim_request request;
 	struct jv_sim_timer next;
+	struct jv_random random; /* of its own */
 
+	char name[JV_SIM_TEXT_MAX];
 	char request_id[JV_SIM_TEXT_MAX]; /* "": none, and no retry */
 	Jarvis__V1__TaskSpec spec;
 	Jarvis__V1__Resources resources;
@@ -86,6 +90,7 @@ struct jv_sim_clients_terms {
 	int64_t cpu_millis_max;
 	int64_t cancel_permille;
 	int64_t think_max_ms;
+	const struct jv_sim_set *kept; /* the other jobs are left out */
 };
 
 #define JV_SIM_CLIENT_HOSTS_MAX 4
@@ -93,6 +98,7 @@ struct jv_sim_clients_terms {
 struct jv_sim_clients {
 	struct jv_sim_clock *clock;
 	const struct jv_sim_ledger *ledger;
+	const struct jv_sim_history *history;
 	struct jv_sim_clients_terms terms;
 	struct jv_sim_link links[JV_SIM_CLIENT_HOSTS_MAX];
 	char names[JV_SIM_CLIENT_HOSTS_MAX][JV_SIM_TEXT_MAX];
@@ -105,7 +111,8 @@ struct jv_sim_clients {
 };
 
 void jv_sim_clients_init(struct jv_sim_clients *clients, struct jv_sim_net *net,
-	const struct jv_sim_ledger *ledger, const struct jv_sim_clients_terms *terms);
+	const struct jv_sim_ledger *ledger, const struct jv_sim_history *history,
+	const struct jv_sim_clients_terms *terms);
 void jv_sim_clients_deinit(struct jv_sim_clients *clients);
 /* Lets every job that was acknowledged look once more. */
 void jv_sim_clients_audit(struct jv_sim_clients *clients);
@@ -118,5 +125,7 @@ void jv_sim_clients_explain(const struct jv_sim_clients *clients);
 void jv_sim_verify_status(struct jv_sim_job *job, const Jarvis__V1__Task *task);
 void jv_sim_verify_end(const struct jv_sim_job *job);
 void jv_sim_verify_change(struct jv_sim_job *job, const Jarvis__V1__WatchTasksResponse *change);
+/* Nothing happens any more: every watcher must have heard of everything. */
+void jv_sim_verify_watched(const struct jv_sim_clients *clients);
 
 #endif

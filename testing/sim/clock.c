@@ -9,8 +9,6 @@
 #include <unistd.h>
 
 #include "base/assert.h"
-#include "base/bytes.h"
-#include "base/list.h"
 
 #define LINE_MAX_BYTES 512
 
@@ -28,16 +26,17 @@ static bool before(const struct jv_heap_node *a, const struct jv_heap_node *b)
 
 static void tell_seed(const struct jv_sim_clock *clock)
 {
-	char text[LINE_MAX_BYTES];
+	char text[JV_SIM_COMMAND_MAX + LINE_MAX_BYTES];
 	int size = snprintf(text, sizeof(text),
 		"sim: seed %" PRIu64 " failed after %" PRIu64 " steps, at %" PRId64
-		" ms; see it again with\n    bazel run //testing/sim -- --seed %" PRIu64
-		" --trace\n",
-		clock->seed, clock->steps, clock->now_ms, clock->seed);
+		" ms; see it again with\n    bazel run //testing/sim -- %s --trace\n",
+		clock->seed, clock->steps, clock->now_ms, clock->command);
 	ssize_t written;
 
 	fflush(stdout);
-	written = write(STDERR_FILENO, text, size > 0 ? (size_t)size : 0);
+	if (size < 0 || (size_t)size >= sizeof(text))
+		return;
+	written = write(STDERR_FILENO, text, (size_t)size);
 	(void)written;
 }
 
@@ -49,9 +48,12 @@ static void aborted(int number)
 	raise(number);
 }
 
-void jv_sim_clock_init(struct jv_sim_clock *clock, uint64_t seed, bool traced)
+void jv_sim_clock_init(
+	struct jv_sim_clock *clock, uint64_t seed, struct jv_bytes command, bool traced)
 {
 	memset(clock, 0, sizeof(*clock));
+	JV_ASSERT(command.size < sizeof(clock->command));
+	memcpy(clock->command, command.data, command.size);
 	clock->seed = seed;
 	clock->traced = traced;
 	jv_heap_init(&clock->timers, before);
@@ -108,15 +110,42 @@ void jv_sim_timer_disarm(struct jv_sim_clock *clock, struct jv_sim_timer *timer)
 	jv_heap_remove(&clock->timers, &timer->node);
 }
 
-int64_t jv_sim_between(struct jv_sim_clock *clock, int64_t low, int64_t high)
+struct jv_random jv_sim_random(const struct jv_sim_clock *clock, const char *name)
+{
+	struct jv_random random;
+
+	jv_random_seed(&random, jv_hash64(jv_bytes_of_text(name)) ^ clock->seed);
+	return random;
+}
+
+int64_t jv_sim_draw(struct jv_random *random, int64_t low, int64_t high)
 {
 	JV_ASSERT(low <= high);
-	return low + (int64_t)jv_random_below(&clock->random, (uint64_t)(high - low) + 1);
+	return low + (int64_t)jv_random_below(random, (uint64_t)(high - low) + 1);
+}
+
+int64_t jv_sim_between(struct jv_sim_clock *clock, int64_t low, int64_t high)
+{
+	return jv_sim_draw(&clock->random, low, high);
+}
+
+int64_t jv_sim_at(const struct jv_sim_clock *clock, uint64_t name, int64_t low, int64_t high)
+{
+	uint64_t place[3] = {clock->seed, name, (uint64_t)clock->now_ms};
+	uint64_t range = (uint64_t)(high - low) + 1;
+
+	JV_ASSERT(low <= high);
+	return low + (int64_t)(jv_hash64(jv_bytes_of(place, sizeof(place))) % range);
+}
+
+bool jv_sim_happens(struct jv_random *random, int64_t permille)
+{
+	return jv_random_chance(random, (unsigned)permille) != 0;
 }
 
 bool jv_sim_chance(struct jv_sim_clock *clock, int64_t permille)
 {
-	return jv_random_chance(&clock->random, (unsigned)permille) != 0;
+	return jv_sim_happens(&clock->random, permille);
 }
 
 void jv_sim_trace(struct jv_sim_clock *clock, const char *format, ...)

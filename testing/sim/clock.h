@@ -11,7 +11,11 @@
 #define JV_TESTING_SIM_CLOCK_H
 
 #include "base/env.h"
+#include "base/bytes.h"
 #include "base/heap.h"
+#include "base/list.h"
+
+#define JV_SIM_COMMAND_MAX 1024
 
 typedef void jv_sim_fire(void *context);
 
@@ -30,11 +34,14 @@ struct jv_sim_clock {
 	uint64_t orders;
 	struct jv_heap timers;
 	struct jv_random random;
-	uint64_t hash; /* of the trace so far */
-	bool traced;   /* lines go to standard output */
+	uint64_t hash;                    /* of the trace so far */
+	char command[JV_SIM_COMMAND_MAX]; /* the arguments that show this run again */
+	bool traced;                      /* lines go to standard output */
 };
 
-void jv_sim_clock_init(struct jv_sim_clock *clock, uint64_t seed, bool traced);
+/* command: the arguments that show this run again. */
+void jv_sim_clock_init(
+	struct jv_sim_clock *clock, uint64_t seed, struct jv_bytes command, bool traced);
 void jv_sim_clock_deinit(struct jv_sim_clock *clock);
 /* Fires the next timer. False if there is none. */
 bool jv_sim_clock_step(struct jv_sim_clock *clock);
@@ -46,7 +53,15 @@ void jv_sim_timer_arm(struct jv_sim_clock *clock, struct jv_sim_timer *timer, in
 void jv_sim_timer_hasten(struct jv_sim_clock *clock, struct jv_sim_timer *timer, int64_t due_ms);
 void jv_sim_timer_disarm(struct jv_sim_clock *clock, struct jv_sim_timer *timer);
 
-/* low..high, both included. */
+/* A generator of its own for what has this name: what it draws depends on the seed and the name
+ * alone, whatever else happens or is left out. */
+struct jv_random jv_sim_random(const struct jv_sim_clock *clock, const char *name);
+int64_t jv_sim_draw(struct jv_random *random, int64_t low, int64_t high);
+bool jv_sim_happens(struct jv_random *random, int64_t permille);
+/* What the seed has for this name at this moment: the same, whatever else happens. */
+int64_t jv_sim_at(const struct jv_sim_clock *clock, uint64_t name, int64_t low, int64_t high);
+
+/* From the generator of all: low..high, both included. */
 int64_t jv_sim_between(struct jv_sim_clock *clock, int64_t low, int64_t high);
 bool jv_sim_chance(struct jv_sim_clock *clock, int64_t permille);
 

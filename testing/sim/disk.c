@@ -7,7 +7,7 @@
 static void sync_start(struct jv_sim_disk *disk)
 {
 	struct jv_batch empty = disk->syncing;
-	int64_t ms = jv_sim_between(disk->clock, disk->latency_min_ms, disk->latency_max_ms);
+	int64_t ms = jv_sim_at(disk->clock, 'd', disk->latency_min_ms, disk->latency_max_ms);
 
 	JV_ASSERT(!disk->busy && disk->syncing.count == 0 && disk->waiting.count > 0);
 	disk->syncing = disk->waiting;

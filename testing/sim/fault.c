@@ -1,8 +1,14 @@
 /* What goes wrong, and when it stops. */
+#include <stdio.h>
+
 #include "base/assert.h"
+#include "testing/sim/cover.h"
 #include "testing/sim/world.h"
 
 #define HOUR_MS 3600000
+
+/* Of seeds have a kind of fault: a swarm. */
+#define KIND_PERMILLE 350
 
 static const char *const names[JV_SIM_FAULTS] = {
 	[JV_SIM_FAULT_WORKER_CRASH] = "worker-crash",
@@ -12,6 +18,8 @@ static const char *const names[JV_SIM_FAULTS] = {
 	[JV_SIM_FAULT_SERVER_CRASH] = "server-crash",
 	[JV_SIM_FAULT_CUT] = "cut",
 	[JV_SIM_FAULT_PARTITION] = "partition",
+	[JV_SIM_FAULT_FLAKY] = "flaky",
+	[JV_SIM_FAULT_CLIENT_FLAKY] = "client-flaky",
 	[JV_SIM_FAULT_CLIENT_CUT] = "client-cut",
 	[JV_SIM_FAULT_CLIENT_PARTITION] = "client-partition",
 	[JV_SIM_FAULT_SLOW_DISK] = "slow-disk",
@@ -25,12 +33,7 @@ const char *jv_sim_fault_name(enum jv_sim_fault fault)
 
 static int64_t between(struct jv_sim_world *world, int64_t low, int64_t high)
 {
-	return jv_sim_between(&world->clock, low, high);
-}
-
-static struct jv_sim_node *any_node(struct jv_sim_world *world)
-{
-	return &world->nodes[between(world, 0, world->node_count - 1)];
+	return jv_sim_draw(&world->fault_random, low, high);
 }
 
 static struct jv_sim_link *any_client_link(struct jv_sim_world *world)
@@ -62,12 +65,22 @@ static void commit_error(struct jv_sim_world *world)
 		world->server.disk.store, faults[fault], (uint32_t)between(world, 0, 3));
 }
 
+/* A connection breaks, and so do the next ones. */
+static void node_flaky(struct jv_sim_world *world, struct jv_sim_node *node)
+{
+	jv_sim_link_cut(&node->link);
+	jv_sim_link_disturb(&node->link, between(world, 1, 1000));
+}
+
 static void inflict_on_node(struct jv_sim_world *world, enum jv_sim_fault fault)
 {
-	struct jv_sim_node *node = any_node(world);
+	uint32_t number = (uint32_t)between(world, 0, world->node_count - 1);
+	struct jv_sim_node *node = &world->nodes[number];
 	/* See struct jv_sim_node_terms, lease_slack_ms. */
 	int64_t away_max_ms = world->fence_ms / 4;
 
+	if (!jv_sim_world_has_node(world, number))
+		return;
 	if (fault == JV_SIM_FAULT_WORKER_CRASH)
 		jv_sim_node_crash(node, between(world, 0, away_max_ms));
 	else if (fault == JV_SIM_FAULT_WORKER_PAUSE)
@@ -78,13 +91,18 @@ static void inflict_on_node(struct jv_sim_world *world, enum jv_sim_fault fault)
 		jv_sim_node_jump(node, between(world, -HOUR_MS, HOUR_MS));
 	else if (fault == JV_SIM_FAULT_CUT)
 		jv_sim_link_cut(&node->link);
+	else if (fault == JV_SIM_FAULT_FLAKY)
+		node_flaky(world, node);
 	else
 		partition(world, &node->link);
 }
 
-static void inflict(struct jv_sim_world *world, enum jv_sim_fault fault)
+static void inflict(struct jv_sim_world *world, uint32_t number)
 {
-	jv_sim_trace(&world->clock, "fault %s", names[fault]);
+	enum jv_sim_fault fault = world->plan[number].fault;
+
+	jv_sim_trace(&world->clock, "fault %u: %s", number, names[fault]);
+	jv_sim_cover_word("fault", names[fault], 1);
 	world->fault_counts[fault]++;
 	switch (fault) {
 	case JV_SIM_FAULT_WORKER_CRASH:
@@ -93,6 +111,7 @@ static void inflict(struct jv_sim_world *world, enum jv_sim_fault fault)
 	case JV_SIM_FAULT_WALL_JUMP:
 	case JV_SIM_FAULT_CUT:
 	case JV_SIM_FAULT_PARTITION:
+	case JV_SIM_FAULT_FLAKY:
 		inflict_on_node(world, fault);
 		break;
 	case JV_SIM_FAULT_SERVER_CRASH:
@@ -103,6 +122,9 @@ static void inflict(struct jv_sim_world *world, enum jv_sim_fault fault)
 		break;
 	case JV_SIM_FAULT_CLIENT_PARTITION:
 		partition(world, any_client_link(world));
+		break;
+	case JV_SIM_FAULT_CLIENT_FLAKY:
+		jv_sim_link_disturb(any_client_link(world), between(world, 100, 5000));
 		break;
 	case JV_SIM_FAULT_SLOW_DISK:
 		world->server.disk.slow_until_ms =
@@ -117,50 +139,73 @@ static void inflict(struct jv_sim_world *world, enum jv_sim_fault fault)
 	}
 }
 
-static enum jv_sim_fault choose(struct jv_sim_world *world)
+static void fault_arm(struct jv_sim_world *world)
+{
+	if (world->next_fault < world->planned)
+		jv_sim_timer_arm(
+			&world->clock, &world->fault, world->plan[world->next_fault].at_ms);
+}
+
+static void fault_due(void *context)
+{
+	struct jv_sim_world *world = context;
+	uint32_t number = world->next_fault++;
+	char name[32];
+
+	snprintf(name, sizeof(name), "fault %u", number);
+	world->fault_random = jv_sim_random(&world->clock, name);
+	if (jv_sim_set_has(&world->options->faults, number))
+		inflict(world, number);
+	fault_arm(world);
+}
+
+static enum jv_sim_fault choose(struct jv_sim_world *world, const uint32_t *weights)
 {
 	int64_t total = 0;
 	int64_t at;
 
 	for (int fault = 0; fault < JV_SIM_FAULTS; fault++)
-		total += world->weights[fault];
+		total += weights[fault];
 	at = between(world, 1, total);
 	for (int fault = 0; fault < JV_SIM_FAULTS; fault++) {
-		at -= world->weights[fault];
+		at -= weights[fault];
 		if (at <= 0)
 			return (enum jv_sim_fault)fault;
 	}
 	JV_UNREACHABLE();
 }
 
-static void fault_arm(struct jv_sim_world *world)
+static void plan(struct jv_sim_world *world, const uint32_t *weights)
 {
-	jv_sim_timer_arm(&world->clock, &world->fault,
-		world->clock.now_ms + between(world, 1, 2 * world->fault_interval_ms));
-}
+	int64_t interval_ms = between(world, 300, 5000);
+	int64_t at_ms = 0;
 
-static void fault_due(void *context)
-{
-	struct jv_sim_world *world = context;
-
-	inflict(world, choose(world));
-	fault_arm(world);
+	while (world->planned < JV_SIM_FAULTS_MAX) {
+		at_ms += between(world, 1, 2 * interval_ms);
+		if (at_ms >= world->heal_ms)
+			return;
+		world->plan[world->planned++] =
+			(struct jv_sim_planned){.at_ms = at_ms, .fault = choose(world, weights)};
+	}
 }
 
 void jv_sim_faults_draw(struct jv_sim_world *world)
 {
+	uint32_t weights[JV_SIM_FAULTS] = {0};
 	int64_t kinds = 0;
 
 	jv_sim_timer_init(&world->fault, fault_due, world);
+	world->fault_random = jv_sim_random(&world->clock, "faults");
 	for (int fault = 0; fault < JV_SIM_FAULTS; fault++) {
-		if (jv_sim_chance(&world->clock, 350))
-			world->weights[fault] = (uint32_t)between(world, 1, 10);
-		kinds += world->weights[fault] > 0;
+		jv_sim_cover_word("fault", names[fault], 0);
+		if (between(world, 0, 999) < KIND_PERMILLE)
+			weights[fault] = (uint32_t)between(world, 1, 10);
+		kinds += weights[fault] > 0;
 	}
-	world->fault_interval_ms = between(world, 300, 5000);
 	/* Some seeds have a fair world. */
 	if (kinds > 0)
-		fault_arm(world);
+		plan(world, weights);
+	fault_arm(world);
 }
 
 void jv_sim_faults_stop(struct jv_sim_world *world)

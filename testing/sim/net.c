@@ -4,8 +4,12 @@
 
 #include "base/assert.h"
 #include "proto/wire/pb.h"
+#include "testing/sim/cover.h"
 
-#define NOTICE_MAX_MS 200
+#define NOTICE_MAX_MS     200
+#define STRANDED_MAX_MS   10000
+#define STRANDED_PERMILLE 700
+#define FLAKY_MAX_MS      200
 
 struct packet {
 	struct jv_list link;
@@ -43,6 +47,7 @@ static void stream_free(struct jv_sim_stream *stream)
 {
 	purge(&stream->ends[JV_SIM_CLIENT]);
 	purge(&stream->ends[JV_SIM_SERVER]);
+	jv_sim_timer_disarm(stream->way->net->clock, &stream->fate);
 	jv_list_remove(&stream->link);
 	free(stream);
 }
@@ -76,7 +81,8 @@ static enum jv_sim_side side_of(const struct jv_sim_end *end)
 
 static int64_t latency(const struct jv_sim_link *link)
 {
-	return jv_sim_between(link->net->clock, link->latency_min_ms, link->latency_max_ms);
+	return jv_sim_at(
+		link->net->clock, link->number, link->latency_min_ms, link->latency_max_ms);
 }
 
 static void arrival_arm(struct jv_sim_end *end)
@@ -169,6 +175,18 @@ static void deliver(struct jv_sim_end *end, struct packet *packet)
 		sender->peer->room(sender->context);
 }
 
+/* It was sent again and again, ever more rarely, as TCP does: streams come back one by one. */
+static void hold_back(struct jv_sim_end *end, struct packet *packet, int64_t blocked_ms)
+{
+	struct jv_sim_link *link = end->stream->way;
+	int64_t waited_ms = blocked_ms - packet->due_ms;
+	uint64_t name = link->number ^ (uint64_t)end->stream->dialled_ms << 8;
+
+	packet->due_ms = blocked_ms + latency(link) +
+		jv_sim_at(link->net->clock, name, 0, waited_ms > 0 ? waited_ms : 0);
+	arrival_arm(end);
+}
+
 static void arrive(void *context)
 {
 	struct jv_sim_end *end = context;
@@ -178,8 +196,7 @@ static void arrive(void *context)
 
 	JV_ASSERT(end->open && end->count > 0);
 	if (!packet->local && blocked_ms > link->net->clock->now_ms) {
-		packet->due_ms = blocked_ms + latency(link);
-		arrival_arm(end);
+		hold_back(end, packet, blocked_ms);
 		return;
 	}
 	if (!packet->end && !admitted(end))
@@ -204,6 +221,8 @@ static void keepalive_over(void *context)
 void jv_sim_link_init(struct jv_sim_link *link, struct jv_sim_net *net, const char *name)
 {
 	*link = (struct jv_sim_link){.net = net, .name = name, .latency_max_ms = 1, .window = 16};
+	link->random = jv_sim_random(net->clock, name);
+	link->number = ++net->links;
 	jv_sim_timer_init(&link->keepalive, keepalive_over, link);
 }
 
@@ -220,8 +239,14 @@ void jv_sim_link_block(struct jv_sim_link *link, enum jv_sim_side to, int64_t ms
 			link->net->clock->now_ms + link->net->keepalive_ms);
 }
 
+void jv_sim_link_disturb(struct jv_sim_link *link, int64_t ms)
+{
+	link->flaky_until_ms = link->net->clock->now_ms + ms;
+}
+
 void jv_sim_link_heal(struct jv_sim_link *link)
 {
+	link->flaky_until_ms = 0;
 	for (int side = 0; side < 2; side++) {
 		link->blocked_until_ms[side] = 0;
 		/* What was held back comes now. */
@@ -257,6 +282,11 @@ static void end_init(struct jv_sim_end *end, struct jv_sim_stream *stream)
 	jv_sim_timer_init(&end->arrival, arrive, end);
 }
 
+static void fate(void *context)
+{
+	jv_sim_stream_break(context);
+}
+
 struct jv_sim_stream *jv_sim_stream_open(
 	struct jv_sim_link *link, const char *path, const struct jv_sim_peer *peer, void *context)
 {
@@ -270,6 +300,10 @@ struct jv_sim_stream *jv_sim_stream_open(
 	stream->ends[JV_SIM_CLIENT].peer = peer;
 	stream->ends[JV_SIM_CLIENT].context = context;
 	jv_list_push_back(&link->net->streams, &stream->link);
+	jv_sim_timer_init(&stream->fate, fate, stream);
+	if (link->flaky_until_ms > link->net->clock->now_ms)
+		jv_sim_timer_arm(link->net->clock, &stream->fate,
+			stream->dialled_ms + jv_sim_draw(&link->random, 0, FLAKY_MAX_MS));
 	return stream;
 }
 
@@ -293,6 +327,7 @@ void jv_sim_stream_send(
 		return;
 	packet = packet_new(stream);
 	jv_pb_pack(message, &packet->bytes);
+	jv_sim_cover_message(message);
 	put(to, packet);
 }
 
@@ -320,7 +355,7 @@ void jv_sim_stream_cancel(struct jv_sim_stream *stream, enum jv_sim_side from)
 	struct jv_sim_end *to = other_end(stream, from);
 
 	if (to->open && !stream->broken) {
-		if (jv_sim_chance(stream->way->net->clock, 500))
+		if (jv_sim_happens(&stream->way->random, 500))
 			purge(to);
 		if (from == JV_SIM_CLIENT && !stream->accepted && to->count == 0)
 			leave(to);
@@ -331,11 +366,29 @@ void jv_sim_stream_cancel(struct jv_sim_stream *stream, enum jv_sim_side from)
 }
 
 /* When an end hears that the connection is gone. */
-static int64_t notice_ms(const struct jv_sim_net *net)
+static int64_t notice_ms(struct jv_sim_link *link)
 {
-	if (jv_sim_chance(net->clock, net->half_open_permille))
-		return jv_sim_between(net->clock, NOTICE_MAX_MS, 2 * net->keepalive_ms);
-	return jv_sim_between(net->clock, 0, NOTICE_MAX_MS);
+	const struct jv_sim_net *net = link->net;
+
+	if (jv_sim_happens(&link->random, net->half_open_permille))
+		return jv_sim_draw(&link->random, NOTICE_MAX_MS, 2 * net->keepalive_ms);
+	return jv_sim_draw(&link->random, 0, NOTICE_MAX_MS);
+}
+
+/* What is on its way is lost, or comes late: perhaps after what the next connection brings. */
+static void strand(struct jv_sim_end *end)
+{
+	struct jv_sim_link *link = end->stream->way;
+	bool blocked = link->blocked_until_ms[side_of(end)] > link->net->clock->now_ms;
+
+	if (end->count > 0 && !blocked && jv_sim_happens(&link->random, STRANDED_PERMILLE)) {
+		struct packet *first = JV_CONTAINER_OF(end->packets.next, struct packet, link);
+		first->due_ms += jv_sim_draw(&link->random, 0, STRANDED_MAX_MS);
+		arrival_arm(end);
+		return;
+	}
+	purge(end);
+	end->last_ms = 0;
 }
 
 static void notice(struct jv_sim_end *end)
@@ -345,12 +398,11 @@ static void notice(struct jv_sim_end *end)
 
 	if (!end->open)
 		return;
-	purge(end);
-	end->last_ms = 0;
-	if (side_of(end) == JV_SIM_SERVER && !stream->accepted)
+	strand(end);
+	if (side_of(end) == JV_SIM_SERVER && !stream->accepted && end->count == 0)
 		leave(end);
 	else
-		put_end(end, &status, notice_ms(stream->way->net), true);
+		put_end(end, &status, notice_ms(stream->way), true);
 }
 
 void jv_sim_stream_desert(struct jv_sim_stream *stream, enum jv_sim_side from)

@@ -32,6 +32,7 @@ struct jv_sim_stream;
 struct jv_sim_net {
 	struct jv_sim_clock *clock;
 	struct jv_list streams;
+	uint64_t links;
 	struct jv_list garbage; /* streams that both ends have left */
 	/* A stream has arrived at the server, which takes it by jv_sim_stream_accept. False: nobody
 	 * listens. */
@@ -47,8 +48,11 @@ struct jv_sim_link {
 	const char *name;
 	int64_t latency_min_ms;
 	int64_t latency_max_ms;
+	struct jv_random random;     /* of its own */
+	uint64_t number;             /* of it in the net */
 	uint32_t window;             /* packets on the way in one direction of a stream */
 	int64_t blocked_until_ms[2]; /* packets to that side */
+	int64_t flaky_until_ms;      /* until then streams break soon after they were opened */
 	struct jv_sim_timer keepalive;
 };
 
@@ -72,6 +76,7 @@ struct jv_sim_stream {
 	int64_t dialled_ms;
 	bool accepted;
 	bool broken;
+	struct jv_sim_timer fate;  /* breaks it */
 	struct jv_sim_end ends[2]; /* by enum jv_sim_side */
 };
 
@@ -85,6 +90,8 @@ void jv_sim_link_init(struct jv_sim_link *link, struct jv_sim_net *net, const ch
 void jv_sim_link_deinit(struct jv_sim_link *link);
 /* Holds packets to one side back for that long. */
 void jv_sim_link_block(struct jv_sim_link *link, enum jv_sim_side to, int64_t ms);
+/* Breaks streams that are opened within that time. */
+void jv_sim_link_disturb(struct jv_sim_link *link, int64_t ms);
 void jv_sim_link_heal(struct jv_sim_link *link);
 /* Breaks all its streams. */
 void jv_sim_link_cut(struct jv_sim_link *link);

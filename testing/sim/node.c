@@ -25,7 +25,8 @@ static void random_id(struct jv_sim_node *node, uint8_t id[JV_AGENT_ID_SIZE])
 
 static void tick_soon(struct jv_sim_node *node)
 {
-	int64_t delay_ms = jv_sim_between(node->clock, 0, node->terms.tick_delay_max_ms);
+	int64_t delay_ms =
+		jv_sim_at(node->clock, node->link.number + 't', 0, node->terms.tick_delay_max_ms);
 
 	if (node->agent != NULL)
 		jv_sim_timer_hasten(node->clock, &node->tick, node->clock->now_ms + delay_ms);
@@ -77,7 +78,8 @@ static void redial(struct jv_sim_node *node)
 		most_ms = node->terms.redial_max_ms;
 	node->failures++;
 	jv_sim_timer_arm(node->clock, &node->dial,
-		node->clock->now_ms + jv_sim_between(node->clock, most_ms / 2, most_ms));
+		node->clock->now_ms +
+			jv_sim_at(node->clock, node->link.number + 'r', most_ms / 2, most_ms));
 }
 
 static void sink_drop(void *context, const struct jv_status *why)

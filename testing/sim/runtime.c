@@ -1,6 +1,7 @@
 #include "testing/sim/runtime.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "proto/wire/pb.h"
 
 #define PIECES_MAX 64
+#define REFUSALS   4
 
 enum phase { PREPARING, RUNNING, ENDED };
 
@@ -21,6 +23,7 @@ struct piece {
 struct jv_sim_container {
 	struct jv_execution_id id;
 	struct jv_sim_runtime *runtime;
+	struct jv_random random; /* of its own */
 	struct jv_buffer spec;
 	struct jv_arena arena; /* of the spec lent by recover */
 	enum phase phase;
@@ -103,7 +106,7 @@ static void print(struct jv_sim_container *container)
 {
 	struct jv_sim_runtime *runtime = container->runtime;
 	struct piece *piece = &container->pieces[container->piece_count++];
-	int64_t size = jv_sim_between(runtime->clock, 1, runtime->terms.piece_bytes_max);
+	int64_t size = jv_sim_draw(&container->random, 1, runtime->terms.piece_bytes_max);
 	uint8_t *bytes;
 
 	JV_ASSERT(container->piece_count <= PIECES_MAX);
@@ -111,12 +114,12 @@ static void print(struct jv_sim_container *container)
 	*piece = (struct piece){.offset = (int64_t)container->output.size,
 		.size = size,
 		.time_ms = wall(runtime),
-		.stream = jv_sim_chance(runtime->clock, 500)
+		.stream = jv_sim_happens(&container->random, 500)
 			? JARVIS__V1__LOG_STREAM__LOG_STREAM_STDOUT
 			: JARVIS__V1__LOG_STREAM__LOG_STREAM_STDERR};
 	bytes = jv_buffer_extend(&container->output, (size_t)size);
 	for (int64_t i = 0; i < size; i++)
-		bytes[i] = (uint8_t)jv_random_next(&runtime->clock->random);
+		bytes[i] = (uint8_t)jv_random_next(&container->random);
 	jv_sim_ledger_printed(runtime->ledger, &container->id, jv_bytes_of(bytes, (size_t)size));
 	tell(container);
 }
@@ -172,9 +175,9 @@ static void draw_end(struct jv_sim_container *container)
 	struct jv_sim_runtime *runtime = container->runtime;
 	struct jv_execution_result *result = &container->result;
 
-	if (!jv_sim_chance(runtime->clock, runtime->terms.failure_permille))
+	if (!jv_sim_happens(&container->random, runtime->terms.failure_permille))
 		return;
-	switch (jv_sim_between(runtime->clock, 0, 3)) {
+	switch (jv_sim_draw(&container->random, 0, 3)) {
 	case 0:
 		result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_OUT_OF_MEMORY;
 		result->signal = SIGKILL;
@@ -185,7 +188,7 @@ static void draw_end(struct jv_sim_container *container)
 		break;
 	default:
 		result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXIT_CODE;
-		result->exit_code = (int32_t)jv_sim_between(runtime->clock, 1, 125);
+		result->exit_code = (int32_t)jv_sim_draw(&container->random, 1, 125);
 		return;
 	}
 	result->exit_code = 128 + result->signal;
@@ -193,21 +196,37 @@ static void draw_end(struct jv_sim_container *container)
 
 static void draw(struct jv_sim_container *container)
 {
+	static const Jarvis__V1__FailureReason refusals[REFUSALS] = {
+		JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR,
+		JARVIS__V1__FAILURE_REASON__FAILURE_REASON_IMAGE,
+		JARVIS__V1__FAILURE_REASON__FAILURE_REASON_COMMAND,
+		JARVIS__V1__FAILURE_REASON__FAILURE_REASON_REJECTED};
 	struct jv_sim_runtime *runtime = container->runtime;
 	const struct jv_sim_runtime_terms *terms = &runtime->terms;
-	struct jv_sim_clock *clock = runtime->clock;
+	struct jv_random *random = &container->random;
 
-	container->prepared_ms = clock->now_ms + jv_sim_between(clock, 0, terms->prepare_max_ms);
-	container->end_ms = jv_sim_between(clock, 0, terms->run_max_ms);
-	container->pieces_left = jv_sim_between(clock, 0, terms->pieces_max);
+	container->prepared_ms =
+		runtime->clock->now_ms + jv_sim_draw(random, 0, terms->prepare_max_ms);
+	container->end_ms = jv_sim_draw(random, 0, terms->run_max_ms);
+	container->pieces_left = jv_sim_draw(random, 0, terms->pieces_max);
 	JV_ASSERT(container->pieces_left <= PIECES_MAX);
 	container->interval_ms = container->end_ms / (container->pieces_left + 1);
-	container->deaf = jv_sim_chance(clock, terms->deaf_permille);
-	container->refused = jv_sim_chance(clock, terms->refusal_permille);
+	container->deaf = jv_sim_happens(random, terms->deaf_permille);
+	container->refused = jv_sim_happens(random, terms->refusal_permille);
 	if (container->refused)
-		container->result.failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR;
+		container->result.failure = refusals[jv_sim_draw(random, 0, REFUSALS - 1)];
 	else
 		draw_end(container);
+}
+
+/* By job and attempt: the number of a task depends on what else was submitted. */
+static struct jv_random container_random(
+	const struct jv_sim_container *container, const Jarvis__V1__TaskSpec *spec)
+{
+	char name[96];
+
+	snprintf(name, sizeof(name), "%.64s/%d", spec->name, container->id.attempt);
+	return jv_sim_random(container->runtime->clock, name);
 }
 
 static void sim_start(struct jv_executor *executor, const struct jv_execution_id *id,
@@ -221,6 +240,7 @@ static void sim_start(struct jv_executor *executor, const struct jv_execution_id
 			runtime->node, id->task, id->attempt);
 	container->id = *id;
 	container->runtime = runtime;
+	container->random = container_random(container, spec);
 	jv_pb_pack(&spec->base, &container->spec);
 	jv_arena_init(&container->arena, 0, 0);
 	jv_list_init(&container->link);
@@ -258,7 +278,7 @@ static void stop(struct jv_sim_container *container, bool kill)
 {
 	struct jv_sim_runtime *runtime = container->runtime;
 	int64_t most = kill ? runtime->terms.kill_max_ms : runtime->terms.term_max_ms;
-	int64_t ms = jv_sim_between(runtime->clock, 0, most);
+	int64_t ms = jv_sim_draw(&container->random, 0, most);
 
 	if (container->phase == ENDED || (!kill && container->deaf))
 		return;

@@ -78,6 +78,16 @@ static void digest_check(struct jv_sim_server *server, const struct jv_core *cor
 
 /* The host's sink. */
 
+static void history_add(struct jv_sim_server *server, const struct jv_batch *batch)
+{
+	const struct jv_sim_history *history = &server->history;
+	size_t at = history->count;
+
+	jv_sim_history_add(&server->history, batch);
+	for (; at < history->count; at++)
+		jv_sim_ledger_decided(server->ledger, &history->changes[at]);
+}
+
 static void sink_commit(void *context, struct jv_batch *batch, int64_t revision)
 {
 	struct jv_sim_server *server = context;
@@ -87,6 +97,7 @@ static void sink_commit(void *context, struct jv_batch *batch, int64_t revision)
 		jv_sim_fail(server->clock, "revision: %lld is committed after %lld",
 			(long long)revision, (long long)server->committed);
 	server->committed = revision;
+	history_add(server, batch);
 	jv_sim_disk_post(&server->disk, batch, revision);
 }
 
@@ -122,7 +133,7 @@ static bool post_event(void *context, struct jv_event *event, bool past_limit)
 		return false;
 	jv_list_push_back(&server->inbox, &event->link);
 	server->inbox_count++;
-	delay_ms = jv_sim_between(server->clock, 0, server->terms.core_delay_max_ms);
+	delay_ms = jv_sim_at(server->clock, 'c', 0, server->terms.core_delay_max_ms);
 	jv_sim_timer_hasten(server->clock, &server->core_turn, server->clock->now_ms + delay_ms);
 	return true;
 }
@@ -182,7 +193,7 @@ static void edge_turn(void *context)
 static void edge_wake(void *context)
 {
 	struct jv_sim_server *server = context;
-	int64_t delay_ms = jv_sim_between(server->clock, 0, server->terms.edge_delay_max_ms);
+	int64_t delay_ms = jv_sim_at(server->clock, 'e', 0, server->terms.edge_delay_max_ms);
 
 	jv_sim_timer_hasten(server->clock, &server->edge_turn, server->clock->now_ms + delay_ms);
 }
@@ -273,6 +284,7 @@ void jv_sim_server_start(struct jv_sim_server *server)
 	digest_check(server, jv_host_core(server->host), "start");
 	jv_core_stats(jv_host_core(server->host), &stats);
 	server->committed = stats.revision;
+	jv_sim_history_cut(&server->history, stats.revision);
 	server->acknowledged = stats.revision;
 	digest_note(server, stats.revision);
 	fill_api(server);
@@ -331,6 +343,7 @@ void jv_sim_server_deinit(struct jv_sim_server *server)
 	jv_sim_server_crash(server, 0);
 	jv_sim_timer_disarm(server->clock, &server->restart);
 	jv_sim_disk_deinit(&server->disk);
+	jv_sim_history_deinit(&server->history);
 	jv_schema_free(server->schema);
 }
 

@@ -12,6 +12,8 @@
 #include "server/api/edge.h"
 #include "server/host/host.h"
 #include "testing/sim/disk.h"
+#include "testing/sim/history.h"
+#include "testing/sim/ledger.h"
 #include "testing/sim/net.h"
 
 #define JV_SIM_DIGESTS 256
@@ -60,6 +62,8 @@ struct jv_sim_server {
 		uint64_t digest;
 	} digests[JV_SIM_DIGESTS]; /* by revision */
 	uint64_t reloads_checked;
+	struct jv_sim_history history;
+	const struct jv_sim_ledger *ledger; /* borrowed */
 };
 
 void jv_sim_server_init(struct jv_sim_server *server, struct jv_sim_clock *clock,

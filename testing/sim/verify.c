@@ -1,11 +1,15 @@
 /* The oracles of what clients were told. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "proto/wire/pb.h"
 #include "testing/sim/client.h"
 
-#define STATE(name)  JARVIS__V1__TASK_STATE__TASK_STATE_##name
+#define STATE(name) JARVIS__V1__TASK_STATE__TASK_STATE_##name
+/* The default of RetryPolicy.backoff_max. */
+#define BACKOFF_MAX_MS 300000
+
 #define REASON(name) JARVIS__V1__FAILURE_REASON__FAILURE_REASON_##name
 
 static bool is_final(Jarvis__V1__TaskState state)
@@ -101,6 +105,58 @@ static void verify_log(const struct jv_sim_job *job, const struct jv_sim_attempt
 			job->attempt, job->task, printed.size, told.size);
 }
 
+static int64_t milliseconds(const Google__Protobuf__Duration *duration)
+{
+	return duration->seconds * 1000 + duration->nanos / 1000000;
+}
+
+/* The wait before an attempt doubles with each one before it, give or take a tenth. */
+static int64_t backoff_least_ms(const struct jv_sim_job *job, int32_t attempt)
+{
+	int64_t wait_ms = milliseconds(job->retry.backoff_initial);
+
+	for (int32_t i = 2; i < attempt && wait_ms < BACKOFF_MAX_MS; i++)
+		wait_ms *= 2;
+	return (wait_ms < BACKOFF_MAX_MS ? wait_ms : BACKOFF_MAX_MS) * 9 / 10;
+}
+
+/* No more attempts than the policy allows, none before its time. */
+static void verify_attempts(const struct jv_sim_job *job)
+{
+	const struct jv_sim_ledger *ledger = job->clients->ledger;
+	const struct jv_sim_attempt *before = NULL;
+	int32_t most =
+		(job->retry.max_attempts > 0 ? job->retry.max_attempts : 1) + job->retry.max_lost;
+
+	if (job->attempt > most)
+		jv_sim_fail(ledger->clock, "attempts: %s had %d, its policy allows %d", job->task,
+			job->attempt, most);
+	for (int32_t i = 1; i <= job->attempt; i++) {
+		const struct jv_sim_attempt *attempt = jv_sim_ledger_find(ledger, job->task, i);
+		if (before != NULL && attempt != NULL &&
+			attempt->start_ms - before->end_ms < backoff_least_ms(job, i))
+			jv_sim_fail(ledger->clock,
+				"backoff: attempt %d of %s starts %lld ms after the last one, not "
+				"%lld",
+				i, job->task, (long long)(attempt->start_ms - before->end_ms),
+				(long long)backoff_least_ms(job, i));
+		before = attempt;
+	}
+}
+
+/* A time-out is told only of who has that limit. */
+static void verify_reason(const struct jv_sim_job *job)
+{
+	const Jarvis__V1__Timeouts *limits = &job->timeouts;
+
+	if ((job->failure == REASON(QUEUED_TIMEOUT) && limits->queued == NULL) ||
+		(job->failure == REASON(STARTING_TIMEOUT) && limits->starting == NULL) ||
+		(job->failure == REASON(RUNNING_TIMEOUT) && limits->running == NULL) ||
+		(job->failure == REASON(NO_OUTPUT_TIMEOUT) && limits->no_output == NULL))
+		jv_sim_fail(job->clients->clock, "reason: %s has failed for %d, a limit it has not",
+			job->task, (int)job->failure);
+}
+
 void jv_sim_verify_end(const struct jv_sim_job *job)
 {
 	const struct jv_sim_ledger *ledger = job->clients->ledger;
@@ -113,16 +169,46 @@ void jv_sim_verify_end(const struct jv_sim_job *job)
 	if (job->state == STATE(CANCELLED) && !job->cancel_sent)
 		jv_sim_fail(job->clients->clock, "result: %s is cancelled, and nobody asked for it",
 			job->task);
+	verify_reason(job);
+	verify_attempts(job);
 	if (was_reported(job))
 		verify_result(job, attempt);
 	verify_log(job, attempt);
 }
 
+/* The very next one, and as the server has stored it. From nowhere on, any may be the first. */
 void jv_sim_verify_change(struct jv_sim_job *job, const Jarvis__V1__WatchTasksResponse *change)
 {
+	const struct jv_sim_clock *clock = job->clients->clock;
+	const Jarvis__V1__TaskStatus *status = change->task->status;
+	int64_t before = job->watched > 0 ? job->watched : change->revision - 1;
+	const struct jv_sim_change *due = jv_sim_history_after(job->clients->history, before);
+	char task[JV_SIM_TEXT_MAX];
+
 	if (change->revision <= job->watched)
-		jv_sim_fail(job->clients->clock, "watch: a change of revision %lld after %lld",
+		jv_sim_fail(clock, "watch: a change of revision %lld after %lld",
 			(long long)change->revision, (long long)job->watched);
+	if (due == NULL || due->revision != change->revision)
+		jv_sim_fail(clock, "watch: after revision %lld comes %lld, told is %lld",
+			(long long)before, due != NULL ? (long long)due->revision : -1,
+			(long long)change->revision);
+	snprintf(task, sizeof(task), "t-%llu", (unsigned long long)due->task);
+	if (strcmp(change->task->id, task) != 0 || (int)status->state != (int)due->state ||
+		status->attempt != (int32_t)due->attempt)
+		jv_sim_fail(clock, "watch: revision %lld is told otherwise than it was",
+			(long long)change->revision);
 	job->watched = change->revision;
 	job->clients->changes++;
+}
+
+void jv_sim_verify_watched(const struct jv_sim_clients *clients)
+{
+	for (uint32_t i = 0; i < clients->job_count; i++) {
+		const struct jv_sim_job *job = &clients->jobs[i];
+		const struct jv_sim_change *due =
+			jv_sim_history_after(clients->history, job->watched);
+		if (job->step == JV_SIM_JOB_WATCH && job->watched > 0 && due != NULL)
+			jv_sim_fail(clients->clock, "watch: revision %lld was never told",
+				(long long)due->revision);
+	}
 }

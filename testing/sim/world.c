@@ -59,7 +59,8 @@ static struct jv_sim_node_terms node_terms(struct jv_sim_world *world)
 {
 	return (struct jv_sim_node_terms){
 		.cpu_millis = between(world, NODE_CPU_MIN, 4 * NODE_CPU_MIN),
-		.limits = {.log_window_bytes = size_drawn(world, 1, 1 << 20)},
+		.limits = {.log_window_bytes = size_drawn(world, 1, 1 << 20),
+			.handshake_ms = between(world, 500, 10000)},
 		.runtime = {.prepare_max_ms = between(world, 0, 2000),
 			.run_max_ms = between(world, 1, 12000),
 			.term_max_ms = between(world, 0, 2000),
@@ -93,9 +94,11 @@ static void clients_draw(struct jv_sim_world *world)
 		.cpu_millis_max = between(world, 1, TASK_CPU_MAX),
 		.cancel_permille = between(world, 0, 300),
 		.think_max_ms = between(world, 10, 3000),
+		.kept = &world->options->jobs,
 	};
 
-	jv_sim_clients_init(&world->clients, &world->net, &world->ledger, &terms);
+	jv_sim_clients_init(
+		&world->clients, &world->net, &world->ledger, &world->server.history, &terms);
 	for (uint32_t i = 0; i < terms.hosts; i++)
 		link_draw(world, &world->clients.links[i]);
 }
@@ -109,9 +112,24 @@ static void check_due(void *context)
 	jv_sim_timer_arm(&world->clock, &world->check, world->clock.now_ms + CHECK_MS);
 }
 
+bool jv_sim_world_has_node(const struct jv_sim_world *world, uint32_t number)
+{
+	return number == 0 || jv_sim_set_has(&world->options->nodes, number);
+}
+
+static void clock_init(struct jv_sim_world *world, const struct jv_sim_options *options)
+{
+	struct jv_buffer command = {0};
+
+	jv_sim_options_print(options, &command);
+	jv_sim_clock_init(&world->clock, options->seed, jv_buffer_bytes(&command), options->traced);
+	jv_buffer_deinit(&command);
+}
+
 static void world_init(struct jv_sim_world *world, const struct jv_sim_options *options)
 {
-	jv_sim_clock_init(&world->clock, options->seed, options->traced);
+	world->options = options;
+	clock_init(world, options);
 	world->lease_ms = between(world, 3000, 12000);
 	world->fence_ms = between(world, 2000, 5000);
 	jv_sim_net_init(&world->net, &world->clock);
@@ -119,8 +137,9 @@ static void world_init(struct jv_sim_world *world, const struct jv_sim_options *
 	world->net.context = &world->server;
 	world->net.keepalive_ms = between(world, 1000, 20000);
 	world->net.half_open_permille = between(world, 0, 500);
-	jv_sim_ledger_init(&world->ledger, &world->clock);
+	jv_sim_ledger_init(&world->ledger, &world->clock, &world->server.history);
 	server_draw(world);
+	world->server.ledger = &world->ledger;
 	world->node_count = (uint32_t)between(world, 1, JV_SIM_NODES_MAX);
 	for (uint32_t i = 0; i < world->node_count; i++) {
 		struct jv_sim_node_terms terms = node_terms(world);
@@ -128,8 +147,10 @@ static void world_init(struct jv_sim_world *world, const struct jv_sim_options *
 		link_draw(world, &world->nodes[i].link);
 	}
 	clients_draw(world);
-	jv_sim_faults_draw(world);
 	world->heal_ms = between(world, SAFETY_MIN_MS, SAFETY_MAX_MS);
+	jv_sim_faults_draw(world);
+	if (options->safety_ms_max > 0 && options->safety_ms_max < world->heal_ms)
+		world->heal_ms = options->safety_ms_max;
 	jv_sim_timer_init(&world->check, check_due, world);
 }
 
@@ -137,7 +158,8 @@ static void world_start(struct jv_sim_world *world)
 {
 	jv_sim_server_start(&world->server);
 	for (uint32_t i = 0; i < world->node_count; i++)
-		jv_sim_node_start(&world->nodes[i]);
+		if (jv_sim_world_has_node(world, i))
+			jv_sim_node_start(&world->nodes[i]);
 	jv_sim_timer_arm(&world->clock, &world->check, CHECK_MS);
 }
 
@@ -193,6 +215,7 @@ static void check_left(struct jv_sim_world *world)
 			(long long)(stats.starting + stats.running + stats.stopping));
 	for (uint32_t i = 0; i < world->node_count; i++)
 		jv_sim_node_check_empty(&world->nodes[i]);
+	jv_sim_verify_watched(&world->clients);
 }
 
 static struct jv_sim_outcome outcome(const struct jv_sim_world *world)
@@ -229,11 +252,21 @@ static void run_to_the_end(struct jv_sim_world *world, const struct jv_sim_optio
 		check_live(world);
 }
 
+static void bug_plant(enum jv_bug bug)
+{
+#ifdef JV_BUG_BUILD
+	jv_bug_planted = bug;
+#else
+	JV_ASSERT(bug == JV_BUG_NONE);
+#endif
+}
+
 struct jv_sim_outcome jv_sim_run(const struct jv_sim_options *options)
 {
 	struct jv_sim_world *world = jv_calloc(1, sizeof(*world));
 	struct jv_sim_outcome made;
 
+	bug_plant(options->bug);
 	world_init(world, options);
 	world_start(world);
 	run_until(world, options, world->heal_ms, false);

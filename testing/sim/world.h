@@ -11,6 +11,7 @@
 
 #include "testing/sim/client.h"
 #include "testing/sim/node.h"
+#include "testing/sim/options.h"
 #include "testing/sim/server.h"
 
 #define JV_SIM_NODES_MAX 5
@@ -23,17 +24,22 @@ enum jv_sim_fault {
 	JV_SIM_FAULT_SERVER_CRASH,
 	JV_SIM_FAULT_CUT,
 	JV_SIM_FAULT_PARTITION,
+	JV_SIM_FAULT_FLAKY,
 	JV_SIM_FAULT_CLIENT_CUT,
 	JV_SIM_FAULT_CLIENT_PARTITION,
+	JV_SIM_FAULT_CLIENT_FLAKY,
 	JV_SIM_FAULT_SLOW_DISK,
 	JV_SIM_FAULT_COMMIT_ERROR,
 	JV_SIM_FAULTS
 };
 
-struct jv_sim_options {
-	uint64_t seed;
-	uint64_t steps_max; /* 0: to the end */
-	bool traced;
+/* More than any seed has planned. */
+#define JV_SIM_FAULTS_MAX JV_SIM_SET_MAX
+
+/* A fault to come. What it draws comes from its number alone, so others can be left out. */
+struct jv_sim_planned {
+	int64_t at_ms;
+	enum jv_sim_fault fault;
 };
 
 /* What a run was like; for people and for the test that faults do come. */
@@ -50,6 +56,7 @@ struct jv_sim_outcome {
 };
 
 struct jv_sim_world {
+	const struct jv_sim_options *options;
 	struct jv_sim_clock clock;
 	struct jv_sim_net net;
 	struct jv_sim_ledger ledger;
@@ -61,9 +68,11 @@ struct jv_sim_world {
 	/* The swarm: */
 	int64_t lease_ms;
 	int64_t fence_ms;
-	uint32_t weights[JV_SIM_FAULTS]; /* 0: this seed has none of the kind */
-	int64_t fault_interval_ms;       /* on average */
-	int64_t heal_ms;                 /* when the safety phase ends */
+	int64_t heal_ms; /* when the safety phase ends */
+	struct jv_sim_planned plan[JV_SIM_FAULTS_MAX];
+	uint32_t planned;
+	uint32_t next_fault;
+	struct jv_random fault_random; /* of the fault under way */
 	struct jv_sim_timer fault;
 	struct jv_sim_timer check;
 	uint32_t fault_counts[JV_SIM_FAULTS];
@@ -71,8 +80,11 @@ struct jv_sim_world {
 
 /* Runs one seed. Aborts if an oracle or an assertion of the tested code fails. */
 struct jv_sim_outcome jv_sim_run(const struct jv_sim_options *options);
+/* False if the options leave it out. */
+bool jv_sim_world_has_node(const struct jv_sim_world *world, uint32_t number);
 /* fault.c */
 const char *jv_sim_fault_name(enum jv_sim_fault fault);
+/* Plans what goes wrong until heal_ms. */
 void jv_sim_faults_draw(struct jv_sim_world *world);
 void jv_sim_faults_stop(struct jv_sim_world *world);
 
