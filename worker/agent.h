@@ -71,6 +71,7 @@ struct jv_agent_options {
 	const char *node;
 	uint8_t worker_id[JV_AGENT_ID_SIZE];
 	uint8_t boot_id[JV_AGENT_ID_SIZE];
+	int64_t life;     /* the how many-th of this worker; 0: not counted */
 	bool has_cluster; /* cluster_id is set: of an earlier life */
 	uint8_t cluster_id[JV_AGENT_ID_SIZE];
 	/* What the last life was told by `leased`; 0: nothing is known, which counts as over. What

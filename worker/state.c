@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,8 @@
 #include "base/bytes.h"
 #include "worker/shim/lease.h"
 
-#define HEX_SIZE ((size_t)2 * JV_STATE_ID_SIZE)
+#define HEX_SIZE  ((size_t)2 * JV_STATE_ID_SIZE)
+#define LIFE_SIZE 32
 
 static struct jv_status failed(const struct jv_state *state, const char *what, int error)
 {
@@ -135,6 +137,26 @@ static struct jv_status write_id(const struct jv_state *state, const char *name,
 	return write_text(state, name, text);
 }
 
+/* Durable before anybody is told, so that no two lives have one number. */
+static struct jv_status count_life(struct jv_state *state)
+{
+	char text[LIFE_SIZE];
+	char *end = NULL;
+
+	JV_TRY(read_text(state, "life", text, sizeof(text)));
+	errno = 0;
+	state->life = text[0] != '\0' ? strtoll(text, &end, 10) : 0;
+	if (errno != 0 || (end != NULL && *end != '\0') || state->life < 0 ||
+		state->life == INT64_MAX)
+		return jv_error(JV_DATA_LOSS,
+			"%s/life is damaged: write a number into it that is larger than the number "
+			"of times that this worker was started",
+			state->path);
+	state->life++;
+	snprintf(text, sizeof(text), "%" PRId64 "\n", state->life);
+	return write_text(state, "life", text);
+}
+
 static struct jv_status map_lease(struct jv_state *state)
 {
 	JV_STATIC_ASSERT(JV_STATE_ID_SIZE == JV_BOOT_ID_SIZE, "ids of one size");
@@ -177,6 +199,7 @@ static struct jv_status open_all(struct jv_state *state, const struct jv_env *en
 		JV_TRY(write_id(state, "worker_id", state->worker_id));
 	}
 	JV_TRY(read_id(state, "cluster_id", state->cluster_id, &state->has_cluster));
+	JV_TRY(count_life(state));
 	return map_lease(state);
 }
 

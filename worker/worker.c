@@ -210,6 +210,7 @@ static void open_agent(struct jv_worker *worker)
 	struct jv_agent_options options = {
 		.node = worker->node,
 		.has_cluster = worker->state.has_cluster,
+		.life = worker->state.life,
 		.lease_until_ms = jv_state_lease_get(&worker->state),
 		.inventory = jv_inventory_new(worker->config, worker->executors.names,
 			worker->executors.count, worker->executors.runtime, &worker->arena),

@@ -250,6 +250,7 @@ static struct jv_status make_open(
 	JV_TRY(keep_inventory(event, hello->inventory));
 	open->node = &event->node;
 	open->dial_ms = hello->dial_time_ms > 0 ? hello->dial_time_ms : 0;
+	open->life = hello->life > 0 ? hello->life : 0;
 	open->same_cluster =
 		jv_bytes_equal(jv_bytes_of(hello->cluster_id.data, hello->cluster_id.len),
 			jv_bytes_of(api->cluster_id, JV_CLUSTER_ID_SIZE));

@@ -149,9 +149,11 @@ struct jv_event_session_open {
 	uint64_t session;
 	const struct jv_node_record *node;
 	bool same_cluster; /* the agent's attempts belong to this store */
-	/* When the agent dialled, by its host's clock since boot. A Hello that comes after that of
-	 * a session which was dialled later tells of the past, and is refused; 0: not known. */
+	/* When the agent dialled, by its host's clock since boot, and in the how many-th of its
+	 * lives. A Hello that comes after that of a session which was dialled later tells of the
+	 * past, and is refused; 0: not known. */
 	int64_t dial_ms;
+	int64_t life;
 	const struct jv_attempt_report *reports;
 	uint32_t report_count;
 	/* Reply: */

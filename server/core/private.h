@@ -138,6 +138,7 @@ struct jv_node {
 	struct jv_heap_node due;
 	int64_t due_ms;       /* monotonic: end of the lease; if lost, when it is forgotten */
 	int64_t dial_ms;      /* of the latest session in this life of the server; 0: not known */
+	int64_t life;         /* of the agent in that session; 0: not known */
 	int64_t last_seen_ms; /* wall */
 };
 

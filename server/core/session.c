@@ -64,6 +64,8 @@ static struct jv_status check_capacity(const struct jv_resources *capacity)
 static bool outdated(const struct jv_node *node, const struct jv_event_session_open *open)
 {
 	const uint8_t *boot_id = open->node->boot_id;
+	if (open->life != 0 && node->life != 0 && open->life != node->life)
+		return open->life < node->life;
 	return open->dial_ms != 0 && open->dial_ms < node->dial_ms &&
 		memcmp(node->record.boot_id, boot_id, sizeof(node->record.boot_id)) == 0;
 }
@@ -86,7 +88,9 @@ static struct jv_status check_open(struct jv_core *core, const struct jv_event_s
 	if (node == NULL)
 		return jv_ok();
 	bool same = memcmp(node->record.worker_id, hello->worker_id, sizeof(hello->worker_id)) == 0;
-	if (same && outdated(node, open))
+	/* Of a lost node nothing is left that a Hello of the past could harm; so a worker whose
+	 * count of lives was lost waits no longer than that. */
+	if (same && node->state != JV_NODE_LOST && outdated(node, open))
 		return jv_error(JV_ABORTED,
 			"a session that this worker opened later has replaced this one");
 	if (same || node->state == JV_NODE_LOST)
@@ -195,6 +199,7 @@ void jv_session_open(struct jv_core *core, struct jv_event *event)
 	jv_node_lease(core, node);
 	node->last_seen_ms = core->now.wall_ms;
 	node->dial_ms = open->dial_ms;
+	node->life = open->life;
 	reconcile(core, node, open, same_life);
 }
 

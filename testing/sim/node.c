@@ -254,6 +254,7 @@ void jv_sim_node_start(struct jv_sim_node *node)
 	struct jv_agent_sink sink = {
 		sink_send, sink_drop, sink_leased, sink_joined, sink_note, node};
 	struct jv_agent_options options = {.node = node->name,
+		.life = ++node->life,
 		.has_cluster = node->has_cluster,
 		.lease_until_ms = node->lease_until_ms,
 		.inventory = &node->inventory,

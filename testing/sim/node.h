@@ -46,6 +46,7 @@ struct jv_sim_node {
 	int64_t lease_until_ms;
 
 	/* On the disk: */
+	int64_t life;
 	bool has_cluster;
 	uint8_t cluster_id[JV_AGENT_ID_SIZE];
 

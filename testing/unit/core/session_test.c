@@ -96,6 +96,45 @@ static void a_hello_that_was_overtaken_is_refused(void **state)
 	jv_fixture_expect(fixture, task, JV_TASK_QUEUED, 1);
 }
 
+/* Found by the simulation (seed 107011 of its day): two lives that a reboot separates, and the
+ * Hello of the first was still on its way. */
+static void a_hello_of_an_earlier_life_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct jv_node_record node = plain_node();
+	struct jv_event newer = {.kind = JV_EVENT_SESSION_OPEN,
+		.open = {.session = 1,
+			.node = &node,
+			.same_cluster = true,
+			.dial_ms = 100,
+			.life = 2}};
+	jv_fixture_step(fixture, &newer);
+	assert_true(jv_is_ok(&newer.status));
+	free(newer.open.desired);
+	uint64_t task = assigned(fixture);
+	struct jv_attempt_report report = jv_fixture_report(task, 1, JV_PHASE_RUNNING);
+	assert_true(jv_fixture_tell(fixture, 1, &report));
+
+	struct jv_event older = {.kind = JV_EVENT_SESSION_OPEN,
+		.open = {.session = 2,
+			.node = &node,
+			.same_cluster = true,
+			.dial_ms = 5000,
+			.life = 1}};
+	node.boot_id[0] = 9;
+	jv_fixture_step(fixture, &older);
+	assert_int_equal(older.status.code, JV_ABORTED);
+	jv_fixture_expect(fixture, task, JV_TASK_RUNNING, 1);
+	/* The next one counts, whatever its clock says. */
+	older.open.session = 3;
+	older.open.life = 3;
+	older.open.dial_ms = 1;
+	jv_fixture_step(fixture, &older);
+	assert_true(jv_is_ok(&older.status));
+	free(older.open.desired);
+	jv_fixture_expect(fixture, task, JV_TASK_QUEUED, 1);
+}
+
 static void an_attempt_that_never_arrived_is_told_again(void **state)
 {
 	struct fixture *fixture = *state;
@@ -409,6 +448,8 @@ int main(void)
 			a_newer_session_of_a_worker_replaces_the_older, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_hello_that_was_overtaken_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_hello_of_an_earlier_life_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			an_attempt_that_never_arrived_is_told_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(

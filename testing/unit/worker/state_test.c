@@ -53,6 +53,7 @@ static void an_identity_stays(void **state)
 	(void)state;
 	open_good(&first);
 	assert_false(first.has_cluster);
+	assert_int_equal(first.life, 1);
 	assert_int_equal(jv_state_lease_get(&first), 0);
 	assert_int_equal(jv_state_join(&first, cluster).code, JV_OK);
 	jv_state_lease_set(&first, 12345);
@@ -63,6 +64,7 @@ static void an_identity_stays(void **state)
 	open_good(&second);
 	assert_memory_equal(second.worker_id, worker_id, sizeof(worker_id));
 	assert_true(second.has_cluster);
+	assert_int_equal(second.life, 2);
 	assert_memory_equal(second.cluster_id, cluster, sizeof(cluster));
 	assert_int_equal(jv_state_lease_get(&second), 12345);
 	jv_state_close(&second);
@@ -110,6 +112,23 @@ static void a_damaged_identity_is_an_error(void **state)
 	assert_non_null(strstr(status.message, "worker_id"));
 }
 
+static void a_damaged_count_of_lives_is_an_error(void **state)
+{
+	struct jv_state opened;
+
+	(void)state;
+	open_good(&opened);
+	jv_state_close(&opened);
+	put("life", "2x\n", 3);
+	struct jv_status status = jv_state_open(directory, &jv_env_system, &opened);
+	assert_int_equal(status.code, JV_DATA_LOSS);
+	assert_non_null(strstr(status.message, "/life is damaged"));
+	put("life", "41\n", 3);
+	open_good(&opened);
+	assert_int_equal(opened.life, 42);
+	jv_state_close(&opened);
+}
+
 static void a_path_must_be_absolute_and_a_directory(void **state)
 {
 	struct jv_state opened;
@@ -129,6 +148,7 @@ int main(void)
 		cmocka_unit_test_setup(a_directory_has_one_worker, setup),
 		cmocka_unit_test_setup(a_lease_of_an_earlier_boot_is_none, setup),
 		cmocka_unit_test_setup(a_damaged_identity_is_an_error, setup),
+		cmocka_unit_test_setup(a_damaged_count_of_lives_is_an_error, setup),
 		cmocka_unit_test(a_path_must_be_absolute_and_a_directory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
