@@ -76,8 +76,9 @@ static void inflict_on_node(struct jv_sim_world *world, enum jv_sim_fault fault)
 {
 	uint32_t number = (uint32_t)between(world, 0, world->node_count - 1);
 	struct jv_sim_node *node = &world->nodes[number];
-	/* See struct jv_sim_node_terms, lease_slack_ms. */
-	int64_t away_max_ms = world->fence_ms / 4;
+	/* Sometimes for longer than any lease: its keepers end what runs then. */
+	int64_t away_max_ms = between(world, 0, 1) == 0 ? world->fence_ms
+							: 2 * (world->lease_ms + world->fence_ms);
 
 	if (!jv_sim_world_has_node(world, number))
 		return;

@@ -13,8 +13,8 @@
 
 static struct jv_agent_now read_now(const struct jv_sim_node *node)
 {
-	return (struct jv_agent_now){.monotonic_ms = node->boot_ms + node->clock->now_ms,
-		.wall_ms = node->runtime.wall_ms + node->clock->now_ms};
+	return (struct jv_agent_now){.monotonic_ms = jv_sim_machine_monotonic(&node->machine),
+		.wall_ms = jv_sim_machine_wall(&node->machine)};
 }
 
 static void random_id(struct jv_sim_node *node, uint8_t id[JV_AGENT_ID_SIZE])
@@ -37,7 +37,7 @@ static void tick_soon(struct jv_sim_node *node)
 /* What the server may grant runs from here. */
 static void note_sent(struct jv_sim_node *node, const Jarvis__V1__SessionRequest *message)
 {
-	int64_t now_ms = node->clock->now_ms;
+	int64_t now_ms = jv_sim_machine_monotonic(&node->machine);
 
 	if (message->message_case == JARVIS__V1__SESSION_REQUEST__MESSAGE_HELLO)
 		node->hello_ms = now_ms;
@@ -97,11 +97,10 @@ static void sink_leased(void *context, int64_t until_ms)
 {
 	struct jv_sim_node *node = context;
 
-	if (until_ms - node->boot_ms > node->lease_most_ms)
+	if (until_ms > node->lease_most_ms)
 		jv_sim_fail(node->clock, "lease: %s takes a lease until %lld ms, granted is %lld",
-			node->name, (long long)(until_ms - node->boot_ms),
-			(long long)node->lease_most_ms);
-	node->lease_until_ms = until_ms;
+			node->name, (long long)until_ms, (long long)node->lease_most_ms);
+	node->machine.lease_until_ms = until_ms;
 	node->failures = 0;
 }
 
@@ -189,9 +188,7 @@ static void tick(void *context)
 		return;
 	jv_agent_tick(node->agent, read_now(node));
 	jv_agent_check(node->agent);
-	due_ms = jv_agent_deadline_ms(node->agent);
-	if (due_ms != INT64_MAX)
-		due_ms -= node->boot_ms;
+	due_ms = jv_sim_machine_moment(&node->machine, jv_agent_deadline_ms(node->agent));
 	jv_sim_timer_hasten(node->clock, &node->tick, due_ms);
 }
 
@@ -224,9 +221,8 @@ static void inventory_fill(struct jv_sim_node *node)
 static void boot(struct jv_sim_node *node)
 {
 	random_id(node, node->boot_id);
-	/* The monotonic clock begins anew, somewhere. */
-	node->boot_ms = jv_sim_between(node->clock, 1000, 100000);
-	node->lease_until_ms = 0;
+	jv_sim_machine_boot(&node->machine);
+	node->lease_most_ms = 0;
 }
 
 void jv_sim_node_init(struct jv_sim_node *node, uint32_t number, struct jv_sim_net *net,
@@ -238,8 +234,10 @@ void jv_sim_node_init(struct jv_sim_node *node, uint32_t number, struct jv_sim_n
 	snprintf(node->name, sizeof(node->name), "n%u", number);
 	random_id(node, node->worker_id);
 	jv_sim_link_init(&node->link, net, node->name);
-	jv_sim_runtime_init(&node->runtime, net->clock, ledger, node->name, &terms->runtime);
-	node->runtime.wall_ms = WALL_AT_START_MS;
+	node->machine = (struct jv_sim_machine){
+		.clock = net->clock, .ppm = terms->ppm, .wall_ms = WALL_AT_START_MS};
+	jv_sim_runtime_init(
+		&node->runtime, net->clock, ledger, &node->machine, node->name, &terms->runtime);
 	node->runtime.wake = runtime_wake;
 	node->runtime.context = node;
 	inventory_fill(node);
@@ -256,7 +254,7 @@ void jv_sim_node_start(struct jv_sim_node *node)
 	struct jv_agent_options options = {.node = node->name,
 		.life = ++node->life,
 		.has_cluster = node->has_cluster,
-		.lease_until_ms = node->lease_until_ms,
+		.lease_until_ms = node->machine.lease_until_ms,
 		.inventory = &node->inventory,
 		.executors = node->executor_list,
 		.limits = node->terms.limits};
@@ -318,7 +316,7 @@ void jv_sim_node_pause(struct jv_sim_node *node, int64_t ms)
 void jv_sim_node_jump(struct jv_sim_node *node, int64_t ms)
 {
 	jv_sim_trace(node->clock, "%s has its clock moved by %lld ms", node->name, (long long)ms);
-	node->runtime.wall_ms += ms;
+	node->machine.wall_ms += ms;
 }
 
 void jv_sim_node_deinit(struct jv_sim_node *node)
@@ -331,7 +329,7 @@ void jv_sim_node_deinit(struct jv_sim_node *node)
 
 void jv_sim_node_check(const struct jv_sim_node *node)
 {
-	int64_t over_ms = read_now(node).monotonic_ms - node->lease_until_ms;
+	int64_t over_ms = jv_sim_machine_monotonic(&node->machine) - node->machine.lease_until_ms;
 
 	if (node->agent != NULL && node->paused_until_ms <= node->clock->now_ms)
 		jv_agent_check(node->agent);

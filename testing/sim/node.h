@@ -22,9 +22,10 @@ struct jv_sim_node_terms {
 	int64_t tick_delay_max_ms;
 	int64_t redial_min_ms;
 	int64_t redial_max_ms;
-	/* A process may outlive the lease of its agent by so much: the time that a worker may be
-	 * away, and the time that a kill takes. */
+	/* A process may outlive the lease of its agent by so much: the time that a worker or a
+	 * keeper takes to wake and to kill. */
 	int64_t lease_slack_ms;
+	int64_t ppm; /* of its clocks */
 	int64_t lease_ms;
 };
 
@@ -42,8 +43,7 @@ struct jv_sim_node {
 
 	/* Of this boot: */
 	uint8_t boot_id[JV_AGENT_ID_SIZE];
-	int64_t boot_ms; /* monotonic time when the simulation began */
-	int64_t lease_until_ms;
+	struct jv_sim_machine machine;
 
 	/* On the disk: */
 	int64_t life;
@@ -54,7 +54,7 @@ struct jv_sim_node {
 	struct jv_agent *agent; /* NULL: down */
 	struct jv_sim_stream *stream;
 	int64_t paused_until_ms;
-	int64_t hello_ms; /* when it was sent; simulation's time, like all here */
+	int64_t hello_ms;                        /* when it was sent, by its machine's clock */
 	int64_t heartbeat_ms[JV_SIM_HEARTBEATS]; /* by sequence */
 	int64_t lease_most_ms; /* the latest end of the lease that the server has granted */
 	uint32_t failures;     /* of dialling, in a row */

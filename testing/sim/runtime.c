@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "proto/wire/pb.h"
+#include "worker/shim/lease.h"
 
 #define PIECES_MAX 64
 #define REFUSALS   4
@@ -42,6 +43,8 @@ struct jv_sim_container {
 	bool told_end;
 	int64_t told_bytes;
 	struct jv_sim_timer next;
+	struct jv_lease_watch watch; /* its keeper's */
+	struct jv_sim_timer keeper;
 	struct jv_list link; /* in runtime->news, or removed */
 	UT_hash_handle hh;
 };
@@ -67,12 +70,13 @@ static bool is_removed(const struct jv_sim_container *container)
 
 static int64_t wall(const struct jv_sim_runtime *runtime)
 {
-	return runtime->wall_ms + runtime->clock->now_ms;
+	return jv_sim_machine_wall(runtime->machine);
 }
 
 static void container_free(struct jv_sim_container *container)
 {
 	jv_sim_timer_disarm(container->runtime->clock, &container->next);
+	jv_sim_timer_disarm(container->runtime->clock, &container->keeper);
 	jv_list_remove(&container->link);
 	jv_buffer_deinit(&container->spec);
 	jv_buffer_deinit(&container->output);
@@ -144,6 +148,7 @@ static void end(struct jv_sim_container *container)
 	if (container->phase == RUNNING)
 		jv_sim_ledger_ended(runtime->ledger, &container->id, &container->result);
 	container->phase = ENDED;
+	jv_sim_timer_disarm(runtime->clock, &container->keeper);
 	if (is_removed(container))
 		container_free(container);
 	else
@@ -219,6 +224,67 @@ static void draw(struct jv_sim_container *container)
 		draw_end(container);
 }
 
+/* It ends sooner than it would have, by a signal. */
+static void hasten_end(struct jv_sim_container *container, int64_t ms, int signal)
+{
+	struct jv_execution_result *result = &container->result;
+	int64_t end_ms = container->runtime->clock->now_ms + ms;
+	bool unstarted = container->phase == PREPARING;
+
+	if (!unstarted && end_ms >= container->end_ms)
+		return;
+	jv_sim_ledger_asked(container->runtime->ledger, &container->id);
+	result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_SIGNAL;
+	result->signal = signal;
+	result->exit_code = 128 + signal;
+	if (unstarted) {
+		/* Its process never starts. */
+		container->refused = true;
+		container->prepared_ms = end_ms;
+	} else {
+		container->end_ms = end_ms;
+	}
+	next_arm(container);
+}
+
+/* Keepers. */
+
+static void keeper_arm(struct jv_sim_container *container)
+{
+	struct jv_sim_runtime *runtime = container->runtime;
+	int64_t due_ms = jv_sim_machine_moment(runtime->machine, container->watch.due_ms);
+
+	if (due_ms != INT64_MAX)
+		due_ms += jv_sim_draw(&container->random, 0, runtime->terms.keeper_delay_max_ms);
+	jv_sim_timer_arm(runtime->clock, &container->keeper, due_ms);
+}
+
+static void keeper_due(void *context)
+{
+	struct jv_sim_container *container = context;
+	struct jv_sim_runtime *runtime = container->runtime;
+	const struct jv_sim_machine *machine = runtime->machine;
+
+	if (!jv_lease_watch_step(&container->watch, jv_sim_machine_monotonic(machine),
+		    machine->lease_until_ms > 0, machine->lease_until_ms)) {
+		keeper_arm(container);
+		return;
+	}
+	jv_sim_trace(runtime->clock, "%s: the keeper of %s/%d ends it", runtime->node,
+		container->id.task, container->id.attempt);
+	if (container->result.stopped_for == JV_STOP_NONE)
+		container->result.stopped_for = JV_STOP_LEASE;
+	hasten_end(
+		container, jv_sim_draw(&container->random, 0, runtime->terms.kill_max_ms), SIGKILL);
+}
+
+static void keeper_start(struct jv_sim_container *container)
+{
+	container->watch = (struct jv_lease_watch){.path = "lease"};
+	jv_sim_timer_init(&container->keeper, keeper_due, container);
+	keeper_arm(container);
+}
+
 /* By job and attempt: the number of a task depends on what else was submitted. */
 static struct jv_random container_random(
 	const struct jv_sim_container *container, const Jarvis__V1__TaskSpec *spec)
@@ -245,33 +311,11 @@ static void sim_start(struct jv_executor *executor, const struct jv_execution_id
 	jv_arena_init(&container->arena, 0, 0);
 	jv_list_init(&container->link);
 	jv_sim_timer_init(&container->next, next, container);
+	keeper_start(container);
 	HASH_ADD(hh, runtime->containers, id, sizeof(container->id), container);
 	draw(container);
 	next_arm(container);
 	tell(container);
-}
-
-/* It ends sooner than it would have, by a signal. */
-static void hasten_end(struct jv_sim_container *container, int64_t ms, int signal)
-{
-	struct jv_execution_result *result = &container->result;
-	int64_t end_ms = container->runtime->clock->now_ms + ms;
-	bool unstarted = container->phase == PREPARING;
-
-	if (!unstarted && end_ms >= container->end_ms)
-		return;
-	jv_sim_ledger_asked(container->runtime->ledger, &container->id);
-	result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_SIGNAL;
-	result->signal = signal;
-	result->exit_code = 128 + signal;
-	if (unstarted) {
-		/* Its process never starts. */
-		container->refused = true;
-		container->prepared_ms = end_ms;
-	} else {
-		container->end_ms = end_ms;
-	}
-	next_arm(container);
 }
 
 static void stop(struct jv_sim_container *container, bool kill)
@@ -435,11 +479,13 @@ static const struct jv_executor_operations operations = {
 };
 
 void jv_sim_runtime_init(struct jv_sim_runtime *runtime, struct jv_sim_clock *clock,
-	struct jv_sim_ledger *ledger, const char *node, const struct jv_sim_runtime_terms *terms)
+	struct jv_sim_ledger *ledger, const struct jv_sim_machine *machine, const char *node,
+	const struct jv_sim_runtime_terms *terms)
 {
 	*runtime = (struct jv_sim_runtime){.executor = {.operations = &operations},
 		.clock = clock,
 		.ledger = ledger,
+		.machine = machine,
 		.node = node,
 		.terms = *terms};
 	jv_list_init(&runtime->removed);

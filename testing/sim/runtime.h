@@ -2,14 +2,16 @@
  * The runtime of a node: an executor whose containers live in virtual time.
  *
  * Containers outlive the worker, as with a shim, and are found again by recover; a reboot kills
- * them. What each does (how long it prepares, runs and dies, what it prints, how it ends) is drawn
- * when it is started, and told to the ledger as it happens.
+ * them. Each has a keeper that watches the lease by the true rule (worker/shim/lease.h), whether
+ * the worker lives or not. What each does (how long it prepares, runs and dies, what it prints, how
+ * it ends) is drawn when it is started, and told to the ledger as it happens.
  */
 #ifndef JV_TESTING_SIM_RUNTIME_H
 #define JV_TESTING_SIM_RUNTIME_H
 
 #include "base/list.h"
 #include "testing/sim/ledger.h"
+#include "testing/sim/machine.h"
 
 #define JV_SIM_EXECUTOR "sim"
 
@@ -18,7 +20,8 @@ struct jv_sim_runtime_terms {
 	int64_t run_max_ms;
 	int64_t term_max_ms;
 	int64_t kill_max_ms;
-	int64_t pieces_max; /* of output */
+	int64_t keeper_delay_max_ms; /* until a keeper that should wake does */
+	int64_t pieces_max;          /* of output */
 	int64_t piece_bytes_max;
 	int64_t failure_permille; /* of processes: an exit code, a signal, out of memory */
 	int64_t refusal_permille; /* of starts: the runtime fails */
@@ -36,14 +39,15 @@ struct jv_sim_runtime {
 	struct jv_sim_container *containers; /* uthash by id */
 	struct jv_list removed;              /* being killed, nobody asks for them any more */
 	struct jv_list news;                 /* what dispatch has to tell */
-	int64_t wall_ms;                     /* of the node's clock when the simulation began */
+	const struct jv_sim_machine *machine;
 	/* dispatch has something to do. */
 	void (*wake)(void *context);
 	void *context;
 };
 
 void jv_sim_runtime_init(struct jv_sim_runtime *runtime, struct jv_sim_clock *clock,
-	struct jv_sim_ledger *ledger, const char *node, const struct jv_sim_runtime_terms *terms);
+	struct jv_sim_ledger *ledger, const struct jv_sim_machine *machine, const char *node,
+	const struct jv_sim_runtime_terms *terms);
 void jv_sim_runtime_deinit(struct jv_sim_runtime *runtime);
 /* The power goes: every container is gone. */
 void jv_sim_runtime_reboot(struct jv_sim_runtime *runtime);

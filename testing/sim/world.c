@@ -8,6 +8,7 @@
 #define SAFETY_MIN_MS  5000
 #define SAFETY_MAX_MS  90000
 #define LIVENESS_MS    900000
+#define PPM_MAX        10000
 #define SETTLE_MS      120000
 #define NODE_CPU_MIN   1000
 #define TASK_CPU_MAX   1000
@@ -65,6 +66,7 @@ static struct jv_sim_node_terms node_terms(struct jv_sim_world *world)
 			.run_max_ms = between(world, 1, 12000),
 			.term_max_ms = between(world, 0, 2000),
 			.kill_max_ms = between(world, 0, world->fence_ms / 4),
+			.keeper_delay_max_ms = between(world, 0, world->fence_ms / 8),
 			.pieces_max = between(world, 0, 30),
 			.piece_bytes_max = between(world, 1, 2000),
 			.failure_permille = between(world, 0, 400),
@@ -73,7 +75,8 @@ static struct jv_sim_node_terms node_terms(struct jv_sim_world *world)
 		.tick_delay_max_ms = between(world, 0, 5),
 		.redial_min_ms = between(world, 50, 500),
 		.redial_max_ms = between(world, 500, 5000),
-		.lease_slack_ms = world->fence_ms - 200,
+		.lease_slack_ms = world->fence_ms / 2,
+		.ppm = between(world, -PPM_MAX, PPM_MAX),
 		.lease_ms = world->lease_ms,
 	};
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bug.h"
 #include "base/bytes.h"
 #include "worker/shim/files.h"
 
@@ -105,16 +106,12 @@ struct jv_status jv_lease_watch_init(struct jv_lease_watch *watch, const char *p
 	return jv_boot_id_read(watch->boot_id);
 }
 
-bool jv_lease_watch_over(struct jv_lease_watch *watch, int64_t now_ms)
+bool jv_lease_watch_step(struct jv_lease_watch *watch, int64_t now_ms, bool found, int64_t until_ms)
 {
-	int64_t until_ms;
-
-	if (now_ms < watch->due_ms)
-		return false;
-	if (jv_lease_read(watch->path, watch->boot_id, &until_ms)) {
+	if (found) {
 		watch->known = true;
 		watch->due_ms = until_ms;
-		return now_ms >= until_ms;
+		return now_ms >= until_ms && !JV_BUG(KEEPER_BLIND);
 	}
 	if (watch->known)
 		return true;
@@ -123,4 +120,15 @@ bool jv_lease_watch_over(struct jv_lease_watch *watch, int64_t now_ms)
 		watch->pause_ms = PAUSE_MAX_MS;
 	watch->due_ms = now_ms + watch->pause_ms;
 	return false;
+}
+
+bool jv_lease_watch_over(struct jv_lease_watch *watch, int64_t now_ms)
+{
+	int64_t until_ms = 0;
+	bool found;
+
+	if (now_ms < watch->due_ms)
+		return false;
+	found = jv_lease_read(watch->path, watch->boot_id, &until_ms);
+	return jv_lease_watch_step(watch, now_ms, found, until_ms);
 }

@@ -56,5 +56,8 @@ struct jv_status jv_lease_watch_init(struct jv_lease_watch *watch, const char *p
 /* Looks, if that is due, and says whether the lease is over. As long as there has been none it is
  * not; one that was there and is gone is. */
 bool jv_lease_watch_over(struct jv_lease_watch *watch, int64_t now_ms);
+/* The same, from what was found in the file (lease.c, and the simulated keepers). */
+bool jv_lease_watch_step(
+	struct jv_lease_watch *watch, int64_t now_ms, bool found, int64_t until_ms);
 
 #endif
