@@ -29,6 +29,7 @@
 	BUG(NO_BACKOFF, "no-backoff", "what failed is tried again at once")                      \
 	BUG(DOUBLE_FREE, "double-free", "an attempt frees its reservation twice")                \
 	BUG(END_KEPT, "end-kept", "a task that has ended stays stored as a live one")            \
+	BUG(NO_CHECKSUM, "no-checksum", "the checksum of a stored record is not compared")       \
 	BUG(NO_WAKE, "no-wake", "what was freed is offered to nobody who waits")                 \
 	BUG(NOT_FORGOTTEN, "not-forgotten", "a worker keeps attempts whose end was acknowledged")
 

@@ -2,10 +2,10 @@
  * The state directory of a worker: who it is, whom it belongs to, until when its lease runs.
  *
  * One worker a directory: it is locked as long as it is open. Files: `worker.lock`; `worker_id` and
- * `cluster_id`, 16 bytes in hexadecimal, and `life`, a number, replaced as a whole; `lease`, 32 bytes that are mapped,
- * so that the end of the lease survives the process (it means nothing after a reboot), and that the
- * keepers of containers see it (worker/shim/lease.h). Executors have sub-directories of their own.
- * Worker's thread, or the one that starts it.
+ * `cluster_id`, 16 bytes in hexadecimal, and `life`, a number, each replaced as a whole; `lease`,
+ * 32 bytes that are mapped, so that the end of the lease survives the process (it means nothing
+ * after a reboot), and that the keepers of containers see it (worker/shim/lease.h). Executors have
+ * sub-directories of their own. Worker's thread, or the one that starts it.
  */
 #ifndef JV_WORKER_STATE_H
 #define JV_WORKER_STATE_H
@@ -28,7 +28,7 @@ struct jv_state {
 	uint8_t boot_id[JV_STATE_ID_SIZE];
 	uint8_t cluster_id[JV_STATE_ID_SIZE];
 	bool has_cluster;
-	int64_t life; /* how often the directory was opened, this time included */
+	int64_t life;           /* how often the directory was opened, this time included */
 	struct jv_lease *lease; /* mapped */
 };
 

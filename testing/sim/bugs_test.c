@@ -32,6 +32,7 @@ static const char *const oracles[JV_BUG_COUNT][4] = {
 	[JV_BUG_NO_BACKOFF] = {"backoff"},
 	[JV_BUG_DOUBLE_FREE] = {"used->cpu_millis >= 0", "memcmp(&again->used"},
 	[JV_BUG_END_KEPT] = {"reload", "digest", "live != done"},
+	[JV_BUG_NO_CHECKSUM] = {"damage", "digest", "reload", "answer"},
 	[JV_BUG_NO_WAKE] = {"!blocked || shape->searched_epoch", "liveness"},
 	[JV_BUG_NOT_FORGOTTEN] = {"left"},
 };

@@ -159,6 +159,8 @@ static void turn(void *context)
 {
 	struct jv_sim_call *call = context;
 
+	if (jv_sim_server_held(call->server, &call->turn))
+		return;
 	if (call->answered || call->left)
 		jv_rpc_end(&call->rpc);
 	else if (call->receiving && !jv_list_empty(&call->arrivals))

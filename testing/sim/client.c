@@ -19,9 +19,11 @@ static void fail_status(const struct jv_sim_job *job, const struct jv_status *st
 		job->task, (int)job->step, jv_code_name(status->code), status->message);
 }
 
-/* It may be tried again. */
-static bool transient(const struct jv_status *status)
+/* It may be tried again; of damage, when it was mended. */
+static bool transient(const struct jv_sim_job *job, const struct jv_status *status)
 {
+	if (jv_sim_disk_explains(&job->clients->server->disk, status))
+		return true;
 	return status->code == JV_UNAVAILABLE || status->code == JV_DEADLINE_EXCEEDED ||
 		status->code == JV_RESOURCE_EXHAUSTED || status->code == JV_CANCELLED;
 }
@@ -117,7 +119,7 @@ static void submit_done(struct jv_sim_job *job, const struct jv_status *status)
 	} else if (early(job, status)) {
 		/* Nothing was accepted: it may come again as if for the first time. */
 		job->sent--;
-	} else if (!transient(status)) {
+	} else if (!transient(job, status)) {
 		fail_status(job, status);
 	} else if (job->request_id[0] == '\0') {
 		job->clients->abandoned++;
@@ -136,7 +138,7 @@ static void follow_done(struct jv_sim_job *job, const struct jv_status *status)
 	jv_arena_init(&arena, 0, 0);
 	if (!jv_is_ok(status)) {
 		bool late = job->request.cancelling && status->code == JV_FAILED_PRECONDITION;
-		if (!late && !transient(status))
+		if (!late && !transient(job, status))
 			fail_status(job, status);
 	} else if (strcmp(path, JV_SIM_PATH("WaitTask")) == 0) {
 		learn_task(job,
@@ -163,7 +165,7 @@ static void logs_done(struct jv_sim_job *job, const struct jv_status *status)
 	if (jv_is_ok(status)) {
 		jv_sim_verify_end(job);
 		job->step = JV_SIM_JOB_CHECK;
-	} else if (!transient(status)) {
+	} else if (!transient(job, status)) {
 		fail_status(job, status);
 	}
 	think(job);
@@ -184,7 +186,7 @@ static void check_done(struct jv_sim_job *job, const struct jv_status *status)
 
 static void ask_done(struct jv_sim_job *job, const struct jv_status *status)
 {
-	if (!jv_is_ok(status) && !transient(status) && status->code != JV_NOT_FOUND)
+	if (!jv_is_ok(status) && !transient(job, status) && status->code != JV_NOT_FOUND)
 		fail_status(job, status);
 	think(job);
 }
@@ -194,7 +196,7 @@ static void watch_done(struct jv_sim_job *job, const struct jv_status *status)
 	/* Too old: a true client would list now. */
 	if (status->code == JV_OUT_OF_RANGE)
 		job->watched = 0;
-	else if (!transient(status))
+	else if (!transient(job, status))
 		fail_status(job, status);
 	think(job);
 }
@@ -351,13 +353,14 @@ static void leave_out(struct jv_sim_job *job)
 }
 
 void jv_sim_clients_init(struct jv_sim_clients *clients, struct jv_sim_net *net,
-	const struct jv_sim_ledger *ledger, const struct jv_sim_history *history,
+	const struct jv_sim_ledger *ledger, const struct jv_sim_server *server,
 	const struct jv_sim_clients_terms *terms)
 {
 	memset(clients, 0, sizeof(*clients));
 	clients->clock = net->clock;
 	clients->ledger = ledger;
-	clients->history = history;
+	clients->history = &server->history;
+	clients->server = server;
 	clients->terms = *terms;
 	JV_ASSERT(terms->hosts <= JV_SIM_CLIENT_HOSTS_MAX && terms->jobs + 2 <= JV_SIM_JOBS_MAX);
 	for (uint32_t i = 0; i < terms->hosts; i++) {

@@ -18,6 +18,7 @@
 #include "testing/sim/ledger.h"
 #include "testing/sim/net.h"
 #include "testing/sim/options.h"
+#include "testing/sim/server.h"
 
 #define JV_SIM_JOBS_MAX 64
 #define JV_SIM_TEXT_MAX 32
@@ -99,6 +100,7 @@ struct jv_sim_clients {
 	struct jv_sim_clock *clock;
 	const struct jv_sim_ledger *ledger;
 	const struct jv_sim_history *history;
+	const struct jv_sim_server *server; /* for what its disk and clock explain */
 	struct jv_sim_clients_terms terms;
 	struct jv_sim_link links[JV_SIM_CLIENT_HOSTS_MAX];
 	char names[JV_SIM_CLIENT_HOSTS_MAX][JV_SIM_TEXT_MAX];
@@ -111,7 +113,7 @@ struct jv_sim_clients {
 };
 
 void jv_sim_clients_init(struct jv_sim_clients *clients, struct jv_sim_net *net,
-	const struct jv_sim_ledger *ledger, const struct jv_sim_history *history,
+	const struct jv_sim_ledger *ledger, const struct jv_sim_server *server,
 	const struct jv_sim_clients_terms *terms);
 void jv_sim_clients_deinit(struct jv_sim_clients *clients);
 /* Lets every job that was acknowledged look once more. */

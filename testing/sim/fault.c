@@ -16,6 +16,11 @@ static const char *const names[JV_SIM_FAULTS] = {
 	[JV_SIM_FAULT_REBOOT] = "reboot",
 	[JV_SIM_FAULT_WALL_JUMP] = "wall-jump",
 	[JV_SIM_FAULT_SERVER_CRASH] = "server-crash",
+	[JV_SIM_FAULT_KEEPER_DEATH] = "keeper-death",
+	[JV_SIM_FAULT_SERVER_PAUSE] = "server-pause",
+	[JV_SIM_FAULT_SERVER_JUMP] = "server-jump",
+	[JV_SIM_FAULT_FULL_DISK] = "full-disk",
+	[JV_SIM_FAULT_DAMAGE] = "damage",
 	[JV_SIM_FAULT_CUT] = "cut",
 	[JV_SIM_FAULT_PARTITION] = "partition",
 	[JV_SIM_FAULT_FLAKY] = "flaky",
@@ -61,8 +66,7 @@ static void commit_error(struct jv_sim_world *world)
 		JV_MEMORY_FAULT_LOST, JV_MEMORY_FAULT_WRITTEN, JV_MEMORY_FAULT_FULL};
 	int64_t fault = between(world, 0, 2);
 
-	jv_store_memory_fail(
-		world->server.disk.store, faults[fault], (uint32_t)between(world, 0, 3));
+	jv_sim_disk_fail(&world->server.disk, faults[fault], (uint32_t)between(world, 0, 3));
 }
 
 /* A connection breaks, and so do the next ones. */
@@ -90,12 +94,28 @@ static void inflict_on_node(struct jv_sim_world *world, enum jv_sim_fault fault)
 		jv_sim_node_reboot(node, between(world, 1000, 2 * world->lease_ms));
 	else if (fault == JV_SIM_FAULT_WALL_JUMP)
 		jv_sim_node_jump(node, between(world, -HOUR_MS, HOUR_MS));
+	else if (fault == JV_SIM_FAULT_KEEPER_DEATH)
+		jv_sim_runtime_kill_keeper(&node->runtime, &world->fault_random);
 	else if (fault == JV_SIM_FAULT_CUT)
 		jv_sim_link_cut(&node->link);
 	else if (fault == JV_SIM_FAULT_FLAKY)
 		node_flaky(world, node);
 	else
 		partition(world, &node->link);
+}
+
+/* SIGSTOP: nothing reaches it, and what it has begun stands still. */
+static void server_pause(struct jv_sim_world *world)
+{
+	int64_t ms = between(world, 10, 2 * world->lease_ms);
+
+	if (!world->server.up)
+		return;
+	jv_sim_server_hold(&world->server, ms);
+	for (uint32_t i = 0; i < world->node_count; i++)
+		jv_sim_link_block(&world->nodes[i].link, JV_SIM_SERVER, ms);
+	for (uint32_t i = 0; i < world->clients.terms.hosts; i++)
+		jv_sim_link_block(&world->clients.links[i], JV_SIM_SERVER, ms);
 }
 
 static void inflict(struct jv_sim_world *world, uint32_t number)
@@ -110,6 +130,7 @@ static void inflict(struct jv_sim_world *world, uint32_t number)
 	case JV_SIM_FAULT_WORKER_PAUSE:
 	case JV_SIM_FAULT_REBOOT:
 	case JV_SIM_FAULT_WALL_JUMP:
+	case JV_SIM_FAULT_KEEPER_DEATH:
 	case JV_SIM_FAULT_CUT:
 	case JV_SIM_FAULT_PARTITION:
 	case JV_SIM_FAULT_FLAKY:
@@ -117,6 +138,19 @@ static void inflict(struct jv_sim_world *world, uint32_t number)
 		break;
 	case JV_SIM_FAULT_SERVER_CRASH:
 		jv_sim_server_crash(&world->server, between(world, 0, world->lease_ms));
+		break;
+	case JV_SIM_FAULT_SERVER_PAUSE:
+		server_pause(world);
+		break;
+	case JV_SIM_FAULT_SERVER_JUMP:
+		jv_sim_server_jump(&world->server, between(world, -HOUR_MS, HOUR_MS));
+		break;
+	case JV_SIM_FAULT_FULL_DISK:
+		world->server.disk.full_until_ms =
+			world->clock.now_ms + between(world, 100, 2 * world->lease_ms);
+		break;
+	case JV_SIM_FAULT_DAMAGE:
+		jv_sim_disk_damage(&world->server.disk, &world->fault_random);
 		break;
 	case JV_SIM_FAULT_CLIENT_CUT:
 		jv_sim_link_cut(any_client_link(world));
@@ -212,8 +246,8 @@ void jv_sim_faults_draw(struct jv_sim_world *world)
 void jv_sim_faults_stop(struct jv_sim_world *world)
 {
 	jv_sim_timer_disarm(&world->clock, &world->fault);
-	jv_store_memory_fail(world->server.disk.store, JV_MEMORY_FAULT_NONE, 0);
-	world->server.disk.slow_until_ms = 0;
+	jv_sim_disk_heal(&world->server.disk);
+	world->server.held_until_ms = 0;
 	world->net.half_open_permille = 0;
 	for (uint32_t i = 0; i < world->node_count; i++)
 		jv_sim_link_heal(&world->nodes[i].link);

@@ -492,6 +492,38 @@ void jv_sim_runtime_init(struct jv_sim_runtime *runtime, struct jv_sim_clock *cl
 	jv_list_init(&runtime->news);
 }
 
+static void keeper_lost(struct jv_sim_container *container)
+{
+	struct jv_sim_runtime *runtime = container->runtime;
+	struct jv_execution_result *result = &container->result;
+
+	jv_sim_trace(runtime->clock, "%s: the keeper of %s/%d dies", runtime->node,
+		container->id.task, container->id.attempt);
+	result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR;
+	result->exit_code = 0;
+	result->signal = 0;
+	if (container->phase == PREPARING) {
+		container->refused = true;
+		container->prepared_ms = runtime->clock->now_ms;
+	} else {
+		container->end_ms = runtime->clock->now_ms;
+	}
+	next_arm(container);
+}
+
+void jv_sim_runtime_kill_keeper(struct jv_sim_runtime *runtime, struct jv_random *random)
+{
+	struct jv_sim_container *container;
+	struct jv_sim_container *chosen = NULL;
+	uint64_t seen = 0;
+
+	for (container = runtime->containers; container != NULL; container = container->hh.next)
+		if (container->phase != ENDED && jv_random_below(random, ++seen) == 0)
+			chosen = container;
+	if (chosen != NULL)
+		keeper_lost(chosen);
+}
+
 static void power_off(struct jv_sim_container *container)
 {
 	struct jv_execution_result gone = {.exit_code = 128 + SIGKILL, .signal = SIGKILL};

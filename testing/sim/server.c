@@ -9,6 +9,7 @@
 
 #define WALL_AT_START_MS INT64_C(1767225600000) /* 2026-01-01T00:00:00Z */
 #define BOOT_AT_START_MS INT64_C(1000000)
+#define RESTORE_MS       1000
 
 static int64_t env_monotonic(const struct jv_env *env)
 {
@@ -138,6 +139,26 @@ static bool post_event(void *context, struct jv_event *event, bool past_limit)
 	return true;
 }
 
+/* A disk that is sound, or damaged where the status says, is no reason to refuse. */
+static void reload_refused(const struct jv_sim_server *server, const struct jv_status *status)
+{
+	if (!jv_sim_disk_explains(&server->disk, status))
+		jv_sim_fail(server->clock, "reload: %s", status->message);
+	jv_sim_trace(server->clock, "server refuses: %s", status->message);
+}
+
+/* What the core has loaded was sound. */
+static void check_undamaged(const struct jv_sim_server *server)
+{
+	static const char loaded[] = {JV_RECORD_META, JV_RECORD_SHAPE, JV_RECORD_NODE,
+		JV_RECORD_LIVE, JV_RECORD_LOG_HEAD, JV_RECORD_REQUEST};
+
+	if (jv_sim_disk_is_damaged(&server->disk) &&
+		memchr(loaded, server->disk.damage.key.data[0], sizeof(loaded)) != NULL)
+		jv_sim_fail(server->clock, "damage: a record %c is loaded with a bit flipped",
+			server->disk.damage.key.data[0]);
+}
+
 /* A second core over the disk, which must be the first one's twin. Only when nothing is under way.
  */
 static void twin_check(struct jv_sim_server *server)
@@ -147,8 +168,11 @@ static void twin_check(struct jv_sim_server *server)
 	struct jv_status status = jv_host_open(
 		&server->terms.host, &sink, server->disk.store, read_now(server), &twin);
 
-	if (!jv_is_ok(&status))
-		jv_sim_fail(server->clock, "reload: %s", status.message);
+	if (!jv_is_ok(&status)) {
+		reload_refused(server, &status);
+		return;
+	}
+	check_undamaged(server);
 	jv_core_check(jv_host_core(twin));
 	digest_check(server, jv_host_core(twin), "twin");
 	jv_host_close(twin);
@@ -167,6 +191,9 @@ static void core_turn(void *context)
 {
 	struct jv_sim_server *server = context;
 	int64_t committed = server->committed;
+
+	if (jv_sim_server_held(server, &server->core_turn))
+		return;
 	bool again = jv_host_pass(server->host, read_now(server), &server->inbox);
 
 	server->inbox_count = count_of(&server->inbox);
@@ -184,8 +211,10 @@ static void core_turn(void *context)
 static void edge_turn(void *context)
 {
 	struct jv_sim_server *server = context;
-	int64_t due_ms = jv_edge_run(&server->edge);
 
+	if (jv_sim_server_held(server, &server->edge_turn))
+		return;
+	int64_t due_ms = jv_edge_run(&server->edge);
 	jv_sim_timer_hasten(server->clock, &server->edge_turn, moment_of(server, due_ms));
 }
 
@@ -219,6 +248,11 @@ static void commit_failed(void *context, const struct jv_status *status)
 	jv_sim_server_crash(server, jv_sim_between(server->clock, 100, 3000));
 }
 
+static bool disk_held(void *context, struct jv_sim_timer *timer)
+{
+	return jv_sim_server_held(context, timer);
+}
+
 static void restarted(void *context)
 {
 	jv_sim_server_start(context);
@@ -238,6 +272,7 @@ void jv_sim_server_init(struct jv_sim_server *server, struct jv_sim_clock *clock
 	jv_sim_disk_init(&server->disk, clock);
 	server->disk.durable = became_durable;
 	server->disk.failed = commit_failed;
+	server->disk.held = disk_held;
 	server->disk.context = server;
 	jv_sim_timer_init(&server->core_turn, core_turn, server);
 	jv_sim_timer_init(&server->edge_turn, edge_turn, server);
@@ -278,8 +313,15 @@ void jv_sim_server_start(struct jv_sim_server *server)
 	jv_list_init(&server->inbox);
 	server->inbox_count = 0;
 	status = jv_host_open(&options, &sink, server->disk.store, read_now(server), &server->host);
-	if (!jv_is_ok(&status))
-		jv_sim_fail(server->clock, "reload: %s", status.message);
+	if (!jv_is_ok(&status)) {
+		reload_refused(server, &status);
+		/* Whoever looks after it restores the backup, and starts it again. */
+		jv_sim_disk_heal(&server->disk);
+		jv_sim_timer_arm(
+			server->clock, &server->restart, server->clock->now_ms + RESTORE_MS);
+		return;
+	}
+	check_undamaged(server);
 	jv_core_check(jv_host_core(server->host));
 	digest_check(server, jv_host_core(server->host), "start");
 	jv_core_stats(jv_host_core(server->host), &stats);
@@ -327,6 +369,7 @@ void jv_sim_server_crash(struct jv_sim_server *server, int64_t down_ms)
 		return;
 	jv_sim_trace(server->clock, "server crashes for %lld ms", (long long)down_ms);
 	server->up = false;
+	server->held_until_ms = 0;
 	jv_sim_disk_crash(&server->disk);
 	collect(server);
 	jv_mailbox_close(&server->edge.inbox);
@@ -336,6 +379,29 @@ void jv_sim_server_crash(struct jv_sim_server *server, int64_t down_ms)
 	jv_sim_timer_disarm(server->clock, &server->core_turn);
 	jv_sim_timer_disarm(server->clock, &server->edge_turn);
 	jv_sim_timer_arm(server->clock, &server->restart, server->clock->now_ms + down_ms);
+}
+
+void jv_sim_server_hold(struct jv_sim_server *server, int64_t ms)
+{
+	if (!server->up)
+		return;
+	jv_sim_trace(server->clock, "server stands still for %lld ms", (long long)ms);
+	server->held_until_ms = server->clock->now_ms + ms;
+}
+
+bool jv_sim_server_held(struct jv_sim_server *server, struct jv_sim_timer *timer)
+{
+	if (server->held_until_ms <= server->clock->now_ms)
+		return false;
+	jv_sim_timer_arm(server->clock, timer, server->held_until_ms);
+	return true;
+}
+
+void jv_sim_server_jump(struct jv_sim_server *server, int64_t ms)
+{
+	jv_sim_trace(server->clock, "server has its clock moved to %lld ms", (long long)ms);
+	server->env.wall_ms = WALL_AT_START_MS + ms;
+	server->jumped = true;
 }
 
 void jv_sim_server_deinit(struct jv_sim_server *server)

@@ -42,6 +42,8 @@ struct jv_sim_server {
 	struct jv_schema *schema;
 	struct jv_sim_env env;
 	bool up;
+	bool jumped;           /* its wall clock, ever */
+	int64_t held_until_ms; /* stands still (SIGSTOP) */
 	uint32_t lives;
 
 	/* Of this life: */
@@ -72,6 +74,12 @@ void jv_sim_server_deinit(struct jv_sim_server *server);
 void jv_sim_server_start(struct jv_sim_server *server);
 /* Ends this life at once; the next begins down_ms later. */
 void jv_sim_server_crash(struct jv_sim_server *server, int64_t down_ms);
+/* Its process stands still. */
+void jv_sim_server_hold(struct jv_sim_server *server, int64_t ms);
+/* Its wall clock is set to so many milliseconds before or after the true time. */
+void jv_sim_server_jump(struct jv_sim_server *server, int64_t ms);
+/* The timer's function must wait: the process stands still. */
+bool jv_sim_server_held(struct jv_sim_server *server, struct jv_sim_timer *timer);
 /* Of struct jv_sim_net: server is the context. */
 bool jv_sim_server_arrived(void *server, struct jv_sim_stream *stream);
 

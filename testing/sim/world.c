@@ -100,8 +100,7 @@ static void clients_draw(struct jv_sim_world *world)
 		.kept = &world->options->jobs,
 	};
 
-	jv_sim_clients_init(
-		&world->clients, &world->net, &world->ledger, &world->server.history, &terms);
+	jv_sim_clients_init(&world->clients, &world->net, &world->ledger, &world->server, &terms);
 	for (uint32_t i = 0; i < terms.hosts; i++)
 		link_draw(world, &world->clients.links[i]);
 }
