@@ -40,7 +40,6 @@ struct jv_worker_config {
 	struct jv_config_list executors;
 	struct jv_config_objects plugins; /* struct jv_worker_plugin */
 	char *runtime;
-	char *init;
 	char *shim; /* "": looked for beside the program */
 	char *seccomp;
 	char *cgroup_root;

@@ -87,6 +87,7 @@ LIBRARY_USERS = {
         "worker",
     ],
     "rocksdb": ["storage"],
+    "seccomp": ["worker"],
     "uthash": ["*"],
     "xxhash": ["*"],
     "yaml": [

@@ -40,9 +40,6 @@ class CannotStart(ContainerCase):
     def test_no_shim(self):
         self.fails("/nowhere/shim", **{"runtime.shim": "/nowhere/shim"})
 
-    def test_no_init(self):
-        self.fails("/nowhere/tini", **{"runtime.init": "/nowhere/tini"})
-
     def test_no_cgroups(self):
         self.fails("/nowhere", **{"cgroup.root": "/nowhere"})
 

@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 
 #include "base/assert.h"
+#include "worker/init/init.h"
 #include "worker/runc/user.h"
 #include "worker/shim/files.h"
 
@@ -80,10 +81,9 @@ static const char *image_text(const json_t *image, const char *key)
 static struct jv_status arguments(const struct jv_bundle *bundle, json_t *args)
 {
 	const Jarvis__V1__TaskSpec *spec = bundle->spec;
-	if (!spec->no_init) {
-		json_array_append_new(args, json_string(JV_BUNDLE_INIT));
-		json_array_append_new(args, json_string("--"));
-	}
+	json_array_append_new(args, json_string(JV_INIT_DIRECTORY "/" JV_INIT_PROGRAM));
+	json_array_append_new(
+		args, json_string(spec->no_init ? JV_INIT_MODE_EXEC : JV_INIT_MODE_INIT));
 	const size_t before = json_array_size(args);
 	append_texts(args, spec->command, spec->n_command);
 	if (spec->n_command == 0)

@@ -15,14 +15,11 @@
 #include "jarvis/v1/task.pb-c.h"
 #include "worker/shim/attempt.h"
 
-/* Where the init is inside a container. */
-#define JV_BUNDLE_INIT "/dev/init"
 
 /* What all bundles of a worker have in common. */
 struct jv_bundle_settings {
-	json_t *seccomp;  /* of the OCI form; borrowed */
-	const char *init; /* on the host */
-	bool swap_limit;  /* the kernel counts swap */
+	const char *tools; /* directory of jarvis-init and its filter, on the host */
+	bool swap_limit;   /* the kernel counts swap */
 	bool allow_host_network;
 };
 

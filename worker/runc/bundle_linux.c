@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "worker/init/init.h"
 #include "worker/keep/limits.h"
 #include "worker/runc/bundle.h"
 
@@ -50,8 +51,8 @@ static json_t *mount_entry(
 		"options", options);
 }
 
-/* A file of the host, read-only. */
-static json_t *bind_file(const char *target, const char *source)
+/* A directory of the host, read-only. */
+static json_t *bind_directory(const char *target, const char *source)
 {
 	return mount_entry(target, "bind", source,
 		json_pack("[s, s, s, s, s]", "bind", "ro", "nosuid", "nodev", "rprivate"));
@@ -81,8 +82,7 @@ json_t *jv_bundle_mounts(const struct jv_bundle_settings *settings, const struct
 		json_array_append_new(mounts,
 			mount_entry(own->target, own->type, own->source, texts(own->options)));
 	}
-	if (!bundle->spec->no_init)
-		json_array_append_new(mounts, bind_file(JV_BUNDLE_INIT, settings->init));
+	json_array_append_new(mounts, bind_directory(JV_INIT_DIRECTORY, settings->tools));
 	append_task_mounts(mounts, bundle);
 	return mounts;
 }
@@ -137,8 +137,6 @@ json_t *jv_bundle_linux(const struct jv_bundle_settings *settings, const struct 
 	json_object_set_new(section, "namespaces", namespaces(bundle->spec));
 	json_object_set_new(section, "cgroupsPath", json_string(bundle->cgroup_path));
 	json_object_set_new(section, "resources", resources_of(settings, bundle->spec));
-	if (settings->seccomp != NULL)
-		json_object_set(section, "seccomp", settings->seccomp);
 	json_object_set_new(section, "maskedPaths", texts(masked_paths));
 	json_object_set_new(section, "readonlyPaths", texts(read_only_paths));
 	json_object_set_new(section, "rootfsPropagation", json_string("private"));

@@ -1,11 +1,17 @@
 /*
  * Opening and freeing the executor: options, the probe, the seccomp profile.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/assert.h"
+#include "worker/init/embedded.h"
+#include "worker/init/init.h"
+#include "worker/runc/filter.h"
 #include "worker/runc/private.h"
 #include "worker/runc/seccomp.h"
 #include "worker/shim/files.h"
@@ -40,20 +46,50 @@ static void copy_lists(struct jv_runc *runc, const struct jv_runc_options *optio
 	runc->images.allowed = runc->allowed_images;
 }
 
-static struct jv_status read_profile(struct jv_runc *runc, const char *path)
+static struct jv_status compile_profile(const char *path, struct jv_buffer *filter)
 {
 	struct jv_buffer content = {0};
 	struct jv_bytes profile = jv_seccomp_default();
 	struct jv_status status = jv_ok();
+	json_t *seccomp = NULL;
 	if (path != NULL && path[0] != '\0') {
 		status = jv_file_read(AT_FDCWD, path, PROFILE_MAX, &content);
 		profile = jv_buffer_bytes(&content);
 	}
 	if (jv_is_ok(&status))
-		status = jv_seccomp_convert(
-			profile, jv_bundle_capabilities(), &runc->settings.seccomp);
+		status = jv_seccomp_convert(profile, jv_bundle_capabilities(), &seccomp);
+	if (jv_is_ok(&status))
+		status = jv_filter_compile(seccomp, filter);
+	json_decref(seccomp);
 	jv_buffer_deinit(&content);
-	return jv_status_context(status, "seccomp profile %s", path != NULL ? path : "(built in)");
+	return jv_status_context(status, "seccomp profile %s",
+		path != NULL && path[0] != '\0' ? path : "(built in)");
+}
+
+/* What every container gets to see of ours, each file replaced as a whole: containers of an earlier
+ * worker may be about to start. */
+static struct jv_status lay_tools(struct jv_runc *runc, struct jv_bytes filter)
+{
+	JV_TRY(jv_file_directory(AT_FDCWD, runc->tools, 0755, false));
+	int directory = open(runc->tools, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return jv_error(JV_INTERNAL, "open %s: %s", runc->tools, strerror(errno));
+	struct jv_status status = jv_file_publish(directory, JV_INIT_PROGRAM,
+		jv_bytes_of(jv_init_program, jv_init_program_size), 0555);
+	if (jv_is_ok(&status))
+		status = jv_file_publish(directory, JV_INIT_FILTER, filter, 0444);
+	close(directory);
+	return status;
+}
+
+static struct jv_status open_tools(struct jv_runc *runc, const char *profile)
+{
+	struct jv_buffer filter = {0};
+	struct jv_status status = compile_profile(profile, &filter);
+	if (jv_is_ok(&status))
+		status = lay_tools(runc, jv_buffer_bytes(&filter));
+	jv_buffer_deinit(&filter);
+	return status;
 }
 
 static struct jv_status open_keep(struct jv_runc *runc, const struct jv_runc_options *options)
@@ -77,13 +113,14 @@ static struct jv_status open_all(struct jv_runc *runc, const struct jv_runc_opti
 	JV_TRY(jv_probe_run(options->runtime != NULL && options->runtime[0] != '\0'
 			? options->runtime
 			: JV_RUNC_DEFAULT_RUNTIME,
-		runc->init, options->shim, runc->cgroup_root, &runc->probe));
+		options->shim, runc->cgroup_root, &runc->probe));
 	JV_TRY(open_keep(runc, options));
 	runc->scratch = jv_keep_path(runc->keep.state, JV_RUNC_SCRATCH);
 	runc->images.directory = jv_keep_path(runc->keep.state, JV_RUNC_IMAGES);
 	JV_TRY(jv_file_directory(AT_FDCWD, runc->scratch, 0700, false));
-	JV_TRY(read_profile(runc, options->seccomp));
-	runc->settings.init = runc->init;
+	runc->tools = jv_keep_path(runc->keep.state, JV_RUNC_TOOLS);
+	JV_TRY(open_tools(runc, options->seccomp));
+	runc->settings.tools = runc->tools;
 	runc->settings.swap_limit = runc->probe.swap_limit;
 	runc->settings.allow_host_network = options->allow_host_network;
 	snprintf(runc->description, sizeof(runc->description), "%s, cgroups %s",
@@ -97,7 +134,6 @@ struct jv_status jv_runc_open(const struct jv_runc_options *options, struct jv_e
 	JV_ASSERT(options->shim != NULL);
 	struct jv_runc *runc = jv_calloc(1, sizeof(*runc));
 	jv_keep_init(&runc->keep, &jv_runc_variant);
-	runc->init = or_default(options->init, JV_RUNC_DEFAULT_INIT);
 	runc->cgroup_root = or_default(options->cgroup_root, JV_CGROUP_ROOT);
 	copy_lists(runc, options);
 	struct jv_status status = open_all(runc, options);
@@ -137,10 +173,9 @@ void jv_runc_free(struct jv_keep *keep)
 	if (runc->images.directory != NULL)
 		jv_images_close(&runc->images);
 	jv_keep_deinit(keep);
-	json_decref(runc->settings.seccomp);
 	free_lists(runc);
 	free(runc->scratch);
-	free(runc->init);
+	free(runc->tools);
 	free(runc->cgroup_root);
 	free(runc->images.directory);
 	free(runc);

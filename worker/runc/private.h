@@ -13,6 +13,7 @@
 /* Directories in the state directory, beside those of every executor with keepers. */
 #define JV_RUNC_IMAGES  "images"
 #define JV_RUNC_SCRATCH "scratch" /* empty; where each keeper mounts its own tmpfs */
+#define JV_RUNC_TOOLS   "tools"   /* jarvis-init and its filter; containers see it */
 
 struct jv_runc_execution {
 	struct jv_execution base; /* first; its link may be in image->waiters */
@@ -24,7 +25,7 @@ struct jv_runc {
 	struct jv_probe probe;
 	char description[160];
 	char *scratch; /* absolute */
-	char *init;
+	char *tools;
 	char *cgroup_root;
 	struct jv_images images;
 	struct jv_bundle_settings settings;

@@ -109,8 +109,8 @@ static struct jv_status check_cgroups(const char *root, struct jv_probe *probe)
 	return jv_ok();
 }
 
-struct jv_status jv_probe_run(const char *runtime, const char *init, const char *shim,
-	const char *cgroup_root, struct jv_probe *probe)
+struct jv_status jv_probe_run(
+	const char *runtime, const char *shim, const char *cgroup_root, struct jv_probe *probe)
 {
 	*probe = (struct jv_probe){.layout = JV_CGROUP_NONE};
 	if (geteuid() != 0)
@@ -125,12 +125,6 @@ struct jv_status jv_probe_run(const char *runtime, const char *init, const char 
 	JV_TRY(read_version(probe->runtime, probe->version, sizeof(probe->version)));
 	JV_TRY(check_overlay());
 	JV_TRY(check_cgroups(cgroup_root, probe));
-	status = check_executable(init);
-	if (!jv_is_ok(&status))
-		return jv_error(JV_FAILED_PRECONDITION,
-			"no init for containers: %s; install it: apt-get install tini, or set "
-			"runtime.init",
-			status.message);
 	status = check_executable(shim);
 	if (!jv_is_ok(&status))
 		return jv_error(JV_FAILED_PRECONDITION,

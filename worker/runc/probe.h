@@ -23,8 +23,8 @@ struct jv_status jv_probe_program(const char *name, char *path, size_t size) JV_
 /* True if the version line is of a runtime that fails on the hybrid layout. */
 bool jv_probe_refuses_hybrid(const char *version);
 
-/* Checks root, runtime, overlay, cgroups, init and keeper. */
-struct jv_status jv_probe_run(const char *runtime, const char *init, const char *shim,
-	const char *cgroup_root, struct jv_probe *probe) JV_MUST_USE;
+/* Checks root, runtime, overlay, cgroups and keeper. */
+struct jv_status jv_probe_run(const char *runtime, const char *shim, const char *cgroup_root,
+	struct jv_probe *probe) JV_MUST_USE;
 
 #endif

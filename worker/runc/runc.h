@@ -13,14 +13,12 @@
 #include "worker/runc/mount.h"
 
 #define JV_RUNC_DEFAULT_RUNTIME "runc"
-#define JV_RUNC_DEFAULT_INIT    "/usr/bin/tini-static"
 
 /* NULL and 0 mean the default. Everything is borrowed during open only. */
 struct jv_runc_options {
 	const char *state_directory; /* absolute; required; made if missing; one executor each */
 	const char *shim;            /* path of jarvis-shim; required */
 	const char *runtime;         /* name or path; runc */
-	const char *init;            /* /usr/bin/tini-static; should be static */
 	const char *cgroup_root;     /* /sys/fs/cgroup */
 	const char
 		*cgroup_parent; /* /jarvis; each state directory has a group of its own below it */

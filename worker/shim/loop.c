@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "worker/init/init.h"
 #include "worker/shim/files.h"
 #include "worker/shim/keeper.h"
 
@@ -66,10 +67,10 @@ static bool has_signal(const char *mask, int number)
 	return (strtoull(mask, NULL, 16) >> (number - 1) & 1) != 0;
 }
 
-/* The runtime returns when it has told its child to execute the command; until that is done a TERM
+/* The runtime returns when it has told its child to execute jarvis-init; until that is done a TERM
  * would go to the runtime's own code and be lost. PID 1 also ignores what it neither handles nor
- * blocks. An init blocks its signals; tini does so just before it ignores TTIN, and unblocks them
- * whenever it waits. */
+ * blocks. jarvis-init either becomes the command, or blocks its signals and then ignores TTIN, for
+ * the kernel shows no signal as blocked that a process waits for. */
 static bool init_takes_term(const struct jv_keeper *keeper)
 {
 	char value[64];
@@ -77,10 +78,7 @@ static bool init_takes_term(const struct jv_keeper *keeper)
 	if (strncmp(value, "runc:[", 6) == 0)
 		return false;
 	if (!keeper->plan.init)
-		return true;
-	read_status(keeper->init, "\nSigBlk:\t", value, sizeof(value));
-	if (has_signal(value, SIGTERM))
-		return true;
+		return strcmp(value, JV_INIT_PROGRAM) != 0;
 	read_status(keeper->init, "\nSigIgn:\t", value, sizeof(value));
 	return has_signal(value, SIGTTIN);
 }

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "base/assert.h"
+#include "worker/init/init.h"
 
 static void say(struct jv_attempt_result *result, enum jv_attempt_failure failure,
 	const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -41,20 +42,28 @@ static void read_wait_status(const struct jv_verdict_facts *facts, struct jv_att
 		result->signal = result->exit_code - 128;
 }
 
-/* tini says `[FATAL tini (7)] exec nope failed: No such file or directory`. */
-static bool init_could_not_exec(
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* `jarvis-init: exec nope: No such file or directory`, or what else it could not do. */
+static bool init_has_failed(
 	const struct jv_verdict_facts *facts, int exit_code, struct jv_attempt_result *result)
 {
-	const char *head = facts->stderr_head;
-	if (!facts->init || (exit_code != 126 && exit_code != 127 && exit_code != 1) ||
-		strncmp(head, "[FATAL tini (", 13) != 0)
+	const bool command = exit_code == JV_INIT_NOT_FOUND || exit_code == JV_INIT_CANNOT_EXEC;
+	if (!begins(facts->stderr_head, JV_INIT_SAYS))
 		return false;
-	const char *said = strstr(head, "] exec ");
-	if (said == NULL || strstr(said, " failed: ") == NULL)
+	const char *said = facts->stderr_head + strlen(JV_INIT_SAYS);
+	const int length = (int)strcspn(said, "\n");
+	if (command && begins(facts->stderr_head, JV_INIT_SAYS_COMMAND))
+		say(result, JV_ATTEMPT_COMMAND, "%.*s: check the task's command and its image",
+			length, said);
+	else if (exit_code == JV_INIT_UNFIT)
+		say(result, JV_ATTEMPT_EXECUTOR, "the container's init could not %.*s", length,
+			said);
+	else
 		return false;
-	said += 2;
-	say(result, JV_ATTEMPT_COMMAND, "%.*s: check the task's command and its image",
-		(int)strcspn(said, "\n"), said);
 	return true;
 }
 
@@ -81,7 +90,7 @@ void jv_verdict_of_end(const struct jv_verdict_facts *facts, struct jv_attempt_r
 		return;
 	}
 	/* An init that outlives a killed child, and says that all is well, is believed. */
-	if (result->exit_code == 0 || init_could_not_exec(facts, result->exit_code, result))
+	if (result->exit_code == 0 || init_has_failed(facts, result->exit_code, result))
 		return;
 	if (facts->oom_kills > 0)
 		say(result, JV_ATTEMPT_EXIT_CODE,

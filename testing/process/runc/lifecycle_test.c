@@ -221,13 +221,32 @@ static void a_missing_command_is_the_commands_fault(void **state)
 	spec->command[0] = (char *)(uintptr_t) "/etc/passwd";
 	assert_failed(jv_rig_run(&rig, spec), REASON(COMMAND), "ermission denied");
 	spec->no_init = 1;
+	assert_failed(jv_rig_run(&rig, spec), REASON(COMMAND), "ermission denied");
 	spec->command[0] = (char *)(uintptr_t) "nothing";
-	struct jv_rig_record *record = jv_rig_run(&rig, spec);
-	assert_failed(record, REASON(COMMAND), "nothing");
-	assert_int_equal(record->started, 0);
-	assert_int_equal(record->result.start_ms, 0);
+	assert_failed(jv_rig_run(&rig, spec), REASON(COMMAND), "exec nothing: No such file");
 	spec->n_command = 0;
 	assert_failed(jv_rig_run(&rig, spec), REASON(COMMAND), "no command");
+}
+
+/* The filter is loaded by jarvis-init, not by the runtime: with and without an init the command and
+ * what it starts are under it. */
+static void no_command_runs_without_the_filter(void **state)
+{
+	(void)state;
+	static const char *const expected = "NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\n";
+	for (int no_init = 0; no_init < 2; no_init++) {
+		Jarvis__V1__TaskSpec *spec = jv_rig_script(&rig,
+			"grep -E 'NoNewPrivs|Seccomp' /proc/self/status; unshare -U true && echo bad; "
+			"grep -c 'Seccomp:.2' /proc/1/status; touch /dev/jarvis/seccomp && echo bad; "
+			"ls /dev/jarvis");
+		spec->no_init = no_init;
+		struct jv_rig_record *record = jv_rig_run(&rig, spec);
+		const char *rest = out(record) + strlen(expected);
+		assert_int_equal(strncmp(out(record), expected, strlen(expected)), 0);
+		assert_string_equal(rest, "1\njarvis-init\nseccomp\n");
+		assert_non_null(strstr(jv_buffer_text(&record->err), "Operation not permitted"));
+		assert_non_null(strstr(jv_buffer_text(&record->err), "Read-only file system"));
+	}
 }
 
 static void a_command_that_exits_with_127_is_not_missing(void **state)
@@ -428,6 +447,7 @@ int main(void)
 		TEST(output_past_the_limit_is_read_and_dropped),
 		TEST(output_can_be_read_while_the_task_runs),
 		TEST(a_missing_command_is_the_commands_fault),
+		TEST(no_command_runs_without_the_filter),
 		TEST(a_command_that_exits_with_127_is_not_missing),
 		TEST(a_missing_image_is_named),
 		TEST(the_hosts_network_must_be_allowed),

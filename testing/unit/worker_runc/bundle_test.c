@@ -31,6 +31,7 @@ static Jarvis__V1__Resources resources;
 static char *command[] = {(char *)(uintptr_t) "/bin/sh", (char *)(uintptr_t) "-c"};
 static char *args[] = {(char *)(uintptr_t) "echo \"é\"\n"};
 static json_t *image;
+static json_t *profile;
 
 static int set_up(void **state)
 {
@@ -42,9 +43,9 @@ static int set_up(void **state)
 	resources.memory_bytes = 1 << 28;
 	resources.pids = 99;
 	settings = (struct jv_bundle_settings){
-		.init = "/usr/bin/tini-static", .swap_limit = true, .allow_host_network = true};
-	struct jv_status status = jv_seccomp_convert(
-		jv_seccomp_default(), jv_bundle_capabilities(), &settings.seccomp);
+		.tools = "/state/tools", .swap_limit = true, .allow_host_network = true};
+	struct jv_status status =
+		jv_seccomp_convert(jv_seccomp_default(), jv_bundle_capabilities(), &profile);
 	image = json_pack("{s[s], s[s, s], s[s, s], ss, ss}", "Entrypoint", "/entry", "Cmd", "one",
 		"two", "Env", "PATH=/image", "COLOUR=red", "WorkingDir", "/work", "User", "guest");
 	return !jv_is_ok(&status);
@@ -53,7 +54,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	json_decref(settings.seccomp);
+	json_decref(profile);
 	json_decref(image);
 	return 0;
 }
@@ -129,8 +130,8 @@ static void a_config_is_valid_and_says_what_was_asked(void **state)
 	json_t *config = config_of(NULL);
 	validate(config);
 	assert_string_equal(text_at(config, "ociVersion"), "1.0.2");
-	assert_string_equal(text_at(config, "process/args/0"), "/dev/init");
-	assert_string_equal(text_at(config, "process/args/1"), "--");
+	assert_string_equal(text_at(config, "process/args/0"), "/dev/jarvis/jarvis-init");
+	assert_string_equal(text_at(config, "process/args/1"), "init");
 	assert_string_equal(text_at(config, "process/args/2"), "/bin/sh");
 	assert_string_equal(text_at(config, "process/args/4"), "echo \"é\"\n");
 	assert_string_equal(text_at(config, "process/noNewPrivileges"), "true");
@@ -144,7 +145,9 @@ static void a_config_is_valid_and_says_what_was_asked(void **state)
 	assert_string_equal(text_at(config, "linux/resources/memory/limit"), "268435456");
 	assert_string_equal(text_at(config, "linux/resources/memory/swap"), "268435456");
 	assert_string_equal(text_at(config, "linux/resources/pids/limit"), "99");
-	assert_string_equal(text_at(config, "linux/seccomp/defaultAction"), "SCMP_ACT_ERRNO");
+	assert_string_equal(text_at(config, "mounts/7/destination"), "/dev/jarvis");
+	assert_string_equal(text_at(config, "mounts/7/source"), "/state/tools");
+	assert_string_equal(text_at(config, "mounts/7/options/1"), "ro");
 	assert_int_equal(
 		json_array_size(json_object_get(json_object_get(config, "linux"), "namespaces")),
 		6);
@@ -166,8 +169,9 @@ static void an_images_own_settings_are_defaults(void **state)
 	spec.no_init = 1;
 	json_t *config = config_of(image);
 	validate(config);
-	assert_string_equal(text_at(config, "process/args/0"), "/entry");
-	assert_string_equal(text_at(config, "process/args/2"), "two");
+	assert_string_equal(text_at(config, "process/args/1"), "exec");
+	assert_string_equal(text_at(config, "process/args/2"), "/entry");
+	assert_string_equal(text_at(config, "process/args/4"), "two");
 	assert_string_equal(text_at(config, "process/env/0"), "PATH=/image");
 	assert_string_equal(text_at(config, "process/env/2"), "COLOUR=red");
 	assert_string_equal(text_at(config, "process/cwd"), "/work");
@@ -177,16 +181,16 @@ static void an_images_own_settings_are_defaults(void **state)
 	spec.args = args;
 	spec.n_args = 1;
 	config = config_of(image);
-	assert_string_equal(text_at(config, "process/args/0"), "/entry");
-	assert_string_equal(text_at(config, "process/args/1"), "echo \"é\"\n");
-	assert_string_equal(text_at(config, "process/args/2"), "");
+	assert_string_equal(text_at(config, "process/args/2"), "/entry");
+	assert_string_equal(text_at(config, "process/args/3"), "echo \"é\"\n");
+	assert_string_equal(text_at(config, "process/args/4"), "");
 	json_decref(config);
 	spec.n_args = 0;
 	spec.command = command;
 	spec.n_command = 1;
 	config = config_of(image);
-	assert_string_equal(text_at(config, "process/args/0"), "/bin/sh");
-	assert_string_equal(text_at(config, "process/args/1"), "");
+	assert_string_equal(text_at(config, "process/args/2"), "/bin/sh");
+	assert_string_equal(text_at(config, "process/args/3"), "");
 	json_decref(config);
 	spec.no_init = 0;
 }
@@ -304,16 +308,16 @@ static void a_profile_depends_on_capabilities(void **state)
 	assert_true(jv_is_ok(&status));
 	assert_int_equal(count_names(much, "mount", "SCMP_ACT_ALLOW"), 1);
 	assert_int_equal(count_names(little, "mount", "SCMP_ACT_ALLOW"), 0);
-	assert_int_equal(count_names(settings.seccomp, "mount", "SCMP_ACT_ALLOW"), 0);
-	assert_int_equal(count_names(settings.seccomp, "chroot", "SCMP_ACT_ALLOW"), 1);
+	assert_int_equal(count_names(profile, "mount", "SCMP_ACT_ALLOW"), 0);
+	assert_int_equal(count_names(profile, "chroot", "SCMP_ACT_ALLOW"), 1);
 	assert_int_equal(count_names(little, "chroot", "SCMP_ACT_ALLOW"), 0);
 	assert_int_equal(count_names(little, "bpf", "SCMP_ACT_ALLOW"), 0);
-	assert_int_equal(count_names(settings.seccomp, "unshare", "SCMP_ACT_ERRNO"), 1);
-	assert_int_equal(count_names(settings.seccomp, "unshare", "SCMP_ACT_ALLOW"), 0);
-	assert_int_equal(count_names(settings.seccomp, "clone3", "SCMP_ACT_ALLOW"), 0);
-	assert_int_equal(count_names(settings.seccomp, "clone", "SCMP_ACT_ALLOW"), 1);
+	assert_int_equal(count_names(profile, "unshare", "SCMP_ACT_ERRNO"), 1);
+	assert_int_equal(count_names(profile, "unshare", "SCMP_ACT_ALLOW"), 0);
+	assert_int_equal(count_names(profile, "clone3", "SCMP_ACT_ALLOW"), 0);
+	assert_int_equal(count_names(profile, "clone", "SCMP_ACT_ALLOW"), 1);
 	assert_int_equal(count_names(much, "clone", "SCMP_ACT_ALLOW"), 1);
-	assert_int_equal(count_names(settings.seccomp, "keyctl", "SCMP_ACT_ERRNO"), 1);
+	assert_int_equal(count_names(profile, "keyctl", "SCMP_ACT_ERRNO"), 1);
 	assert_int_equal(count_names(little, "read", "SCMP_ACT_ALLOW"), 1);
 	assert_int_equal(count_names(little, "swapon", "SCMP_ACT_ALLOW"), 0);
 	assert_int_equal(count_names(little, "s390_pci_mmio_read", "SCMP_ACT_ALLOW"), 0);

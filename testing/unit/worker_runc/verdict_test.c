@@ -74,14 +74,18 @@ static void ends_have_names(void **state)
 static void an_init_that_cannot_exec_is_understood(void **state)
 {
 	(void)state;
-	const char *said = "[FATAL tini (7)] exec nope failed: No such file or directory\n";
+	const char *said = "jarvis-init: exec nope: No such file or directory\n";
 	assert_int_equal(judge(EXITED(127), true, 0, said).failure, JV_ATTEMPT_COMMAND);
 	struct jv_attempt_result result = judge(EXITED(126), true, 0, said);
-	assert_non_null(strstr(result.message, "exec nope failed: No such file or directory"));
+	assert_non_null(strstr(result.message, "exec nope: No such file or directory"));
 	assert_int_equal(judge(EXITED(2), true, 0, said).failure, JV_ATTEMPT_EXIT_CODE);
-	assert_int_equal(judge(EXITED(127), false, 0, said).failure, JV_ATTEMPT_EXIT_CODE);
+	assert_int_equal(judge(EXITED(127), false, 0, said).failure, JV_ATTEMPT_COMMAND);
 	assert_int_equal(
-		judge(EXITED(127), true, 0, "[FATAL tini (").failure, JV_ATTEMPT_EXIT_CODE);
+		judge(EXITED(127), true, 0, "jarvis-init: ").failure, JV_ATTEMPT_EXIT_CODE);
+	result = judge(EXITED(125), true, 0, "jarvis-init: open the seccomp filter: x\n");
+	assert_int_equal(result.failure, JV_ATTEMPT_EXECUTOR);
+	assert_non_null(strstr(result.message, "could not open the seccomp filter: x"));
+	assert_int_equal(judge(EXITED(125), true, 0, "jarvis").failure, JV_ATTEMPT_EXIT_CODE);
 }
 
 static void refusals_are_understood(void **state)
