@@ -26,6 +26,7 @@
 #define PROGRAM_FIELDS 3
 
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL};
+static const char *const user_namespaces[] = {"auto", "on", "off", NULL};
 static const char *const formats[] = {"text", "json", NULL};
 
 static const struct jv_config_field mount_schema[] = {
@@ -154,6 +155,21 @@ const struct jv_config_field jv_worker_config_schema[] = {
 		.offset = FIELD(seccomp),
 		.help = "File of a seccomp profile in Docker's form; empty means the one built "
 			"in."},
+	{.key = "runtime.user_namespaces",
+		.type = JV_CONFIG_CHOICE,
+		.offset = FIELD(user_namespaces),
+		.default_value = "auto",
+		.choices = user_namespaces,
+		.help = "Whether a container's root is nobody on this machine: auto means "
+			"wherever kernel and file systems can."},
+	{.key = "runtime.user_ids",
+		.type = JV_CONFIG_INT,
+		.offset = FIELD(user_ids),
+		.default_value = "1073741824",
+		.minimum = 65536,
+		.maximum = 4227858432,
+		.help = "The first of the user and group ids that containers get, 65536 each; "
+			"nobody else on this machine may have them."},
 	{.key = "cgroup.root",
 		.type = JV_CONFIG_TEXT,
 		.offset = FIELD(cgroup_root),

@@ -42,6 +42,8 @@ struct jv_worker_config {
 	char *runtime;
 	char *shim; /* "": looked for beside the program */
 	char *seccomp;
+	int64_t user_namespaces; /* enum jv_user_namespaces */
+	int64_t user_ids;
 	char *cgroup_root;
 	char *cgroup_parent;
 	struct jv_config_objects mounts; /* struct jv_worker_mount */

@@ -115,6 +115,8 @@ static struct jv_status open_runc(const struct jv_worker_config *config,
 		.cgroup_parent = config->cgroup_parent,
 		.seccomp = config->seccomp,
 		.allow_host_network = config->allow_host_network,
+		.user_namespaces = (enum jv_user_namespaces)config->user_namespaces,
+		.user_ids = (uint32_t)config->user_ids,
 	};
 	struct jv_mount_rule *rules;
 	struct jv_image_name *names;

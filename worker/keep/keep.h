@@ -110,6 +110,8 @@ struct jv_keep_variant {
 	/* After the keeper's death: kills what is left of the execution outside of its control
 	 * group, and returns how many were found; may be NULL. */
 	uint32_t (*kill_left)(struct jv_execution *execution);
+	/* It was found with this plan, which an earlier worker made; may be NULL. */
+	void (*found)(struct jv_execution *execution, const struct jv_attempt_plan *plan);
 	/* The execution is about to be freed; may be NULL. */
 	void (*forget)(struct jv_execution *execution);
 	/* Frees what the variant has, and itself but for what jv_keep_deinit frees. */

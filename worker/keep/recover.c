@@ -36,6 +36,7 @@ static bool parse_key(const char *name, struct jv_execution_id *id)
 
 static Jarvis__V1__TaskSpec *read_spec(struct jv_execution *execution)
 {
+	const struct jv_keep_variant *variant = execution->keep->variant;
 	char path[JV_EXECUTION_KEY_MAX + 32];
 	struct jv_buffer content = {0};
 	struct jv_attempt_plan plan;
@@ -47,6 +48,8 @@ static Jarvis__V1__TaskSpec *read_spec(struct jv_execution *execution)
 	if (jv_is_ok(&status))
 		status = jv_attempt_plan_decode(jv_buffer_bytes(&content), &arena, &plan);
 	Jarvis__V1__TaskSpec *spec = NULL;
+	if (jv_is_ok(&status) && variant->found != NULL)
+		variant->found(execution, &plan);
 	if (jv_is_ok(&status))
 		spec = jarvis__v1__task_spec__unpack(NULL, plan.spec.size, plan.spec.data);
 	jv_arena_deinit(&arena);

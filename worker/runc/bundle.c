@@ -11,6 +11,7 @@
 #include "worker/init/init.h"
 #include "worker/runc/user.h"
 #include "worker/shim/files.h"
+#include "worker/shim/idmap.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /* Tasks are ended before their worker when the machine itself runs out of memory. */
@@ -173,6 +174,11 @@ static struct jv_status process_of(const struct jv_bundle *bundle, json_t *proce
 	uint32_t uid = 0;
 	uint32_t gid = 0;
 	JV_TRY(jv_user_resolve(bundle->image_rootfs, user, &uid, &gid));
+	if (bundle->id_base != 0 && (uid >= JV_IDMAP_SIZE || gid >= JV_IDMAP_SIZE))
+		return jv_error(JV_INVALID_ARGUMENT,
+			"user %s is %u:%u, but ids in a container are below %d: choose lower ones, or "
+			"set runtime.user_namespaces: off",
+			user, uid, gid, JV_IDMAP_SIZE);
 	json_object_set_new(process, "terminal", json_false());
 	json_object_set_new(process, "env", environment_of(bundle));
 	json_object_set_new(process, "cwd", json_string(directory[0] == '/' ? directory : "/"));

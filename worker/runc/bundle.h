@@ -27,6 +27,7 @@ struct jv_bundle {
 	const char *task;    /* the host name */
 	const char *scratch; /* of the keeper, absolute */
 	const char *cgroup_path;
+	uint32_t id_base;         /* the host's id that is its 0, in a user namespace; 0: none */
 	const char *image_rootfs; /* where users are looked up */
 	const json_t *image;      /* the image's own config (Env, Entrypoint …), or NULL */
 	const Jarvis__V1__TaskSpec *spec;

@@ -8,6 +8,7 @@
 #include "worker/init/init.h"
 #include "worker/keep/limits.h"
 #include "worker/runc/bundle.h"
+#include "worker/shim/idmap.h"
 
 struct entry {
 	const char *target;
@@ -87,13 +88,15 @@ json_t *jv_bundle_mounts(const struct jv_bundle_settings *settings, const struct
 	return mounts;
 }
 
-static json_t *namespaces(const Jarvis__V1__TaskSpec *spec)
+static json_t *namespaces(const struct jv_bundle *bundle)
 {
 	static const char *const own[] = {"pid", "mount", "ipc", "uts", "cgroup", NULL};
 	json_t *array = json_array();
 	for (const char *const *type = own; *type != NULL; type++)
 		json_array_append_new(array, json_pack("{ss}", "type", *type));
-	if (spec->network != JARVIS__V1__NETWORK_MODE__NETWORK_MODE_HOST)
+	if (bundle->id_base != 0)
+		json_array_append_new(array, json_pack("{ss}", "type", "user"));
+	if (bundle->spec->network != JARVIS__V1__NETWORK_MODE__NETWORK_MODE_HOST)
 		json_array_append_new(array, json_pack("{ss}", "type", "network"));
 	return array;
 }
@@ -131,10 +134,20 @@ static json_t *resources_of(
 	return resources;
 }
 
+static json_t *id_map(const struct jv_bundle *bundle)
+{
+	return json_pack("[{sI, sI, sI}]", "containerID", (json_int_t)0, "hostID",
+		(json_int_t)bundle->id_base, "size", (json_int_t)JV_IDMAP_SIZE);
+}
+
 json_t *jv_bundle_linux(const struct jv_bundle_settings *settings, const struct jv_bundle *bundle)
 {
 	json_t *section = json_object();
-	json_object_set_new(section, "namespaces", namespaces(bundle->spec));
+	json_object_set_new(section, "namespaces", namespaces(bundle));
+	if (bundle->id_base != 0) {
+		json_object_set_new(section, "uidMappings", id_map(bundle));
+		json_object_set_new(section, "gidMappings", id_map(bundle));
+	}
 	json_object_set_new(section, "cgroupsPath", json_string(bundle->cgroup_path));
 	json_object_set_new(section, "resources", resources_of(settings, bundle->spec));
 	json_object_set_new(section, "maskedPaths", texts(masked_paths));

@@ -13,6 +13,7 @@
 #include "worker/shim/files.h"
 
 #define HOST_FILE_MAX (1 << 20)
+#define OVERFLOW_ID   65534
 
 static struct jv_status check_mounts(struct jv_launch *launch)
 {
@@ -60,7 +61,8 @@ static struct jv_status add_config(struct jv_launch *launch)
 	const struct jv_image *image = jv_runc_execution_of(launch->execution)->image;
 	const struct jv_bundle bundle = {
 		.task = execution->id.task,
-		.scratch = runc->scratch,
+		.scratch = JV_RUNC_SCRATCH,
+		.id_base = launch->plan.id_base,
 		.cgroup_path = launch->plan.cgroup_path,
 		.image_rootfs = image->rootfs,
 		.image = image->config,
@@ -83,15 +85,24 @@ struct jv_status jv_runc_plan(struct jv_launch *launch)
 	JV_ASSERT(image->state == JV_IMAGE_READY);
 	plan->runtime = runc->probe.runtime;
 	plan->lower = image->rootfs;
-	plan->scratch = runc->scratch;
+	plan->scratch = JV_RUNC_SCRATCH;
 	plan->init = !launch->spec->no_init;
 	plan->hide_unified = runc->probe.hide_unified;
 	launch->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_REJECTED;
 	JV_TRY(check_mounts(launch));
+	JV_TRY(jv_runc_take_ids(launch));
 	launch->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR;
 	JV_TRY(add_config(launch));
 	add_names(launch);
 	return jv_ok();
+}
+
+/* What the container's id is on the host; one that it cannot have is nobody's. */
+static uint32_t host_id(const struct jv_launch *launch, uint32_t id)
+{
+	if (launch->plan.id_base == 0)
+		return id;
+	return launch->plan.id_base + (id < JV_IDMAP_SIZE ? id : OVERFLOW_ID);
 }
 
 /* The root of the overlay takes owner and mode of the image's. */
@@ -101,7 +112,8 @@ static struct jv_status make_upper(struct jv_launch *launch)
 	if (stat(launch->plan.lower, &lower) != 0)
 		return jv_error(JV_NOT_FOUND, "image %s: %s", launch->plan.lower, strerror(errno));
 	JV_TRY(jv_file_directory(launch->directory, JV_ATTEMPT_UPPER, lower.st_mode & 07777, true));
-	if (fchownat(launch->directory, JV_ATTEMPT_UPPER, lower.st_uid, lower.st_gid, 0) != 0)
+	if (fchownat(launch->directory, JV_ATTEMPT_UPPER, host_id(launch, lower.st_uid),
+		    host_id(launch, lower.st_gid), 0) != 0)
 		return jv_error(JV_INTERNAL, "chown %s: %s", JV_ATTEMPT_UPPER, strerror(errno));
 	return jv_ok();
 }

@@ -108,6 +108,16 @@ static struct jv_status open_keep(struct jv_runc *runc, const struct jv_runc_opt
 	return jv_keep_open(&runc->keep, &keep);
 }
 
+static void describe(struct jv_runc *runc)
+{
+	char namespaces[64] = "no user namespaces";
+	if (runc->user_namespaces != JV_USER_NAMESPACES_OFF)
+		snprintf(namespaces, sizeof(namespaces), "user namespaces from id %u",
+			runc->ids.base);
+	snprintf(runc->description, sizeof(runc->description), "%s, cgroups %s, %s",
+		runc->probe.version, jv_cgroup_layout_name(runc->probe.layout), namespaces);
+}
+
 static struct jv_status open_all(struct jv_runc *runc, const struct jv_runc_options *options)
 {
 	JV_TRY(jv_probe_run(options->runtime != NULL && options->runtime[0] != '\0'
@@ -115,16 +125,15 @@ static struct jv_status open_all(struct jv_runc *runc, const struct jv_runc_opti
 			: JV_RUNC_DEFAULT_RUNTIME,
 		options->shim, runc->cgroup_root, &runc->probe));
 	JV_TRY(open_keep(runc, options));
-	runc->scratch = jv_keep_path(runc->keep.state, JV_RUNC_SCRATCH);
 	runc->images.directory = jv_keep_path(runc->keep.state, JV_RUNC_IMAGES);
-	JV_TRY(jv_file_directory(AT_FDCWD, runc->scratch, 0700, false));
 	runc->tools = jv_keep_path(runc->keep.state, JV_RUNC_TOOLS);
+	JV_TRY(jv_file_directories(JV_RUNC_SCRATCH, 0711));
+	JV_TRY(jv_runc_open_user_namespaces(runc, options));
 	JV_TRY(open_tools(runc, options->seccomp));
 	runc->settings.tools = runc->tools;
 	runc->settings.swap_limit = runc->probe.swap_limit;
 	runc->settings.allow_host_network = options->allow_host_network;
-	snprintf(runc->description, sizeof(runc->description), "%s, cgroups %s",
-		runc->probe.version, jv_cgroup_layout_name(runc->probe.layout));
+	describe(runc);
 	return jv_runc_open_images(runc);
 }
 
@@ -134,6 +143,7 @@ struct jv_status jv_runc_open(const struct jv_runc_options *options, struct jv_e
 	JV_ASSERT(options->shim != NULL);
 	struct jv_runc *runc = jv_calloc(1, sizeof(*runc));
 	jv_keep_init(&runc->keep, &jv_runc_variant);
+	runc->idmap = -1;
 	runc->cgroup_root = or_default(options->cgroup_root, JV_CGROUP_ROOT);
 	copy_lists(runc, options);
 	struct jv_status status = open_all(runc, options);
@@ -173,8 +183,8 @@ void jv_runc_free(struct jv_keep *keep)
 	if (runc->images.directory != NULL)
 		jv_images_close(&runc->images);
 	jv_keep_deinit(keep);
+	jv_runc_close_user_namespaces(runc);
 	free_lists(runc);
-	free(runc->scratch);
 	free(runc->tools);
 	free(runc->cgroup_root);
 	free(runc->images.directory);

@@ -7,24 +7,27 @@
 
 #include "worker/keep/keep.h"
 #include "worker/runc/bundle.h"
+#include "worker/runc/ids.h"
 #include "worker/runc/probe.h"
 #include "worker/runc/runc.h"
 
 /* Directories in the state directory, beside those of every executor with keepers. */
-#define JV_RUNC_IMAGES  "images"
-#define JV_RUNC_SCRATCH "scratch" /* empty; where each keeper mounts its own tmpfs */
-#define JV_RUNC_TOOLS   "tools"   /* jarvis-init and its filter; containers see it */
+#define JV_RUNC_IMAGES "images"
+#define JV_RUNC_TOOLS  "tools" /* jarvis-init and its filter; containers see it */
+/* Where each keeper mounts its own tmpfs; itself it stays empty. Containers' roots, who are nobody,
+ * must be able to pass through what is above it, so it is not in the state directory. */
+#define JV_RUNC_SCRATCH "/run/jarvis"
 
 struct jv_runc_execution {
 	struct jv_execution base; /* first; its link may be in image->waiters */
 	struct jv_image *image;   /* NULL: adopted, or refused */
+	uint32_t id_base;         /* its range of ids; 0: none */
 };
 
 struct jv_runc {
 	struct jv_keep keep; /* first */
 	struct jv_probe probe;
-	char description[160];
-	char *scratch; /* absolute */
+	char description[200];
 	char *tools;
 	char *cgroup_root;
 	struct jv_images images;
@@ -33,6 +36,9 @@ struct jv_runc {
 	size_t mount_count;
 	struct jv_image_name *image_names;
 	const char **allowed_images;
+	enum jv_user_namespaces user_namespaces; /* what is done, not what was asked for */
+	int idmap;                               /* a user namespace to try with; -1: none */
+	struct jv_ids ids;
 };
 
 static inline struct jv_runc *jv_runc_of(struct jv_keep *keep)
@@ -48,6 +54,18 @@ static inline struct jv_runc_execution *jv_runc_execution_of(struct jv_execution
 /* runc.c */
 extern const struct jv_keep_variant jv_runc_variant;
 struct jv_status jv_runc_open_images(struct jv_runc *runc) JV_MUST_USE;
+
+/* userns.c */
+/* Finds out what the machine can. FAILED_PRECONDITION: less than was asked for. */
+struct jv_status jv_runc_open_user_namespaces(
+	struct jv_runc *runc, const struct jv_runc_options *options) JV_MUST_USE;
+void jv_runc_close_user_namespaces(struct jv_runc *runc);
+/* Gives the execution a range of ids, unless something that it needs cannot be had in a user
+ * namespace: the log says what; FAILED_PRECONDITION if it must have one. */
+struct jv_status jv_runc_take_ids(struct jv_launch *launch) JV_MUST_USE;
+/* What an earlier worker gave it, nobody else may be given. */
+void jv_runc_claim_ids(struct jv_execution *execution, const struct jv_attempt_plan *plan);
+void jv_runc_release_ids(struct jv_execution *execution);
 
 /* open.c */
 /* Frees it when no execution is left; also one that is only half open. */

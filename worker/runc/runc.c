@@ -51,5 +51,7 @@ const struct jv_keep_variant jv_runc_variant = {
 	.admit = admit,
 	.plan = jv_runc_plan,
 	.fill = jv_runc_fill,
+	.found = jv_runc_claim_ids,
+	.forget = jv_runc_release_ids,
 	.free = jv_runc_free,
 };

@@ -14,6 +14,13 @@
 
 #define JV_RUNC_DEFAULT_RUNTIME "runc"
 
+/* Whether a container's root is a nobody on the host. */
+enum jv_user_namespaces {
+	JV_USER_NAMESPACES_AUTO, /* wherever the machine can; the log says where it cannot */
+	JV_USER_NAMESPACES_ON,   /* or the task, or the whole executor, is refused */
+	JV_USER_NAMESPACES_OFF,
+};
+
 /* NULL and 0 mean the default. Everything is borrowed during open only. */
 struct jv_runc_options {
 	const char *state_directory; /* absolute; required; made if missing; one executor each */
@@ -32,6 +39,8 @@ struct jv_runc_options {
 	const char *const *allowed_images; /* directories below which tasks may name images; none */
 	size_t allowed_image_count;
 	bool allow_host_network;
+	enum jv_user_namespaces user_namespaces;
+	uint32_t user_ids;     /* first host id of containers' ranges, worker/runc/ids.h; 2^30 */
 	uint32_t starting_max; /* containers being started at a time; the number of CPUs, at least 2
 				*/
 };
@@ -42,7 +51,8 @@ struct jv_runc_options {
 struct jv_status jv_runc_open(
 	const struct jv_runc_options *options, struct jv_executor **executor) JV_MUST_USE;
 
-/* What the probe has found, for the log: "runc version 1.1.5+ds1, cgroups hybrid". Lent. */
+/* What the probe has found, for the log: "runc version 1.1.5+ds1, cgroups hybrid, user
+ * namespaces from 1073741824". Lent. */
 const char *jv_runc_describe(const struct jv_executor *executor);
 
 #endif

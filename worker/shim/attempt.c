@@ -61,6 +61,7 @@ void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer
 	jv_put_bytes(out, plan->spec);
 	put_text(out, plan->lease);
 	jv_put_bytes(out, plan->plain);
+	jv_put_u32(out, plan->id_base);
 }
 
 static void decode_mounts(
@@ -111,8 +112,10 @@ struct jv_status jv_attempt_plan_decode(
 	plan->config = get_bytes(&reader, arena);
 	plan->spec = get_bytes(&reader, arena);
 	plan->lease = get_text(&reader, arena);
-	if (version >= 2)
+	if (version >= 2) {
 		plan->plain = get_bytes(&reader, arena);
+		plan->id_base = jv_get_u32(&reader);
+	}
 	plan->version = version;
 	return reader.failed || version < VERSION ? damaged(JV_ATTEMPT_PLAN) : jv_ok();
 }

@@ -31,13 +31,15 @@
 #define JV_SCRATCH_BUNDLE  "bundle"      /* config.json */
 #define JV_SCRATCH_STATE   "state"       /* what the runtime keeps of the container */
 #define JV_SCRATCH_MERGED  "merged"      /* overlay: the root file system */
+#define JV_SCRATCH_LOWER   "lower"       /* the image */
 #define JV_SCRATCH_NAMES   "names"       /* overlay: a layer with hosts, hostname, resolv.conf */
 #define JV_SCRATCH_MOUNTS  "mounts"      /* the task's mounts, by number */
 #define JV_SCRATCH_RUNTIME "runtime.log" /* what the runtime says */
 #define JV_SCRATCH_PID     "pid"         /* of the container's init */
 
 /* Of the plans that are written here. A worker reads those of later releases too, for it may have
- * been put back; a keeper refuses them, for it would not do all that they ask for. */
+ * been put back; a keeper refuses them, for it would not do all that they ask for. From version 2
+ * on: plain, id_base. */
 #define JV_ATTEMPT_PLAN_VERSION 2
 
 /* The descriptor of `keeper` that a keeper is started with. */
@@ -103,6 +105,9 @@ struct jv_attempt_plan {
 	/* From version 2 on. struct jv_plain, encoded: a process of the host, and nothing of a
 	 * container. Empty: a container. */
 	struct jv_bytes plain;
+	/* The host's id that is the container's 0, in a user namespace of its own; 0: it has none,
+	 * and its root is the host's. */
+	uint32_t id_base;
 };
 
 void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer *out);

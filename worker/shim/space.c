@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "worker/shim/files.h"
+#include "worker/shim/idmap.h"
 #include "worker/shim/keeper.h"
 
 /* One page is what mount(2) takes. */
@@ -36,39 +38,35 @@ static struct jv_status own_namespace(void)
 	return jv_ok();
 }
 
-/* Commas and colons mean something to overlay. */
-static struct jv_status escape_lower(const char *path, char *out, size_t size)
-{
-	size_t length = 0;
-	for (; *path != '\0'; path++) {
-		if (length + 3 > size)
-			return jv_error(JV_INTERNAL, "the image's path is too long for a mount");
-		if (*path == ':' || *path == ',' || *path == '\\')
-			out[length++] = '\\';
-		out[length++] = *path;
-	}
-	out[length] = '\0';
-	return jv_ok();
-}
-
 /* Small, and without a trace on the disk: files that live as long as the container, and a directory
- * for each mount. */
+ * for each mount. Its own directory may be passed through by the container's root, who is nobody
+ * there; what is in it is nobody else's. */
 static struct jv_status mount_scratch(const struct jv_attempt_plan *plan)
 {
-	if (mount("tmpfs", plan->scratch, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,mode=700") != 0)
+	if (mount("tmpfs", plan->scratch, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,mode=711") != 0)
 		return failed("mount a tmpfs");
 	if (chdir(plan->scratch) != 0)
 		return failed(plan->scratch);
 	JV_TRY(jv_file_directory(AT_FDCWD, JV_SCRATCH_BUNDLE, 0700, true));
+	JV_TRY(jv_file_directory(AT_FDCWD, JV_SCRATCH_LOWER, 0700, true));
 	JV_TRY(jv_file_directory(AT_FDCWD, JV_SCRATCH_MERGED, 0755, true));
+	JV_TRY(jv_file_directory(AT_FDCWD, JV_SCRATCH_MOUNTS, 0700, true));
 	return jv_file_write(AT_FDCWD, JV_SCRATCH_BUNDLE "/config.json", plan->config, 0600);
 }
 
-static struct jv_status write_name(const char *name, const char *content)
+/* The container's root owns it. */
+static struct jv_status give_away(const struct jv_attempt_plan *plan, const char *name)
+{
+	return chown(name, plan->id_base, plan->id_base) == 0 ? jv_ok() : failed(name);
+}
+
+static struct jv_status write_name(
+	const struct jv_attempt_plan *plan, const char *name, const char *content)
 {
 	if (content[0] == '\0')
 		return jv_ok();
-	return jv_file_write(AT_FDCWD, name, jv_bytes_of_text(content), 0644);
+	JV_TRY(jv_file_write(AT_FDCWD, name, jv_bytes_of_text(content), 0644));
+	return give_away(plan, name);
 }
 
 /* The names that the container knows, as a layer above its image: no mounts, and no files to be
@@ -77,28 +75,51 @@ static struct jv_status write_names(const struct jv_attempt_plan *plan)
 {
 	JV_TRY(jv_file_directory(AT_FDCWD, JV_SCRATCH_NAMES, 0755, true));
 	JV_TRY(jv_file_directory(AT_FDCWD, JV_SCRATCH_NAMES "/etc", 0755, true));
-	JV_TRY(write_name(JV_SCRATCH_NAMES "/etc/hostname", plan->hostname));
-	JV_TRY(write_name(JV_SCRATCH_NAMES "/etc/hosts", plan->hosts));
-	return write_name(JV_SCRATCH_NAMES "/etc/resolv.conf", plan->resolv_conf);
+	JV_TRY(give_away(plan, JV_SCRATCH_NAMES "/etc"));
+	JV_TRY(write_name(plan, JV_SCRATCH_NAMES "/etc/hostname", plan->hostname));
+	JV_TRY(write_name(plan, JV_SCRATCH_NAMES "/etc/hosts", plan->hosts));
+	return write_name(plan, JV_SCRATCH_NAMES "/etc/resolv.conf", plan->resolv_conf);
+}
+
+/* The image, seen through the container's ids. */
+static struct jv_status attach_lower(const struct jv_attempt_plan *plan, int idmap)
+{
+	int source = open(plan->lower, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (source < 0)
+		return failed(plan->lower);
+	const struct jv_tree_options options = {
+		.attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
+		.idmap = idmap,
+	};
+	int tree;
+	struct jv_status status = jv_tree_open(source, &options, &tree);
+	close(source);
+	JV_TRY(jv_status_context(status, "image %s", plan->lower));
+	status = jv_tree_attach(tree, JV_SCRATCH_LOWER);
+	close(tree);
+	return status;
 }
 
 /* "volatile" spares the sync of the whole disk at unmount: what the task wrote is thrown away
- * anyway. No device node of an image is ever a device. */
+ * anyway. No device node of an image is ever a device, and no set-uid file sets anything. Paths are
+ * such that the container's mount table tells nothing of the host's. */
 static struct jv_status mount_overlay(const struct jv_keeper *keeper)
 {
-	char lower[OPTIONS_MAX / 4];
-	char own[OPTIONS_MAX / 4];
+	const unsigned long flags = MS_NODEV | MS_NOSUID;
+	const char *scratch = keeper->plan.scratch;
+	char target[PATH_MAX];
 	char options[OPTIONS_MAX];
-	JV_TRY(escape_lower(keeper->plan.lower, lower, sizeof(lower)));
-	JV_TRY(escape_lower(keeper->directory, own, sizeof(own)));
-	snprintf(options, sizeof(options), "lowerdir=%s:%s,upperdir=%s/%s,workdir=%s/%s,volatile",
-		JV_SCRATCH_NAMES, lower, own, JV_ATTEMPT_UPPER, own, JV_ATTEMPT_WORK);
-	if (mount("overlay", JV_SCRATCH_MERGED, "overlay", MS_NODEV, options) == 0)
+	if (chdir(keeper->directory) != 0)
+		return failed(keeper->directory);
+	snprintf(target, sizeof(target), "%s/%s", scratch, JV_SCRATCH_MERGED);
+	snprintf(options, sizeof(options), "lowerdir=%s/%s:%s/%s,upperdir=%s,workdir=%s,volatile",
+		scratch, JV_SCRATCH_NAMES, scratch, JV_SCRATCH_LOWER, JV_ATTEMPT_UPPER,
+		JV_ATTEMPT_WORK);
+	if (mount("overlay", target, "overlay", flags, options) == 0)
 		return jv_ok();
 	/* Linux before 5.10 does not know it. */
 	options[strlen(options) - strlen(",volatile")] = '\0';
-	if (errno == EINVAL &&
-		mount("overlay", JV_SCRATCH_MERGED, "overlay", MS_NODEV, options) == 0)
+	if (errno == EINVAL && mount("overlay", target, "overlay", flags, options) == 0)
 		return jv_ok();
 	return jv_error(
 		JV_INTERNAL, "mount overlay over %s: %s", keeper->plan.lower, strerror(errno));
@@ -135,34 +156,50 @@ static struct jv_status make_target(int source, const char *target)
 }
 
 /* Read-only means read-only all the way down: a bind mount's own flag covers its top only. */
-static struct jv_status bind(int source, const char *target, bool writable)
+static struct jv_status attach(
+	int source, const struct jv_attempt_mount *wanted, int idmap, const char *target)
 {
-	char from[64];
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", source);
-	if (mount(from, target, NULL, MS_BIND | MS_REC, NULL) != 0)
-		return failed("bind a mount");
-	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
-	if (!writable)
-		attributes.attr_set |= MOUNT_ATTR_RDONLY;
-	if (mount_setattr(AT_FDCWD, target, AT_RECURSIVE, &attributes, sizeof(attributes)) != 0)
-		return failed("restrict a mount");
-	return jv_ok();
+	const struct jv_tree_options options = {
+		.recursive = true,
+		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+			(wanted->writable ? 0 : MOUNT_ATTR_RDONLY),
+		.idmap = idmap,
+	};
+	int tree;
+	JV_TRY(make_target(source, target));
+	struct jv_status status = jv_tree_open(source, &options, &tree);
+	JV_TRY(jv_status_context(status, "mount %s/%s", wanted->allowed, wanted->relative));
+	status = jv_tree_attach(tree, target);
+	close(tree);
+	return status;
 }
 
-static struct jv_status mount_one(const struct jv_attempt_mount *wanted, uint32_t index)
+static struct jv_status mount_one(const struct jv_attempt_plan *plan, int idmap, uint32_t index)
 {
-	char target[64];
-	snprintf(target, sizeof(target), "%s/%u", JV_SCRATCH_MOUNTS, index);
+	const struct jv_attempt_mount *wanted = &plan->mounts[index];
+	char target[PATH_MAX];
+	snprintf(target, sizeof(target), "%s/%s/%u", plan->scratch, JV_SCRATCH_MOUNTS, index);
 	int source = open_source(wanted);
 	if (source < 0)
 		return jv_error(JV_PERMISSION_DENIED,
 			"mount %s/%s: %s (it has changed since it was checked)", wanted->allowed,
 			wanted->relative, strerror(errno));
-	struct jv_status status = make_target(source, target);
-	if (jv_is_ok(&status))
-		status = bind(source, target, wanted->writable);
+	struct jv_status status = attach(source, wanted, idmap, target);
 	close(source);
 	return status;
+}
+
+/* All that the container sees of files, with owners that are its own. */
+static struct jv_status mount_files(const struct jv_keeper *keeper, int idmap)
+{
+	const struct jv_attempt_plan *plan = &keeper->plan;
+	JV_TRY(mount_scratch(plan));
+	JV_TRY(write_names(plan));
+	JV_TRY(attach_lower(plan, idmap));
+	JV_TRY(mount_overlay(keeper));
+	for (uint32_t i = 0; i < plan->mount_count; i++)
+		JV_TRY(mount_one(plan, idmap, i));
+	return jv_ok();
 }
 
 /* A runtime that finds cgroup v2 at `unified` refuses the hybrid layout. It finds an empty tmpfs
@@ -181,17 +218,14 @@ static struct jv_status hide_unified(const char *cgroup_root)
 struct jv_status jv_keeper_mount(const struct jv_keeper *keeper)
 {
 	const struct jv_attempt_plan *plan = &keeper->plan;
+	int idmap = -1;
 	JV_TRY(own_namespace());
 	if (plan->hide_unified)
 		JV_TRY(hide_unified(plan->cgroup_root));
-	JV_TRY(mount_scratch(plan));
-	JV_TRY(write_names(plan));
-	JV_TRY(mount_overlay(keeper));
-	if (plan->mount_count > 0)
-		JV_TRY(jv_file_directory(AT_FDCWD, JV_SCRATCH_MOUNTS, 0700, true));
-	for (uint32_t i = 0; i < plan->mount_count; i++)
-		JV_TRY(mount_one(&plan->mounts[i], i));
-	if (chdir(keeper->directory) != 0)
-		return failed(keeper->directory);
-	return jv_ok();
+	if (plan->id_base != 0)
+		JV_TRY(jv_idmap_open(plan->id_base, &idmap));
+	struct jv_status status = mount_files(keeper, idmap);
+	if (idmap >= 0)
+		close(idmap);
+	return status;
 }

@@ -57,7 +57,7 @@ class ContainerCase(case.MachineCase):
     def directories_to_be_empty(cls):
         """Of the executor, whatever is not an image or a lock."""
         return [os.path.join(cls.state, "runc", name)
-                for name in ("attempts", "scratch", "trash")]
+                for name in ("attempts", "trash")]
 
     @classmethod
     def check_nothing_left(cls):
