@@ -52,6 +52,7 @@ static void reopen(enum jv_user_namespaces wanted)
 	jv_rig_close(&rig);
 	rig.options.user_namespaces = wanted;
 	jv_rig_open(&rig);
+	jv_rig_recover(&rig);
 }
 
 static const char *out(struct jv_rig_record *record)
@@ -140,7 +141,6 @@ static void a_range_is_kept_through_a_restart(void **state)
 	struct jv_rig_record *old = start_printing_its_map();
 	assert_int_equal(base_of(old), BASE);
 	reopen(JV_USER_NAMESPACES_ON);
-	jv_rig_recover(&rig);
 	assert_int_equal(rig.found_count, 1);
 	assert_int_equal(base_of(start_printing_its_map()), BASE + JV_IDMAP_SIZE);
 }

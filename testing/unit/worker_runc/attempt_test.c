@@ -42,6 +42,7 @@ static void a_plan_survives_the_trip(void **state)
 		.spec = jv_bytes_of("\0\1", 2),
 		.lease = "/state/lease",
 		.plain = jv_bytes_of_text("plain"),
+		.id_base = 1 << 30,
 		.cgroup_root = "/sys/fs/cgroup",
 		.cgroup_path = "/jarvis/t-1.1",
 		.init = true,
@@ -67,6 +68,7 @@ static void a_plan_survives_the_trip(void **state)
 	assert_memory_equal(got.spec.data, "\0\1", 2);
 	assert_string_equal(got.lease, "/state/lease");
 	assert_int_equal(got.plain.size, 5);
+	assert_int_equal(got.id_base, 1 << 30);
 	assert_true(got.init);
 	assert_false(got.hide_unified);
 	assert_int_equal(got.memory_bytes, INT64_MAX);
@@ -105,6 +107,7 @@ static void a_plan_of_version_1_is_read(void **state)
 	assert_true(jv_is_ok(&status));
 	assert_int_equal(got.version, 1);
 	assert_int_equal(got.plain.size, 0);
+	assert_int_equal(got.id_base, 0);
 	assert_string_equal(got.id, "t-1.1");
 	assert_string_equal(got.cgroup_path, "/jarvis/t-1.1");
 	assert_int_equal(got.pids, 7);

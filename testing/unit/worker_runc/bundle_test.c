@@ -31,7 +31,7 @@ static Jarvis__V1__Resources resources;
 static char *command[] = {(char *)(uintptr_t) "/bin/sh", (char *)(uintptr_t) "-c"};
 static char *args[] = {(char *)(uintptr_t) "echo \"é\"\n"};
 static json_t *image;
-static json_t *profile;
+static uint32_t id_base;
 
 static int set_up(void **state)
 {
@@ -64,6 +64,7 @@ static struct jv_status try_config(const json_t *of_image, json_t **config)
 	const struct jv_bundle bundle = {.task = "t-1",
 		.scratch = "/state/scratch",
 		.cgroup_path = "/jarvis/x/t-1.1",
+		.id_base = id_base,
 		.image_rootfs = directory,
 		.image = of_image,
 		.spec = &spec};
@@ -279,6 +280,26 @@ static void users_are_resolved_inside_the_image(void **state)
 	assert_int_equal(status.code, JV_INVALID_ARGUMENT);
 }
 
+static void a_user_namespace_maps_all_its_ids(void **state)
+{
+	(void)state;
+	json_t *config = config_of(image);
+	assert_null(json_object_get(json_object_get(config, "linux"), "uidMappings"));
+	json_decref(config);
+	id_base = 1 << 30;
+	config = config_of(image);
+	validate(config);
+	assert_string_equal(text_at(config, "linux/uidMappings/0/hostID"), "1073741824");
+	assert_string_equal(text_at(config, "linux/gidMappings/0/size"), "65536");
+	assert_string_equal(text_at(config, "linux/namespaces/5/type"), "user");
+	json_decref(config);
+	spec.user = (char *)(uintptr_t) "5:65536";
+	struct jv_status status = try_config(image, &config);
+	assert_int_equal(status.code, JV_INVALID_ARGUMENT);
+	spec.user = (char *)(uintptr_t) "";
+	id_base = 0;
+}
+
 static size_t count_names(const json_t *seccomp, const char *name, const char *action)
 {
 	size_t count = 0;
@@ -360,6 +381,7 @@ int main(void)
 		cmocka_unit_test(a_network_is_the_hosts_only_if_allowed),
 		cmocka_unit_test(limits_of_zero_are_left_out),
 		cmocka_unit_test(users_are_resolved_inside_the_image),
+		cmocka_unit_test(a_user_namespace_maps_all_its_ids),
 		cmocka_unit_test(a_profile_depends_on_capabilities),
 		cmocka_unit_test(a_bad_profile_is_refused),
 	};

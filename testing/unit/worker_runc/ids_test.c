@@ -1,6 +1,7 @@
 /* Ranges of ids: nobody gets what somebody has. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
