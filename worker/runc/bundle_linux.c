@@ -33,15 +33,24 @@ static const char *const masked_paths[] = {"/proc/acpi", "/proc/asound", "/proc/
 	"/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
 	NULL};
 
+/* The host's root may read these, and without a user namespace the container's is the same. */
+static const char *const masked_without[] = {"/proc/kpagecgroup", "/proc/kpagecount",
+	"/proc/kpageflags", "/proc/slabinfo", "/proc/vmallocinfo", NULL};
+
 /* On cgroup v1 the runtime leaves the tmpfs above the hierarchies writable. */
-static const char *const read_only_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
-	"/proc/sysrq-trigger", "/sys/fs/cgroup", NULL};
+static const char *const read_only_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq",
+	"/proc/pressure", "/proc/sys", "/proc/sysrq-trigger", "/sys/fs/cgroup", NULL};
+
+static void append(json_t *array, const char *const *list)
+{
+	for (; *list != NULL; list++)
+		json_array_append_new(array, json_string(*list));
+}
 
 static json_t *texts(const char *const *list)
 {
 	json_t *array = json_array();
-	for (; *list != NULL; list++)
-		json_array_append_new(array, json_string(*list));
+	append(array, list);
 	return array;
 }
 
@@ -150,7 +159,10 @@ json_t *jv_bundle_linux(const struct jv_bundle_settings *settings, const struct 
 	}
 	json_object_set_new(section, "cgroupsPath", json_string(bundle->cgroup_path));
 	json_object_set_new(section, "resources", resources_of(settings, bundle->spec));
-	json_object_set_new(section, "maskedPaths", texts(masked_paths));
+	json_t *masked = texts(masked_paths);
+	if (bundle->id_base == 0)
+		append(masked, masked_without);
+	json_object_set_new(section, "maskedPaths", masked);
 	json_object_set_new(section, "readonlyPaths", texts(read_only_paths));
 	json_object_set_new(section, "rootfsPropagation", json_string("private"));
 	return section;

@@ -145,7 +145,7 @@ static void a_container_is_confined(void **state)
 			"ip addr | grep -c LOOPBACK,UP; ls /proc/sys/net/ipv4/conf | grep -vc -E 'all|default|lo$'\n"
 			"[ $(ls -d /proc/[0-9]* | wc -l) -lt 12 ] && echo alone"));
 	assert_string_equal(out(record),
-		"CapInh:\t0000000000000000\nCapEff:\t00000000000405fb\nNoNewPrivs:\t1\nSeccomp:\t2\n"
+		"CapInh:\t0000000000000000\nCapEff:\t00000000000005eb\nNoNewPrivs:\t1\nSeccomp:\t2\n"
 		"0\n1777\n1\n1\n0\nalone\n");
 }
 
