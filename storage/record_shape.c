@@ -4,7 +4,7 @@
 #define SHAPE_VERSION 1
 
 /* A bit for each enum jv_failure. */
-#define FAILURES_ALL ((UINT32_C(1) << (JV_FAILURE_EXECUTOR + 1)) - 1)
+#define FAILURES_ALL ((UINT32_C(1) << (JV_FAILURE_LAST + 1)) - 1)
 
 void jv_resources_put(struct jv_buffer *payload, const struct jv_resources *resources)
 {

@@ -45,7 +45,7 @@ static void times_get(struct jv_reader *payload, struct jv_task_record *record)
 static void task_put(struct jv_buffer *payload, const struct jv_task_record *record)
 {
 	JV_ASSERT(record->state >= JV_TASK_QUEUED && record->state <= JV_TASK_CANCELLED);
-	JV_ASSERT(record->failure >= JV_FAILURE_NONE && record->failure <= JV_FAILURE_EXECUTOR);
+	JV_ASSERT(record->failure >= JV_FAILURE_NONE && record->failure <= JV_FAILURE_LAST);
 	jv_put_varint(payload, record->shape);
 	jv_put_signed(payload, record->priority);
 	jv_put_u8(payload, (uint8_t)record->state);
@@ -73,7 +73,7 @@ static void task_get(struct jv_reader *payload, uint8_t version, struct jv_task_
 	record->state =
 		(enum jv_task_state)jv_record_enum(payload, JV_TASK_QUEUED, JV_TASK_CANCELLED);
 	record->failure =
-		(enum jv_failure)jv_record_enum(payload, JV_FAILURE_NONE, JV_FAILURE_EXECUTOR);
+		(enum jv_failure)jv_record_enum(payload, JV_FAILURE_NONE, JV_FAILURE_LAST);
 	record->attempt = jv_record_u32(payload);
 	record->failed_attempts = jv_record_u32(payload);
 	record->lost_attempts = jv_record_u32(payload);

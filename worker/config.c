@@ -170,6 +170,20 @@ const struct jv_config_field jv_worker_config_schema[] = {
 		.maximum = 4227858432,
 		.help = "The first of the user and group ids that containers get, 65536 each; "
 			"nobody else on this machine may have them."},
+	{.key = "runtime.disk",
+		.type = JV_CONFIG_BYTES,
+		.offset = FIELD(task_disk),
+		.default_value = "10GiB",
+		.maximum = 1024 * TIB,
+		.help = "What a task may write into its container if it does not say "
+			"resources.disk_bytes; 0 means all there is."},
+	{.key = "runtime.files",
+		.type = JV_CONFIG_INT,
+		.offset = FIELD(task_files),
+		.default_value = "1000000",
+		.maximum = 1000000000,
+		.help = "How many files a task may make in its container; 0 means as many as there "
+			"is room for."},
 	{.key = "cgroup.root",
 		.type = JV_CONFIG_TEXT,
 		.offset = FIELD(cgroup_root),

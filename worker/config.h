@@ -44,6 +44,8 @@ struct jv_worker_config {
 	char *seccomp;
 	int64_t user_namespaces; /* enum jv_user_namespaces */
 	int64_t user_ids;
+	int64_t task_disk;
+	int64_t task_files;
 	char *cgroup_root;
 	char *cgroup_parent;
 	struct jv_config_objects mounts; /* struct jv_worker_mount */

@@ -117,6 +117,8 @@ static struct jv_status open_runc(const struct jv_worker_config *config,
 		.allow_host_network = config->allow_host_network,
 		.user_namespaces = (enum jv_user_namespaces)config->user_namespaces,
 		.user_ids = (uint32_t)config->user_ids,
+		.disk_bytes_max = config->task_disk,
+		.files_max = config->task_files,
 	};
 	struct jv_mount_rule *rules;
 	struct jv_image_name *names;

@@ -201,7 +201,7 @@ static struct jv_status keep_report(struct jv_session_event *event,
 		to->progress = keep_text(event, from->progress);
 	if (result == NULL)
 		return jv_ok();
-	if (result->failure_reason < 0 || result->failure_reason > (int)JV_FAILURE_EXECUTOR ||
+	if (result->failure_reason < 0 || result->failure_reason > (int)JV_FAILURE_LAST ||
 		strlen(result->message) > MESSAGE_MAX)
 		return INVALID("report.result", "is out of range");
 	to->failure = (enum jv_failure)result->failure_reason;

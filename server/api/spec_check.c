@@ -316,7 +316,7 @@ static struct jv_status check_retry(const Jarvis__V1__RetryPolicy *retry)
 		return INVALID(
 			"spec.retry.on", "has %zu entries; at most 16 are allowed", retry->n_on);
 	for (size_t i = 0; i < retry->n_on; i++)
-		if (retry->on[i] < 1 || retry->on[i] > (int)JV_FAILURE_EXECUTOR)
+		if (retry->on[i] < 1 || retry->on[i] > (int)JV_FAILURE_LAST)
 			return INVALID(
 				"spec.retry.on", "%d is no failure reason", (int)retry->on[i]);
 	if (retry->n_exit_codes > JV_RETRY_EXIT_CODES_MAX)

@@ -27,8 +27,9 @@ static const char *failure_text(enum jv_failure failure)
 		[JV_FAILURE_COMMAND] = "the command cannot be executed",
 		[JV_FAILURE_REJECTED] = "refused by the worker",
 		[JV_FAILURE_EXECUTOR] = "the executor failed",
+		[JV_FAILURE_OUT_OF_DISK] = "out of disk",
 	};
-	JV_ASSERT(failure > JV_FAILURE_NONE && failure <= JV_FAILURE_EXECUTOR);
+	JV_ASSERT(failure > JV_FAILURE_NONE && failure <= JV_FAILURE_LAST);
 	return texts[failure];
 }
 

@@ -7,7 +7,7 @@
 
 bool jv_retry_named(const struct jv_shape_record *shape, enum jv_failure failure, int32_t exit_code)
 {
-	JV_ASSERT(failure > JV_FAILURE_NONE && failure <= JV_FAILURE_EXECUTOR);
+	JV_ASSERT(failure > JV_FAILURE_NONE && failure <= JV_FAILURE_LAST);
 	if ((shape->retry_on & UINT32_C(1) << failure) == 0)
 		return false;
 	if (failure != JV_FAILURE_EXIT_CODE || shape->exit_code_count == 0)

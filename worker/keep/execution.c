@@ -25,6 +25,9 @@ JV_STATIC_ASSERT((int)JV_ATTEMPT_OUT_OF_MEMORY ==
 JV_STATIC_ASSERT(
 	(int)JV_ATTEMPT_EXECUTOR == (int)JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR,
 	"the keeper and the protocol number failures alike");
+JV_STATIC_ASSERT(
+	(int)JV_ATTEMPT_OUT_OF_DISK == (int)JARVIS__V1__FAILURE_REASON__FAILURE_REASON_OUT_OF_DISK,
+	"the keeper and the protocol number failures alike");
 JV_STATIC_ASSERT((int)JV_ATTEMPT_CAUSE_LEASE == (int)JV_STOP_LEASE &&
 		(int)JV_ATTEMPT_CAUSE_NO_OUTPUT == (int)JV_STOP_NO_OUTPUT,
 	"the keeper and the executor number causes alike");

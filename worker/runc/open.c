@@ -145,6 +145,8 @@ struct jv_status jv_runc_open(const struct jv_runc_options *options, struct jv_e
 	jv_keep_init(&runc->keep, &jv_runc_variant);
 	runc->idmap = -1;
 	runc->cgroup_root = or_default(options->cgroup_root, JV_CGROUP_ROOT);
+	runc->disk_bytes_max = options->disk_bytes_max;
+	runc->files_max = options->files_max;
 	copy_lists(runc, options);
 	struct jv_status status = open_all(runc, options);
 	if (jv_is_ok(&status)) {

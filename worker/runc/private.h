@@ -39,6 +39,8 @@ struct jv_runc {
 	enum jv_user_namespaces user_namespaces; /* what is done, not what was asked for */
 	int idmap;                               /* a user namespace to try with; -1: none */
 	struct jv_ids ids;
+	int64_t disk_bytes_max; /* of tasks that ask for none; 0: no limit */
+	int64_t files_max;
 };
 
 static inline struct jv_runc *jv_runc_of(struct jv_keep *keep)

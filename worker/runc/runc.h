@@ -40,7 +40,9 @@ struct jv_runc_options {
 	size_t allowed_image_count;
 	bool allow_host_network;
 	enum jv_user_namespaces user_namespaces;
-	uint32_t user_ids;     /* first host id of containers' ranges, worker/runc/ids.h; 2^30 */
+	uint32_t user_ids;      /* first host id of containers' ranges, worker/runc/ids.h; 2^30 */
+	int64_t disk_bytes_max; /* of tasks that do not say resources.disk_bytes; no limit */
+	int64_t files_max;      /* in a task's writable layer; no limit */
 	uint32_t starting_max; /* containers being started at a time; the number of CPUs, at least 2
 				*/
 };

@@ -62,6 +62,8 @@ void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer
 	put_text(out, plan->lease);
 	jv_put_bytes(out, plan->plain);
 	jv_put_u32(out, plan->id_base);
+	jv_put_signed(out, plan->disk_bytes_max);
+	jv_put_signed(out, plan->files_max);
 }
 
 static void decode_mounts(
@@ -115,6 +117,8 @@ struct jv_status jv_attempt_plan_decode(
 	if (version >= 2) {
 		plan->plain = get_bytes(&reader, arena);
 		plan->id_base = jv_get_u32(&reader);
+		plan->disk_bytes_max = jv_get_signed(&reader);
+		plan->files_max = jv_get_signed(&reader);
 	}
 	plan->version = version;
 	return reader.failed || version < VERSION ? damaged(JV_ATTEMPT_PLAN) : jv_ok();

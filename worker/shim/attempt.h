@@ -39,7 +39,7 @@
 
 /* Of the plans that are written here. A worker reads those of later releases too, for it may have
  * been put back; a keeper refuses them, for it would not do all that they ask for. From version 2
- * on: plain, id_base. */
+ * on: plain, id_base, limits of the disk. */
 #define JV_ATTEMPT_PLAN_VERSION 2
 
 /* The descriptor of `keeper` that a keeper is started with. */
@@ -55,6 +55,7 @@ enum jv_attempt_failure {
 	JV_ATTEMPT_COMMAND = 10,
 	JV_ATTEMPT_REJECTED = 11,
 	JV_ATTEMPT_EXECUTOR = 12,
+	JV_ATTEMPT_OUT_OF_DISK = 13,
 };
 
 /* Why an attempt was ended from outside; the numbers are those of enum jv_stop_cause. */
@@ -108,6 +109,9 @@ struct jv_attempt_plan {
 	/* The host's id that is the container's 0, in a user namespace of its own; 0: it has none,
 	 * and its root is the host's. */
 	uint32_t id_base;
+	/* Of the writable layer. */
+	int64_t disk_bytes_max;
+	int64_t files_max;
 };
 
 void jv_attempt_plan_encode(const struct jv_attempt_plan *plan, struct jv_buffer *out);

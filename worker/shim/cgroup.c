@@ -212,19 +212,17 @@ bool jv_cgroup_has_swap_limit(const struct jv_cgroup *cgroup)
 	return exists(cgroup->root, "memory/memory.memsw.limit_in_bytes");
 }
 
-static uint32_t kill_listed(const char *text)
+static void visit_listed(const char *text, void (*visit)(void *context, int64_t pid), void *context)
 {
-	uint32_t count = 0;
 	while (*text != '\0') {
 		char *end;
 		long pid = strtol(text, &end, 10);
 		if (end == text)
 			break;
-		if (pid > 1 && kill((pid_t)pid, SIGKILL) == 0)
-			count++;
+		if (pid > 1)
+			visit(context, pid);
 		text = end + (*end == '\n');
 	}
-	return count;
 }
 
 static void write_number(
@@ -239,15 +237,30 @@ static void write_number(
 	close(fd);
 }
 
-static uint32_t kill_in(const struct jv_cgroup *cgroup, const char *hierarchy)
+static void visit_in(const struct jv_cgroup *cgroup, const char *hierarchy,
+	void (*visit)(void *context, int64_t pid), void *context)
 {
 	char path[FILE_PATH_MAX];
 	file_path(cgroup, hierarchy, "cgroup.procs", path);
 	struct jv_buffer content = {0};
 	struct jv_status status = jv_file_read(AT_FDCWD, path, PROCS_MAX, &content);
-	uint32_t count = jv_is_ok(&status) ? kill_listed(jv_buffer_text(&content)) : 0;
+	if (jv_is_ok(&status))
+		visit_listed(jv_buffer_text(&content), visit, context);
 	jv_buffer_deinit(&content);
-	return count;
+}
+
+void jv_cgroup_processes(
+	const struct jv_cgroup *cgroup, void (*visit)(void *context, int64_t pid), void *context)
+{
+	/* The runtime puts them into the groups of all hierarchies. */
+	visit_in(cgroup, cgroup->hierarchies[0], visit, context);
+}
+
+static void kill_one(void *context, int64_t pid)
+{
+	uint32_t *count = context;
+	if (kill((pid_t)pid, SIGKILL) == 0)
+		(*count)++;
 }
 
 uint32_t jv_cgroup_kill(const struct jv_cgroup *cgroup)
@@ -258,7 +271,8 @@ uint32_t jv_cgroup_kill(const struct jv_cgroup *cgroup)
 		write_number(cgroup, "", "cgroup.kill", "1");
 	uint32_t most = 0;
 	for (uint32_t i = 0; i < cgroup->hierarchy_count; i++) {
-		uint32_t count = kill_in(cgroup, cgroup->hierarchies[i]);
+		uint32_t count = 0;
+		visit_in(cgroup, cgroup->hierarchies[i], kill_one, &count);
 		most = count > most ? count : most;
 	}
 	return most;

@@ -78,6 +78,9 @@ int jv_cgroup_enter(const struct jv_cgroup *cgroup);
 
 /* Stops new processes and sends KILL to all there are. Returns how many were found. */
 uint32_t jv_cgroup_kill(const struct jv_cgroup *cgroup);
+/* Calls visit for each process of the group. */
+void jv_cgroup_processes(
+	const struct jv_cgroup *cgroup, void (*visit)(void *context, int64_t pid), void *context);
 /* Removes the group and what is below it from every hierarchy. False if a process is still in it:
  * try again. */
 bool jv_cgroup_remove(const struct jv_cgroup *cgroup);

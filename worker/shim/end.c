@@ -73,6 +73,11 @@ static void judge(struct jv_keeper *keeper, const struct jv_status *status)
 			.stderr_head = keeper->head,
 		};
 		jv_verdict_of_end(&facts, result);
+		if (jv_is_ok(&keeper->disk_status))
+			return;
+		result->failure = JV_ATTEMPT_OUT_OF_DISK;
+		snprintf(result->message, sizeof(result->message), "%s",
+			keeper->disk_status.message);
 		return;
 	}
 	if (status->code == JV_ABORTED) {

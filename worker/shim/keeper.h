@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "worker/shim/attempt.h"
 #include "worker/shim/cgroup.h"
+#include "worker/shim/disk.h"
 #include "worker/shim/lease.h"
 #include "worker/shim/output.h"
 #include "worker/shim/plain.h"
@@ -33,9 +34,11 @@ struct jv_keeper {
 	struct jv_attempt_result result;
 	struct jv_output_writer output;
 	struct jv_lease_watch lease;
-	int alarm;    /* at lease.due_ms */
-	int signals;  /* signalfd */
-	int pipes[2]; /* read ends of stdout and stderr, or -1 */
+	struct jv_disk_watch disk;
+	struct jv_status disk_status; /* why the disk has ended it */
+	int alarm;                    /* at lease.due_ms */
+	int signals;                  /* signalfd */
+	int pipes[2];                 /* read ends of stdout and stderr, or -1 */
 	int output_fd;
 	pid_t runtime; /* 0 when it has ended */
 	pid_t init; /* the container's, or the plain process; 0 before it is known and after it was

@@ -160,6 +160,28 @@ void jv_keeper_obey_lease(struct jv_keeper *keeper)
 	send_kill(keeper);
 }
 
+/* Whoever takes more disk than it may is ended; its log and result still find room. */
+static void obey_disk(struct jv_keeper *keeper)
+{
+	if (keeper->killed || keeper->ended)
+		return;
+	keeper->disk_status = jv_disk_watch_look(
+		&keeper->disk, JV_ATTEMPT_UPPER, &keeper->cgroup, jv_clock_monotonic_ms());
+	if (!jv_is_ok(&keeper->disk_status))
+		send_kill(keeper);
+}
+
+/* How long nothing needs to be done that no descriptor tells; -1: for ever. */
+static int idle_ms(const struct jv_keeper *keeper)
+{
+	if (keeper->stop_wanted)
+		return STOP_RETRY_MS;
+	if (keeper->killed || keeper->disk.due_ms == INT64_MAX)
+		return -1;
+	const int64_t left_ms = keeper->disk.due_ms - jv_clock_monotonic_ms();
+	return left_ms > 0 ? (int)left_ms : 0;
+}
+
 /* Output is left in the pipes until the runtime is gone: if it fails, all of it is the runtime's
  * own and is thrown away. */
 static struct jv_status wait_for_runtime(struct jv_keeper *keeper)
@@ -187,7 +209,7 @@ static void wait_once(struct jv_keeper *keeper)
 		{.fd = keeper->pipes[1], .events = POLLIN},
 		{.fd = keeper->alarm, .events = POLLIN},
 	};
-	if (poll(fds, 5, keeper->stop_wanted ? STOP_RETRY_MS : -1) < 0)
+	if (poll(fds, 5, idle_ms(keeper)) < 0)
 		return;
 	for (int i = 0; i < 2; i++)
 		if (fds[2 + i].revents != 0)
@@ -201,11 +223,14 @@ static void wait_once(struct jv_keeper *keeper)
 struct jv_status jv_keeper_loop(struct jv_keeper *keeper)
 {
 	JV_TRY(wait_for_runtime(keeper));
+	jv_disk_watch_init(&keeper->disk, keeper->plan.disk_bytes_max, keeper->plan.files_max,
+		jv_clock_monotonic_ms());
 	while (!keeper->ended) {
 		if (keeper->stop_wanted)
 			send_stop(keeper);
 		wait_once(keeper);
 		jv_keeper_obey_lease(keeper);
+		obey_disk(keeper);
 	}
 	return jv_ok();
 }
