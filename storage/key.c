@@ -74,6 +74,24 @@ void jv_key_request(struct jv_buffer *key, const uint8_t hash[JV_REQUEST_HASH_SI
 	jv_buffer_append(key, hash, JV_REQUEST_HASH_SIZE);
 }
 
+void jv_key_queue(struct jv_buffer *key, struct jv_bytes name)
+{
+	JV_ASSERT(name.size > 0 && name.size <= JV_QUEUE_NAME_MAX);
+	begin(key, JV_RECORD_QUEUE);
+	jv_buffer_append(key, name.data, name.size);
+}
+
+void jv_key_expiry(struct jv_buffer *key, struct jv_bytes queue, int64_t expire_ms, uint64_t task)
+{
+	JV_ASSERT(queue.size > 0 && queue.size <= JV_QUEUE_NAME_MAX);
+	JV_ASSERT(expire_ms >= 0);
+	begin(key, JV_RECORD_EXPIRY);
+	/* The length in front, so that no name is the beginning of another. */
+	jv_put_bytes(key, queue);
+	jv_put_key_u64(key, (uint64_t)expire_ms);
+	jv_put_key_u64(key, task);
+}
+
 /* Enough to find a key again, and short enough for a message. */
 #define DESCRIBED_BYTES_MAX 64
 
@@ -86,10 +104,10 @@ static void describe_hex(struct jv_bytes bytes, struct jv_buffer *text)
 		jv_buffer_append_text(text, "...");
 }
 
-static void describe_name(struct jv_reader *ids, struct jv_buffer *text)
+static void describe_name(const char *what, struct jv_reader *ids, struct jv_buffer *text)
 {
 	size_t size = jv_reader_left(ids);
-	jv_buffer_append_text(text, "node ");
+	jv_buffer_append_text(text, what);
 	for (size_t i = 0; i < size && i < DESCRIBED_BYTES_MAX; i++) {
 		uint8_t byte = jv_get_u8(ids);
 		if (byte > 0x20 && byte < 0x7f)
@@ -129,6 +147,16 @@ static void describe_request(struct jv_reader *ids, struct jv_buffer *text)
 	describe_hex(jv_bytes_of(hash, sizeof(hash)), text);
 }
 
+static void describe_expiry(struct jv_reader *ids, struct jv_buffer *text)
+{
+	struct jv_bytes name = jv_get_bytes(ids);
+	struct jv_reader queue = jv_reader_of(name);
+	int64_t expire_ms = jv_record_key_i64(ids);
+	describe_task("expiry of task", ids, text);
+	describe_name(" in queue ", &queue, text);
+	jv_buffer_printf(text, " at %lld", (long long)expire_ms);
+}
+
 /* False if the letter is none of ours. */
 static bool describe_kind(uint8_t letter, struct jv_reader *ids, struct jv_buffer *text)
 {
@@ -155,13 +183,19 @@ static bool describe_kind(uint8_t letter, struct jv_reader *ids, struct jv_buffe
 		describe_log(ids, text);
 		return true;
 	case JV_RECORD_NODE:
-		describe_name(ids, text);
+		describe_name("node ", ids, text);
 		return true;
 	case JV_RECORD_EVENT:
 		describe_event(ids, text);
 		return true;
 	case JV_RECORD_REQUEST:
 		describe_request(ids, text);
+		return true;
+	case JV_RECORD_QUEUE:
+		describe_name("queue ", ids, text);
+		return true;
+	case JV_RECORD_EXPIRY:
+		describe_expiry(ids, text);
 		return true;
 	default:
 		return false;

@@ -19,6 +19,8 @@
  *   N name                           node
  *   E revision index                 event           a task as a change left it, for watchers
  *   R hash (16 bytes)                request         of a request_id
+ *   Q name                           queue           what its finished tasks take together
+ *   X queue expiry task              expiry          finished task, in the order of removal
  */
 #ifndef JV_STORAGE_RECORD_H
 #define JV_STORAGE_RECORD_H
@@ -40,6 +42,8 @@ enum jv_record_kind {
 	JV_RECORD_NODE = 'N',
 	JV_RECORD_EVENT = 'E',
 	JV_RECORD_REQUEST = 'R',
+	JV_RECORD_QUEUE = 'Q',
+	JV_RECORD_EXPIRY = 'X',
 };
 
 /* The states of jarvis.v1.TaskState; the numbers are the same. */
@@ -102,12 +106,19 @@ struct jv_task_record {
 	int64_t revision;
 	int64_t log_bytes;
 	bool cancelled; /* a client asked for the end */
+	/* Of done tasks: when it is removed at the latest; JV_NEVER_MS: by no clock. 0 if it has no
+	 * expiry record: of live tasks, and of those done before there were any. */
+	int64_t expire_ms;
+	uint32_t kept_kib; /* what the store keeps of it beside the log of the last attempt */
 	struct jv_usage usage;
 	struct jv_bytes node;
 	struct jv_bytes message;
 	struct jv_bytes cancel_reason;
 	struct jv_bytes progress; /* from version 2 on; only when STARTING */
 };
+
+/* A moment that does not come. */
+#define JV_NEVER_MS INT64_MAX
 
 #define JV_CLUSTER_ID_SIZE 16
 
@@ -117,6 +128,9 @@ struct jv_meta_record {
 	uint32_t next_shape;
 	int64_t revision;
 	int64_t event_floor; /* changes up to this revision are no longer kept */
+	/* Done tasks with numbers below this one may lack their expiry record: a release that did
+	 * not write them ended them. 0: none. */
+	uint64_t unexpiring;
 };
 
 enum jv_constraint_operator {
@@ -171,6 +185,8 @@ struct jv_shape_record {
 	uint32_t retry_on; /* a bit for each enum jv_failure */
 	uint32_t exit_code_count;
 	uint8_t exit_codes[JV_RETRY_EXIT_CODES_MAX];
+	int64_t retention_ms;  /* of the finished task; 0: as its queue says */
+	int64_t log_bytes_max; /* of one attempt, but for a mark; 0: not known, of old records */
 };
 
 struct jv_label {
@@ -219,6 +235,32 @@ struct jv_request_record {
 	int64_t time_ms;
 };
 
+#define JV_QUEUE_NAME_MAX 63
+
+/* The finished tasks of a queue that have an expiry record. */
+struct jv_queue_record {
+	struct jv_bytes name; /* in the key */
+	int64_t tasks;
+	int64_t bytes;
+};
+
+/* Where the log of a finished task is, so that most can be removed by their key. */
+enum jv_log_spread {
+	JV_LOG_NONE = 0,
+	JV_LOG_ONE = 1, /* one chunk: the first of the last attempt */
+	JV_LOG_MANY = 2,
+};
+
+/* All but bytes, attempt and spread is in the key. */
+struct jv_expiry_record {
+	struct jv_bytes queue; /* at most JV_QUEUE_NAME_MAX bytes */
+	int64_t expire_ms;
+	uint64_t task;
+	int64_t bytes; /* what is counted for it in its queue's record */
+	uint32_t attempt;
+	enum jv_log_spread spread;
+};
+
 /* Encoders append to key and value, which the caller has cleared (asserted). Event: index tells
  * apart the changes of one revision. */
 void jv_meta_encode(
@@ -239,6 +281,10 @@ void jv_node_encode(
 	const struct jv_node_record *record, struct jv_buffer *key, struct jv_buffer *value);
 void jv_request_encode(
 	const struct jv_request_record *record, struct jv_buffer *key, struct jv_buffer *value);
+void jv_queue_encode(
+	const struct jv_queue_record *record, struct jv_buffer *key, struct jv_buffer *value);
+void jv_expiry_encode(
+	const struct jv_expiry_record *record, struct jv_buffer *key, struct jv_buffer *value);
 
 /* The payload of a shape alone, without envelope: equal shapes have equal bytes, so this is also
  * the key of the core's map of shapes. Constraints and lists are to be sorted by the caller;
@@ -269,6 +315,10 @@ struct jv_status jv_node_decode(
 	struct jv_bytes key, struct jv_bytes value, struct jv_node_record *record) JV_MUST_USE;
 struct jv_status jv_request_decode(
 	struct jv_bytes key, struct jv_bytes value, struct jv_request_record *record) JV_MUST_USE;
+struct jv_status jv_queue_decode(
+	struct jv_bytes key, struct jv_bytes value, struct jv_queue_record *record) JV_MUST_USE;
+struct jv_status jv_expiry_decode(
+	struct jv_bytes key, struct jv_bytes value, struct jv_expiry_record *record) JV_MUST_USE;
 
 /* Keys alone, for gets, scans and deletes. Each clears the buffer first. */
 void jv_key_meta(struct jv_buffer *key);
@@ -281,6 +331,9 @@ void jv_key_log(struct jv_buffer *key, uint64_t task, uint32_t attempt, int64_t 
 void jv_key_node(struct jv_buffer *key, struct jv_bytes name);
 void jv_key_event(struct jv_buffer *key, int64_t revision, uint32_t index);
 void jv_key_request(struct jv_buffer *key, const uint8_t hash[JV_REQUEST_HASH_SIZE]);
+void jv_key_queue(struct jv_buffer *key, struct jv_bytes name);
+void jv_key_expiry(
+	struct jv_buffer *key, struct jv_bytes queue, int64_t expire_ms, uint64_t task);
 
 /* Appends what a key names, for messages: "live task 42", "node n1"; hexadecimal if it names
  * nothing. */

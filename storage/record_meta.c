@@ -1,7 +1,8 @@
 #include "base/assert.h"
 #include "storage/envelope.h"
 
-#define META_VERSION    1
+/* Version 1 had no unexpiring: no task had an expiry record. */
+#define META_VERSION    2
 #define REQUEST_VERSION 1
 
 void jv_meta_encode(
@@ -15,6 +16,7 @@ void jv_meta_encode(
 	jv_put_varint(value, record->next_shape);
 	jv_put_signed(value, record->revision);
 	jv_put_signed(value, record->event_floor);
+	jv_put_varint(value, record->unexpiring);
 	jv_envelope_seal(key, value);
 }
 
@@ -29,6 +31,9 @@ struct jv_status jv_meta_decode(
 	record->next_shape = jv_record_u32(&envelope.payload);
 	record->revision = jv_get_signed(&envelope.payload);
 	record->event_floor = jv_get_signed(&envelope.payload);
+	record->unexpiring = record->next_task;
+	if (envelope.version > 1)
+		record->unexpiring = jv_get_varint(&envelope.payload);
 	return jv_envelope_close(&envelope);
 }
 

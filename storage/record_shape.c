@@ -1,7 +1,8 @@
 #include "base/assert.h"
 #include "storage/envelope.h"
 
-#define SHAPE_VERSION 1
+/* Version 1 had neither retention_ms nor log_bytes_max. */
+#define SHAPE_VERSION 2
 
 /* A bit for each enum jv_failure. */
 #define FAILURES_ALL ((UINT32_C(1) << (JV_FAILURE_LAST + 1)) - 1)
@@ -105,9 +106,11 @@ void jv_shape_encode_payload(const struct jv_shape_record *record, struct jv_buf
 		constraint_put(payload, &record->constraints[i]);
 	jv_put_signed(payload, record->queued_timeout_ms);
 	retry_put(payload, record);
+	jv_put_signed(payload, record->retention_ms);
+	jv_put_signed(payload, record->log_bytes_max);
 }
 
-static void shape_get(struct jv_reader *payload, struct jv_shape_record *record)
+static void shape_get(struct jv_reader *payload, uint8_t version, struct jv_shape_record *record)
 {
 	record->queue = jv_get_bytes(payload);
 	record->executor = jv_get_bytes(payload);
@@ -117,12 +120,18 @@ static void shape_get(struct jv_reader *payload, struct jv_shape_record *record)
 		constraint_get(payload, &record->constraints[i]);
 	record->queued_timeout_ms = jv_get_signed(payload);
 	retry_get(payload, record);
+	record->retention_ms = 0;
+	record->log_bytes_max = 0;
+	if (version == 1)
+		return;
+	record->retention_ms = jv_get_signed(payload);
+	record->log_bytes_max = jv_get_signed(payload);
 }
 
 struct jv_status jv_shape_decode_payload(struct jv_bytes payload, struct jv_shape_record *record)
 {
 	struct jv_reader reader = jv_reader_of(payload);
-	shape_get(&reader, record);
+	shape_get(&reader, SHAPE_VERSION, record);
 	if (reader.failed || jv_reader_left(&reader) > 0)
 		return jv_error(JV_INVALID_ARGUMENT, "the bytes are not those of a shape");
 	return jv_ok();
@@ -145,6 +154,6 @@ struct jv_status jv_shape_decode(
 	*record = (struct jv_shape_record){0};
 	JV_TRY(jv_envelope_open(key, value, JV_RECORD_SHAPE, SHAPE_VERSION, &envelope));
 	*id = jv_get_key_u32(&envelope.ids);
-	shape_get(&envelope.payload, record);
+	shape_get(&envelope.payload, envelope.version, record);
 	return jv_envelope_close(&envelope);
 }

@@ -1,8 +1,9 @@
 #include "base/assert.h"
 #include "storage/envelope.h"
 
-#define TASK_VERSION  2
-#define EVENT_VERSION 2
+/* Version 2 has progress, version 3 expire_ms and kept_kib. */
+#define TASK_VERSION  3
+#define EVENT_VERSION 3
 #define SPEC_VERSION  1
 
 static void usage_put(struct jv_buffer *payload, const struct jv_usage *usage)
@@ -64,10 +65,13 @@ static void task_put(struct jv_buffer *payload, const struct jv_task_record *rec
 	jv_put_bytes(payload, record->message);
 	jv_put_bytes(payload, record->cancel_reason);
 	jv_put_bytes(payload, record->progress);
+	jv_put_signed(payload, record->expire_ms);
+	jv_put_varint(payload, record->kept_kib);
 }
 
-static void task_get(struct jv_reader *payload, uint8_t version, struct jv_task_record *record)
+static void task_get(struct jv_envelope *envelope, struct jv_task_record *record)
 {
+	struct jv_reader *payload = &envelope->payload;
 	record->shape = jv_record_u32(payload);
 	record->priority = jv_record_i32(payload);
 	record->state =
@@ -87,8 +91,12 @@ static void task_get(struct jv_reader *payload, uint8_t version, struct jv_task_
 	record->node = jv_get_bytes(payload);
 	record->message = jv_get_bytes(payload);
 	record->cancel_reason = jv_get_bytes(payload);
-	if (version >= 2)
+	if (envelope->version >= 2)
 		record->progress = jv_get_bytes(payload);
+	if (envelope->version < 3)
+		return;
+	record->expire_ms = jv_get_signed(payload);
+	record->kept_kib = jv_record_u32(payload);
 }
 
 void jv_task_encode(
@@ -115,7 +123,7 @@ struct jv_status jv_task_decode(
 	JV_TRY(jv_envelope_open(
 		key, value, done ? JV_RECORD_DONE : JV_RECORD_LIVE, TASK_VERSION, &envelope));
 	record->id = jv_get_key_u64(&envelope.ids);
-	task_get(&envelope.payload, envelope.version, record);
+	task_get(&envelope, record);
 	if (done != jv_task_state_final(record->state) || (done && record->shape != 0))
 		jv_record_fail(&envelope.payload);
 	return jv_envelope_close(&envelope);
@@ -141,7 +149,7 @@ struct jv_status jv_event_decode(struct jv_bytes key, struct jv_bytes value, int
 	*revision = jv_record_key_i64(&envelope.ids);
 	*index = jv_get_key_u32(&envelope.ids);
 	record->id = jv_get_varint(&envelope.payload);
-	task_get(&envelope.payload, envelope.version, record);
+	task_get(&envelope, record);
 	return jv_envelope_close(&envelope);
 }
 

@@ -21,6 +21,7 @@ struct rocksdb_store {
 	rocksdb_writebatch_t *operations; /* the committer's, reused */
 	char *path;
 	atomic_uint readers; /* open cursors and snapshots */
+	atomic_bool closing; /* nothing long is to begin any more */
 };
 
 struct rocksdb_view {
@@ -229,6 +230,30 @@ static struct jv_status store_backup(struct jv_store *base, const char *director
 	return status_of(directory, error);
 }
 
+/* Deletes are marks until a compaction meets what they delete, and where nothing is written any more
+ * there may be none for days. */
+static struct jv_status store_reclaim(
+	struct jv_store *base, struct jv_bytes first, struct jv_bytes end)
+{
+	struct rocksdb_store *store = rocksdb_of(base);
+	if (atomic_load(&store->closing))
+		return jv_error(JV_ABORTED, "the store is about to be closed");
+	rocksdb_compactoptions_t *options = rocksdb_compactoptions_create();
+	/* Those that RocksDB starts by itself go on beside it: commits wait for them. */
+	rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0);
+	rocksdb_compact_range_opt(store->db, options, (const char *)first.data, first.size,
+		(const char *)end.data, end.size);
+	rocksdb_compactoptions_destroy(options);
+	return jv_ok();
+}
+
+static void store_hurry(struct jv_store *base)
+{
+	struct rocksdb_store *store = rocksdb_of(base);
+	if (!atomic_exchange(&store->closing, true))
+		rocksdb_disable_manual_compaction(store->db);
+}
+
 /* Also of a store that was never opened. */
 static void store_free(struct rocksdb_store *store)
 {
@@ -260,6 +285,8 @@ static const struct jv_store_operations rocksdb_operations = {
 	.snapshot_open = snapshot_open,
 	.snapshot_close = snapshot_close,
 	.backup = store_backup,
+	.reclaim = store_reclaim,
+	.hurry = store_hurry,
 	.close = store_close,
 };
 

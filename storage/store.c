@@ -85,6 +85,25 @@ struct jv_status jv_store_backup(struct jv_store *store, const char *directory)
 	return store->operations->backup(store, directory);
 }
 
+struct jv_status jv_store_reclaim(
+	struct jv_store *store, struct jv_bytes first, struct jv_bytes end)
+{
+	JV_ASSERT(store != NULL);
+	JV_ASSERT(jv_bytes_compare(first, end) < 0);
+	assert_key(first);
+	assert_key(end);
+	if (store->operations->reclaim == NULL)
+		return jv_ok();
+	return store->operations->reclaim(store, first, end);
+}
+
+void jv_store_hurry(struct jv_store *store)
+{
+	JV_ASSERT(store != NULL);
+	if (store->operations->hurry != NULL)
+		store->operations->hurry(store);
+}
+
 void jv_store_close(struct jv_store *store)
 {
 	JV_ASSERT(store != NULL);

@@ -36,6 +36,10 @@ struct jv_store_operations {
 	struct jv_snapshot *(*snapshot_open)(struct jv_store *store);
 	void (*snapshot_close)(struct jv_store *store, struct jv_snapshot *snapshot);
 	struct jv_status (*backup)(struct jv_store *store, const char *directory);
+	/* These two are NULL where a delete gives its space back by itself. */
+	struct jv_status (*reclaim)(
+		struct jv_store *store, struct jv_bytes first, struct jv_bytes end);
+	void (*hurry)(struct jv_store *store);
 	void (*close)(struct jv_store *store);
 };
 
@@ -87,6 +91,13 @@ void jv_snapshot_close(struct jv_store *store, struct jv_snapshot *snapshot);
 /* A consistent copy in a new directory (ALREADY_EXISTS if it is there), itself a store that can be
  * opened. Commits may go on meanwhile. UNIMPLEMENTED by the memory backend. */
 struct jv_status jv_store_backup(struct jv_store *store, const char *directory) JV_MUST_USE;
+/* Gives the space of what was deleted in first <= key < end back to the disk. May take long and
+ * read much; commits and reads go on meanwhile. ABORTED after jv_store_hurry. */
+struct jv_status jv_store_reclaim(
+	struct jv_store *store, struct jv_bytes first, struct jv_bytes end) JV_MUST_USE;
+/* The store is about to be closed: ends a reclaim that is under way, and refuses others. Any
+ * thread. */
+void jv_store_hurry(struct jv_store *store);
 /* Frees the store. All cursors and snapshots are closed by then. */
 void jv_store_close(struct jv_store *store);
 

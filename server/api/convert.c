@@ -60,6 +60,8 @@ static void convert_times(
 	status->assign_time = jv_convert_time(arena, record->assign_ms);
 	status->start_time = jv_convert_time(arena, record->start_ms);
 	status->finish_time = jv_convert_time(arena, record->finish_ms);
+	if (record->expire_ms != JV_NEVER_MS)
+		status->expire_time = jv_convert_time(arena, record->expire_ms);
 	if (record->state == JV_TASK_QUEUED)
 		status->not_before = jv_convert_time(arena, record->not_before_ms);
 }

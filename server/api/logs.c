@@ -205,6 +205,18 @@ static struct jv_status seek_tail(struct jv_rpc *rpc, int *turns_left)
 	return jv_is_ok(&status) ? closed : status;
 }
 
+/* The end of what is there is the end of the log only if the task is there too: it may have been
+ * removed between two reads, its log with it. */
+static struct jv_status check_kept(const struct jv_rpc *rpc)
+{
+	const struct logs_state *state = rpc->state;
+	struct jv_task_read read = {0};
+	struct jv_status status = jv_read_task(rpc->edge->api, NULL, state->task, &read);
+
+	jv_task_read_deinit(&read);
+	return status;
+}
+
 /* Sends what can be sent; ends, or waits. The task is looked at before the log: if it had ended by
  * then, the log that is read after is whole. */
 static void pump(struct jv_rpc *rpc)
@@ -226,7 +238,10 @@ static void pump(struct jv_rpc *rpc)
 			send_chunk(rpc, &read.record);
 	}
 	chunk_read_deinit(&read);
-	if (!jv_is_ok(&status) || (!found && turns_left > 0 && !(request->follow && going_on)))
+	bool at_end = !found && turns_left > 0 && !(request->follow && going_on);
+	if (jv_is_ok(&status) && at_end)
+		status = check_kept(rpc);
+	if (!jv_is_ok(&status) || at_end)
 		jv_rpc_finish(rpc, status);
 	else if (turns_left == 0)
 		/* Not at once: the others of this thread have their turn. */

@@ -28,7 +28,10 @@ struct jv_status jv_read_task(struct jv_api *api, const struct jv_snapshot *snap
 			api->store, snapshot, jv_buffer_bytes(&read->key), &read->value);
 	}
 	if (status.code == JV_NOT_FOUND)
-		return jv_error(JV_NOT_FOUND, "there is no task t-%" PRIu64, task);
+		return jv_error(JV_NOT_FOUND,
+			"there is no task t-%" PRIu64
+			"; finished ones are removed when their retention is over",
+			task);
 	JV_TRY(status);
 	return jv_task_decode(
 		jv_buffer_bytes(&read->key), jv_buffer_bytes(&read->value), &read->record);
@@ -53,7 +56,7 @@ struct jv_status jv_read_spec(struct jv_api *api, const struct jv_snapshot *snap
 		status = jv_pb_unpack(&jarvis__v1__task_spec__descriptor, packed, arena, &message);
 	if (status.code == JV_NOT_FOUND)
 		status = jv_error(
-			JV_NOT_FOUND, "the spec of task t-%" PRIu64 " is not in the store", task);
+			JV_NOT_FOUND, "the spec of task t-%" PRIu64 " is not there any more", task);
 	*spec = (Jarvis__V1__TaskSpec *)(void *)message;
 	jv_buffer_deinit(&key);
 	jv_buffer_deinit(&value);

@@ -12,6 +12,8 @@
 #define MESSAGE_MAX      1024
 #define PROGRESS_MAX     256
 #define LOG_CHUNK_MAX    65536
+#define EXIT_CODE_MAX    255
+#define SIGNAL_MAX       64
 #define LOG_OFFSET_MAX   (INT64_MAX / 2)
 /* The end of the year 9999, the last that a Timestamp has. */
 #define TIME_MS_MAX INT64_C(253402300799999)
@@ -178,6 +180,19 @@ static struct jv_status keep_inventory(
 	return jv_ok();
 }
 
+/* What the API says of them, so that no client is told otherwise. */
+static bool result_in_range(const Jarvis__V1__AttemptResult *result)
+{
+	const Jarvis__V1__ResourceUsage *usage = result->usage;
+
+	if (result->exit_code < 0 || result->exit_code > EXIT_CODE_MAX || result->signal < 0 ||
+		result->signal > SIGNAL_MAX)
+		return false;
+	return usage == NULL ||
+		(usage->cpu_micros >= 0 && usage->memory_peak_bytes >= 0 &&
+			usage->throttled_periods >= 0 && usage->oom_kills >= 0);
+}
+
 static struct jv_status keep_report(struct jv_session_event *event,
 	const Jarvis__V1__AttemptReport *from, struct jv_attempt_report *to)
 {
@@ -201,6 +216,8 @@ static struct jv_status keep_report(struct jv_session_event *event,
 		to->progress = keep_text(event, from->progress);
 	if (result == NULL)
 		return jv_ok();
+	if (!result_in_range(result))
+		return INVALID("report.result", "has an exit code, a signal or a usage out of range");
 	if (result->failure_reason < 0 || result->failure_reason > (int)JV_FAILURE_LAST ||
 		strlen(result->message) > MESSAGE_MAX)
 		return INVALID("report.result", "is out of range");
@@ -335,6 +352,7 @@ struct jv_status jv_session_event_new(struct jv_api *api, uint64_t session,
 	case JV_EVENT_NODES:
 	case JV_EVENT_STATS:
 	case JV_EVENT_SESSION_CLOSE:
+	case JV_EVENT_SWEEP:
 	case JV_EVENT_DIRECTIVE:
 	case JV_EVENT_PUBLISHED:
 	default:

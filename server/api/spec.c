@@ -251,6 +251,8 @@ void jv_spec_shape(const Jarvis__V1__TaskSpec *spec, struct jv_shape_record *sha
 	shape->queue = jv_bytes_of_text(spec->queue);
 	shape->executor = jv_bytes_of_text(spec->executor);
 	shape->queued_timeout_ms = jv_duration_ms(spec->timeouts->queued);
+	shape->retention_ms = jv_duration_ms(spec->retention);
+	shape->log_bytes_max = spec->log_limits->max_bytes;
 	shape_resources(spec->resources, &shape->resources);
 	shape_constraints(spec, shape);
 	shape_retry(spec->retry, shape);

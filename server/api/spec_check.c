@@ -368,6 +368,17 @@ static struct jv_status check_placement(const Jarvis__V1__TaskSpec *spec)
 	return jv_ok();
 }
 
+static struct jv_status check_retention(const Google__Protobuf__Duration *retention)
+{
+	int64_t ms = jv_duration_ms(retention);
+
+	JV_TRY(check_duration("spec.retention", retention, 3650 * DAY_MS));
+	if (retention != NULL && ms < 1000 && (retention->seconds != 0 || retention->nanos != 0))
+		return INVALID("spec.retention",
+			"is shorter than a second (0 means as long as the queue's)");
+	return jv_ok();
+}
+
 static struct jv_status check_rest(const Jarvis__V1__TaskSpec *spec)
 {
 	if (spec->network < 0 || spec->network > JARVIS__V1__NETWORK_MODE__NETWORK_MODE_HOST)
@@ -378,8 +389,7 @@ static struct jv_status check_rest(const Jarvis__V1__TaskSpec *spec)
 		spec->on_disconnect > JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_KEEP)
 		return INVALID(
 			"spec.on_disconnect", "%d is no such mode", (int)spec->on_disconnect);
-	if (spec->retention != NULL)
-		return REFUSED("spec.retention", "retention is not available in this release");
+	JV_TRY(check_retention(spec->retention));
 	if (spec->log_limits != NULL && spec->log_limits->max_bytes != 0)
 		JV_TRY(check_range("spec.log_limits.max_bytes", spec->log_limits->max_bytes, 1024,
 			INT64_C(16) << 30, "bytes (or 0 for the default)"));

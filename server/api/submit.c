@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -101,6 +102,11 @@ static struct jv_status accepted(
 		status = jv_read_task_message(
 			rpc->edge->api, NULL, submit->task, &rpc->arena, &read, task);
 		jv_task_read_deinit(&read);
+		if (status.code == JV_NOT_FOUND)
+			return jv_field_error(JV_NOT_FOUND, "spec.request_id",
+				"it was accepted before, as task t-%" PRIu64
+				", which has ended and was removed since; it is not run again",
+				submit->task);
 		return status;
 	}
 	read.record = (struct jv_task_record){

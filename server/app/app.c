@@ -35,6 +35,7 @@ struct jv_app {
 	struct jv_worker *worker;  /* NULL if it is off */
 	struct jv_edge **edges;
 	size_t edge_count;
+	struct jv_queue_retention *queues; /* as configured */
 };
 
 static void fill_limits(struct jv_app *app)
@@ -84,6 +85,35 @@ static struct jv_status open_store(struct jv_app *app)
 	return jv_store_rocksdb_open(&options, &app->store);
 }
 
+/* What a queue does not say is as for all. */
+static int64_t or_all(int64_t own, int64_t all)
+{
+	return own != 0 ? own : all;
+}
+
+static void fill_retention(struct jv_app *app, struct jv_core_options *options)
+{
+	const struct jv_server_config *config = app->config;
+	const struct jv_server_queue *queues = config->queues.items;
+	const struct jv_retention all = {.time_ms = config->retention_ms,
+		.tasks_max = config->retention_tasks,
+		.bytes_max = config->retention_bytes};
+
+	app->queues = jv_calloc(config->queues.count + 1, sizeof(app->queues[0]));
+	for (size_t i = 0; i < config->queues.count; i++)
+		app->queues[i] = (struct jv_queue_retention){
+			.queue = queues[i].name,
+			.retention = {.time_ms = or_all(queues[i].retention_ms, all.time_ms),
+				.tasks_max = or_all(queues[i].retention_tasks, all.tasks_max),
+				.bytes_max = or_all(queues[i].retention_bytes, all.bytes_max)},
+		};
+	options->retention = all;
+	options->queues = app->queues;
+	options->queue_count = (uint32_t)config->queues.count;
+	options->finished_bytes_max = config->retention_total_bytes;
+	options->queues_max = (uint32_t)config->queues_max;
+}
+
 static struct jv_status open_core(struct jv_app *app)
 {
 	const struct jv_server_config *config = app->config;
@@ -110,6 +140,7 @@ static struct jv_status open_core(struct jv_app *app)
 		.api = &app->api,
 	};
 
+	fill_retention(app, &options.host.core);
 	jv_env_system.random(&jv_env_system, options.host.core.cluster_id, JV_CLUSTER_ID_SIZE);
 	jv_env_system.random(&jv_env_system, &options.host.core.seed, sizeof(uint64_t));
 	return jv_core_thread_open(&options, &app->core);
@@ -214,6 +245,7 @@ static void close_all(struct jv_app *app)
 		jv_store_close(app->store);
 	jv_schema_free(app->schema);
 	free(app->edges);
+	free(app->queues);
 	free(app);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "storage/record.h"
 
 #define FIELD(name) offsetof(struct jv_server_config, name)
 #define KIB         INT64_C(1024)
@@ -14,6 +15,36 @@
 
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const formats[] = {"text", "json", NULL};
+
+#define QUEUE_FIELD(name) offsetof(struct jv_server_queue, name)
+
+static const struct jv_config_field queue_fields[] = {
+	{.key = "name",
+		.type = JV_CONFIG_TEXT,
+		.offset = QUEUE_FIELD(name),
+		.minimum = 1,
+		.maximum = JV_QUEUE_NAME_MAX,
+		.help = "Name of the queue, as tasks say it."},
+	{.key = "retention.time",
+		.type = JV_CONFIG_DURATION,
+		.offset = QUEUE_FIELD(retention_ms),
+		.minimum = SECOND,
+		.maximum = 36500 * DAY,
+		.help = "Instead of retention.time."},
+	{.key = "retention.tasks",
+		.type = JV_CONFIG_INT,
+		.offset = QUEUE_FIELD(retention_tasks),
+		.minimum = 1,
+		.maximum = INT64_C(1000000000000),
+		.help = "Instead of retention.tasks."},
+	{.key = "retention.bytes",
+		.type = JV_CONFIG_BYTES,
+		.offset = QUEUE_FIELD(retention_bytes),
+		.minimum = MIB,
+		.maximum = 1048576 * GIB,
+		.help = "Instead of retention.bytes."},
+	{.key = NULL},
+};
 
 static const struct jv_config_field own_fields[] = {
 	{.key = "grpc.listen",
@@ -153,6 +184,48 @@ static const struct jv_config_field own_fields[] = {
 		.minimum = 100,
 		.maximum = 100000000,
 		.help = "Changes kept so that watches can resume."},
+	{.key = "retention.time",
+		.type = JV_CONFIG_DURATION,
+		.offset = FIELD(retention_ms),
+		.default_value = "7d",
+		.minimum = SECOND,
+		.maximum = 36500 * DAY,
+		.help = "Finished tasks and their logs are removed after this long; a task may say otherwise."},
+	{.key = "retention.tasks",
+		.type = JV_CONFIG_INT,
+		.offset = FIELD(retention_tasks),
+		.default_value = "1000000",
+		.minimum = 1,
+		.maximum = INT64_C(1000000000000),
+		.help = "Finished tasks kept of one queue; those that would go next go before their time."},
+	{.key = "retention.bytes",
+		.type = JV_CONFIG_BYTES,
+		.offset = FIELD(retention_bytes),
+		.default_value = "8GiB",
+		.minimum = MIB,
+		.maximum = 1048576 * GIB,
+		.help = "Bytes kept of finished tasks of one queue, logs included, before compression."},
+	{.key = "retention.total",
+		.type = JV_CONFIG_BYTES,
+		.offset = FIELD(retention_total_bytes),
+		.default_value = "16GiB",
+		.minimum = MIB,
+		.maximum = 1048576 * GIB,
+		.help = "The same of all queues together; the queue that has most gives first."},
+	{.key = "queues",
+		.type = JV_CONFIG_OBJECTS,
+		.offset = FIELD(queues),
+		.maximum = 1000,
+		.fields = queue_fields,
+		.object_size = sizeof(struct jv_server_queue),
+		.help = "Queues with a retention of their own."},
+	{.key = "scheduler.queues_max",
+		.type = JV_CONFIG_INT,
+		.offset = FIELD(queues_max),
+		.default_value = "1000",
+		.minimum = 1,
+		.maximum = 1000000,
+		.help = "Queues with live or finished tasks; tasks of others are refused."},
 	{.key = "defaults.cpu_millis",
 		.type = JV_CONFIG_INT,
 		.offset = FIELD(default_cpu_millis),
@@ -180,7 +253,7 @@ static const struct jv_config_field own_fields[] = {
 		.default_value = "16MiB",
 		.minimum = KIB,
 		.maximum = 16 * GIB,
-		.help = "Log kept of one attempt of a task that names no limit."},
+		.help = "Log kept of one attempt of a task that names no limit: its first half and its last."},
 	{.key = "limits.list_scan_max",
 		.type = JV_CONFIG_INT,
 		.offset = FIELD(list_scan_max),
@@ -232,6 +305,28 @@ const struct jv_config_field *jv_server_config_schema(void)
 	return schema;
 }
 
+static bool queue_named(const char *name)
+{
+	return name[0] != '\0' && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name);
+}
+
+static struct jv_status check_queues(const struct jv_server_config *config)
+{
+	const struct jv_server_queue *queues = config->queues.items;
+
+	for (size_t i = 0; i < config->queues.count; i++) {
+		if (!queue_named(queues[i].name))
+			return jv_error(JV_INVALID_ARGUMENT,
+				"queues: \"%.80s\" is no queue name: use 1 to %d of a-z, 0-9 and -",
+				queues[i].name, JV_QUEUE_NAME_MAX);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(queues[i].name, queues[j].name) == 0)
+				return jv_error(JV_INVALID_ARGUMENT,
+					"queues: the queue \"%s\" stands twice", queues[i].name);
+	}
+	return jv_ok();
+}
+
 struct jv_status jv_server_config_check(const struct jv_server_config *config)
 {
 	if (config->heartbeat_ms * 3 > config->lease_ms)
@@ -241,6 +336,7 @@ struct jv_status jv_server_config_check(const struct jv_server_config *config)
 			config->heartbeat_ms, config->lease_ms);
 	if (config->grpc_listen == NULL || config->grpc_listen[0] == '\0')
 		return jv_error(JV_INVALID_ARGUMENT, "grpc.listen must not be empty");
+	JV_TRY(check_queues(config));
 	if (config->worker_enabled)
 		return jv_status_context(jv_worker_config_check(&config->worker), "worker");
 	return jv_ok();

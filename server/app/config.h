@@ -10,6 +10,14 @@
 #include "base/config.h"
 #include "worker/config.h"
 
+/* What one queue has otherwise; 0: as all have it. */
+struct jv_server_queue {
+	char *name;
+	int64_t retention_ms;
+	int64_t retention_tasks;
+	int64_t retention_bytes;
+};
+
 struct jv_server_config {
 	char *grpc_listen;
 	char *rest_listen;
@@ -37,6 +45,12 @@ struct jv_server_config {
 	int64_t default_pids;
 	int64_t default_log_bytes;
 	int64_t list_scan_max;
+	int64_t queues_max;
+	int64_t retention_ms;
+	int64_t retention_tasks;
+	int64_t retention_bytes;
+	int64_t retention_total_bytes;
+	struct jv_config_objects queues; /* struct jv_server_queue */
 	int64_t log_level;
 	int64_t log_format;
 	bool worker_enabled;

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "server/app/sweeper.h"
 #include "storage/committer.h"
 
 /* A transaction of at most so many events is committed by this thread, if nothing is under way:
@@ -23,6 +24,8 @@ struct jv_core_thread {
 	struct jv_api *api;
 	struct jv_host *host;
 	struct jv_committer *committer;
+	struct jv_sweeper *sweeper;
+	struct jv_store *store;
 	struct jv_mailbox inbox;
 	uint32_t inbox_max;
 	/* Events posted that the host has not taken: in the inbox, or in the thread's hand while
@@ -106,6 +109,13 @@ static void sink_direct(void *context, struct jv_directive *directive)
 	jv_edge_mail_directive(rpc->edge, directive);
 }
 
+static void sink_sweep(void *context, struct jv_event *event)
+{
+	struct jv_core_thread *core = context;
+
+	jv_sweeper_post(core->sweeper, event);
+}
+
 /* What became of them is in the store; the edges log what their workers report (session.c). */
 static void note_finished(
 	int64_t revision, const struct jv_publication *publications, uint32_t count)
@@ -146,6 +156,14 @@ static bool post_event(void *context, struct jv_event *event, bool past_limit)
 	return false;
 }
 
+/* On the sweeper's thread. */
+static void swept(void *context, struct jv_event *event)
+{
+	bool posted = post_event(context, event, true);
+
+	JV_ASSERT(posted);
+}
+
 struct jv_status jv_core_thread_open(
 	const struct jv_core_thread_options *options, struct jv_core_thread **opened)
 {
@@ -154,6 +172,7 @@ struct jv_status jv_core_thread_open(
 		.commit = sink_commit,
 		.reply = sink_reply,
 		.direct = sink_direct,
+		.sweep = sink_sweep,
 		.publish = sink_publish,
 		.context = core,
 	};
@@ -174,6 +193,8 @@ struct jv_status jv_core_thread_open(
 		return status;
 	}
 	core->committer = jv_committer_start(options->store, became_durable, core);
+	core->store = options->store;
+	core->sweeper = jv_sweeper_start(options->store, swept, core);
 	core->api->post = post_event;
 	core->api->post_context = core;
 	memcpy(core->api->cluster_id, jv_core_cluster_id(jv_host_core(core->host)),
@@ -289,6 +310,7 @@ void jv_core_thread_start(
 
 void jv_core_thread_stop(struct jv_core_thread *core)
 {
+	jv_store_hurry(core->store);
 	if (core->running) {
 		atomic_store(&core->stopping, true);
 		/* Wakes the loop; what the mail says does not matter. */
@@ -297,6 +319,7 @@ void jv_core_thread_stop(struct jv_core_thread *core)
 		pthread_join(core->thread, NULL);
 	}
 	jv_committer_stop(core->committer);
+	jv_sweeper_stop(core->sweeper);
 	jv_mailbox_close(&core->inbox);
 	struct jv_list rest;
 	jv_list_init(&rest);

@@ -204,6 +204,17 @@ static void running(
 	jv_task_advance(core, task, JV_TASK_RUNNING);
 }
 
+/* A worker keeps to the limit of the task by itself, and says in a line of its own what it left
+ * out. */
+#define MARK_BYTES_MAX 512
+
+/* The most that the log of the attempt may have; a log that has more is closed. */
+static int64_t log_most(const struct jv_task *task)
+{
+	int64_t limit = task->shape->log_bytes_max;
+	return limit > 0 ? limit + MARK_BYTES_MAX : INT64_MAX;
+}
+
 bool jv_attempt_report(
 	struct jv_core *core, struct jv_task *task, const struct jv_attempt_report *report)
 {
@@ -217,7 +228,8 @@ bool jv_attempt_report(
 		return true;
 	case JV_PHASE_FINISHED:
 		/* A task is not reported finished before its log is durable. */
-		if (report->log_bytes > task->log_bytes && !JV_BUG(END_BEFORE_LOG))
+		if (report->log_bytes > task->log_bytes && task->log_bytes <= log_most(task) &&
+			!JV_BUG(END_BEFORE_LOG))
 			return false;
 		finished(core, task, report);
 		return true;
@@ -226,19 +238,51 @@ bool jv_attempt_report(
 	return true;
 }
 
+static void log_store(struct jv_core *core, struct jv_task *task, const struct jv_log_record *chunk)
+{
+	task->spread = task->spread == JV_LOG_NONE ? JV_LOG_ONE : JV_LOG_MANY;
+	task->log_bytes += (int64_t)chunk->data.size;
+	jv_write_log(core, chunk, task->log_bytes);
+	jv_effect_publish(core, task->id, JV_PUBLISH_LOG);
+}
+
+/* The worker does not keep to the limit: what is over it is not stored, and the log says so. With
+ * that line it is longer than a log may be, which closes it, also for another life of the server. */
+static void log_close(struct jv_core *core, struct jv_task *task, const struct jv_log_record *chunk)
+{
+	struct jv_log_record part = *chunk;
+	part.data.size = (size_t)(log_most(task) - task->log_bytes);
+	if (part.data.size > 0)
+		log_store(core, task, &part);
+	jv_buffer_clear(&core->text);
+	jv_buffer_printf(&core->text,
+		"\n[jarvis: output cut here: the worker sent more than the limit of %lld bytes]\n",
+		(long long)task->shape->log_bytes_max);
+	part.offset = task->log_bytes;
+	part.truncated = true;
+	part.data = jv_buffer_bytes(&core->text);
+	log_store(core, task, &part);
+	JV_ASSERT(task->log_bytes > log_most(task));
+}
+
 int64_t jv_attempt_log(
 	struct jv_core *core, struct jv_task *task, const struct jv_log_record *chunk)
 {
 	JV_ASSERT(jv_task_active(task) && task->attempt == chunk->attempt);
 	int64_t size = (int64_t)chunk->data.size;
+	int64_t end = chunk->offset + size;
+	/* Of no interest any more. */
+	if (task->log_bytes > log_most(task))
+		return end > task->log_bytes ? end : task->log_bytes;
 	/* Known already, or there is a gap before it: the node goes on from what is stored. */
 	bool again = chunk->offset < task->log_bytes && JV_BUG(LOG_TWICE);
 	if ((chunk->offset != task->log_bytes && !again) || size == 0)
 		return task->log_bytes;
 	JV_ASSERT(size <= JV_LOG_CHUNK_BYTES_MAX);
-	JV_ASSERT(task->log_bytes <= INT64_MAX - size);
-	task->log_bytes += size;
-	jv_write_log(core, chunk, task->log_bytes);
-	jv_effect_publish(core, task->id, JV_PUBLISH_LOG);
+	if (size > log_most(task) - task->log_bytes) {
+		log_close(core, task, chunk);
+		return end > task->log_bytes ? end : task->log_bytes;
+	}
+	log_store(core, task, chunk);
 	return task->log_bytes;
 }

@@ -207,6 +207,36 @@ static void check_requests(const struct jv_core *core)
 	JV_ASSERT(count == HASH_COUNT(core->requests));
 }
 
+static void check_queue(const struct jv_core *core, const struct jv_queue *queue)
+{
+	JV_ASSERT(queue->tasks >= 0 && queue->bytes >= 0);
+	JV_ASSERT(queue->tasks > 0 || (queue->bytes == 0 && queue->shapes > 0));
+	JV_ASSERT(queue->stored == (queue->tasks > 0) && jv_list_empty(&queue->dirty));
+	bool armed = heap_has(&core->queues_due, &queue->due);
+	JV_ASSERT(armed == jv_heap_holds(&queue->due));
+	JV_ASSERT(!armed || (queue->tasks > 0 && queue != core->swept_queue));
+	/* What will expire is looked at one day. */
+	JV_ASSERT(armed || queue->first_ms == JV_NEVER_MS || queue == core->swept_queue);
+}
+
+static void check_queues(const struct jv_core *core)
+{
+	uint64_t shapes = 0;
+	int64_t tasks = 0, bytes = 0;
+	struct jv_queue *queue, *next;
+	HASH_ITER (hh, core->queues, queue, next) {
+		check_queue(core, queue);
+		shapes += queue->shapes;
+		tasks += queue->tasks;
+		bytes += queue->bytes;
+	}
+	JV_ASSERT(shapes == HASH_CNT(by_id, core->shapes_by_id));
+	JV_ASSERT(tasks == core->finished && bytes == core->finished_bytes);
+	JV_ASSERT(core->swept_queue == NULL || core->sweeping);
+	JV_ASSERT(core->meta.unexpiring <= core->meta.next_task);
+	check_heap(&core->queues_due);
+}
+
 void jv_core_check(const struct jv_core *core)
 {
 	JV_ASSERT(core->started && core->batch == NULL);
@@ -215,6 +245,7 @@ void jv_core_check(const struct jv_core *core)
 	check_nodes(core);
 	check_grown(core);
 	check_requests(core);
+	check_queues(core);
 	JV_ASSERT(core->newest >= core->meta.revision);
 	JV_ASSERT(core->meta.event_floor <= core->meta.revision);
 }

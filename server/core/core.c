@@ -20,6 +20,9 @@ struct jv_core *jv_core_new(const struct jv_core_options *options)
 	jv_heap_init(&core->nodes_due, jv_timer_node_before);
 	jv_list_init(&core->grown);
 	jv_list_init(&core->requests_by_age);
+	jv_heap_init(&core->queues_due, jv_queue_before);
+	jv_list_init(&core->queues_dirty);
+	jv_list_init(&core->sweep.link);
 	return core;
 }
 
@@ -53,6 +56,16 @@ static void peers_free(struct jv_core *core)
 	free(core->nodes);
 }
 
+static void queues_free(struct jv_core *core)
+{
+	struct jv_queue *queue, *next;
+	HASH_ITER (hh, core->queues, queue, next) {
+		HASH_DEL(core->queues, queue);
+		free(queue);
+	}
+	free(core->swept);
+}
+
 void jv_core_free(struct jv_core *core)
 {
 	if (core == NULL)
@@ -63,8 +76,10 @@ void jv_core_free(struct jv_core *core)
 	jv_heap_deinit(&core->nodes_due);
 	jv_heap_deinit(&core->ready);
 	jv_heap_deinit(&core->blocked);
+	jv_heap_deinit(&core->queues_due);
 	tasks_free(core);
 	peers_free(core);
+	queues_free(core);
 	jv_buffer_deinit(&core->key);
 	jv_buffer_deinit(&core->value);
 	jv_buffer_deinit(&core->text);
@@ -119,6 +134,11 @@ void jv_core_step(struct jv_core *core, struct jv_now now, struct jv_event *even
 	struct jv_batch *batch, struct jv_effects *effects)
 {
 	jv_core_enter(core, now, batch, effects);
+	if (event->kind == JV_EVENT_SWEEP) {
+		jv_retention_swept(core, event);
+		jv_core_leave(core);
+		return;
+	}
 	if (event->deadline_ms != 0 && now.monotonic_ms >= event->deadline_ms)
 		event->status = jv_error(JV_DEADLINE_EXCEEDED,
 			"the deadline was over before the scheduler came to it; nothing was done");
@@ -138,6 +158,7 @@ int64_t jv_core_seal(struct jv_core *core, struct jv_batch *batch)
 	core->batch = batch;
 	core->newest = jv_core_open_revision(core);
 	jv_watch_trim(core);
+	jv_queue_settle(core);
 	jv_write_meta(core, core->newest);
 	core->batch = NULL;
 	core->meta.revision = core->newest;
@@ -160,4 +181,6 @@ void jv_core_stats(const struct jv_core *core, struct jv_stats *stats)
 	stats->nodes_ready = core->nodes_ready;
 	stats->nodes_total = core->node_count;
 	stats->revision = core->meta.revision;
+	stats->finished = core->finished;
+	stats->finished_bytes = core->finished_bytes;
 }

@@ -14,6 +14,18 @@
 
 struct jv_core;
 
+/* How long the finished tasks of a queue stay: until the first limit is reached. 0: no limit. */
+struct jv_retention {
+	int64_t time_ms; /* from their end; a task's own retention goes before it */
+	int64_t tasks_max;
+	int64_t bytes_max;
+};
+
+struct jv_queue_retention {
+	const char *queue;
+	struct jv_retention retention;
+};
+
 struct jv_core_options {
 	uint8_t cluster_id[JV_CLUSTER_ID_SIZE]; /* of a new store; a stored one wins */
 	uint64_t seed;                          /* of the generator (jitter of back-off) */
@@ -27,13 +39,19 @@ struct jv_core_options {
 	uint32_t nodes_max;
 	uint32_t events_max;   /* changes kept for watchers at least; an eighth more at most */
 	uint32_t requests_max; /* request_ids remembered; 0: four times tasks_max */
+	struct jv_retention retention;           /* of queues that are not named below */
+	const struct jv_queue_retention *queues; /* lent as long as the core lives */
+	uint32_t queue_count;
+	int64_t finished_bytes_max; /* of all queues; the largest gives first; 0: no limit */
+	uint32_t queues_max;        /* with live or finished tasks; 0: no limit */
 };
 
 struct jv_core *jv_core_new(const struct jv_core_options *options);
+/* A sweep that was put out must not come back after that. */
 void jv_core_free(struct jv_core *core);
 
 /* Loading at start: every record of the store but specs, logs, done tasks and events, in key order
- * of its kind: M, H, N, L, O, R (the host scans these prefixes in this order). DATA_LOSS names what
+ * of its kind: M, Q, H, N, L, O, R (the host scans these prefixes in this order). DATA_LOSS names what
  * does not fit. */
 struct jv_status jv_core_load(
 	struct jv_core *core, struct jv_bytes key, struct jv_bytes value) JV_MUST_USE;
@@ -43,11 +61,12 @@ struct jv_status jv_core_load(
 struct jv_status jv_core_start(
 	struct jv_core *core, struct jv_now now, struct jv_batch *batch) JV_MUST_USE;
 
-/* One event. The event is moved to effects->replies, now or (never today) later. */
+/* One event. The event is moved to effects->replies, now or (never today) later; but for a sweep,
+ * which is the core's own again. */
 void jv_core_step(struct jv_core *core, struct jv_now now, struct jv_event *event,
 	struct jv_batch *batch, struct jv_effects *effects);
 /* Fires what is due (leases, lost nodes to forget, queue time-outs, back-offs, forgotten request
- * ids, old events), at most budget of it. True if more is due. */
+ * ids, old events, finished tasks), at most budget of it. True if more is due. */
 bool jv_core_tick(struct jv_core *core, struct jv_now now, uint32_t budget, struct jv_batch *batch,
 	struct jv_effects *effects);
 /* Places at most budget tasks, fewer if that takes long. True if a further call may place more. */

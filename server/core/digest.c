@@ -39,6 +39,23 @@ static uint64_t requests_hash(
 	return sum;
 }
 
+/* A queue without finished tasks has no record. */
+static uint64_t queues_hash(
+	const struct jv_core *core, struct jv_buffer *key, struct jv_buffer *value)
+{
+	uint64_t sum = 0;
+	struct jv_queue *queue, *next;
+	HASH_ITER (hh, core->queues, queue, next) {
+		struct jv_queue_record record;
+		if (queue->tasks == 0)
+			continue;
+		jv_queue_describe(queue, &record);
+		jv_queue_encode(&record, key, value);
+		sum += record_hash(key, value);
+	}
+	return sum;
+}
+
 static uint64_t shapes_hash(const struct jv_core *core)
 {
 	uint64_t sum = 0;
@@ -69,6 +86,7 @@ uint64_t jv_core_digest(const struct jv_core *core)
 	uint64_t digest = record_hash(&key, &value);
 	digest = digest * 31 + tasks_hash(core, &key, &value);
 	digest = digest * 31 + requests_hash(core, &key, &value);
+	digest = digest * 31 + queues_hash(core, &key, &value);
 	digest = digest * 31 + shapes_hash(core);
 	digest = digest * 31 + nodes_hash(core);
 	jv_buffer_deinit(&key);

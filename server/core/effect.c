@@ -13,6 +13,7 @@ void jv_effects_deinit(struct jv_effects *effects)
 {
 	JV_ASSERT(jv_list_empty(&effects->replies));
 	JV_ASSERT(jv_list_empty(&effects->directives));
+	JV_ASSERT(effects->sweep == NULL);
 	free(effects->publications);
 	*effects = (struct jv_effects){0};
 }
@@ -79,6 +80,13 @@ void jv_effect_close(struct jv_core *core, const struct jv_session *session, str
 	struct jv_directive *directive = directive_new(core, session);
 	directive->closed = true;
 	directive->why = why;
+}
+
+void jv_effect_sweep(struct jv_core *core)
+{
+	JV_ASSERT(core->effects != NULL && core->effects->sweep == NULL);
+	JV_ASSERT(core->sweeping);
+	core->effects->sweep = &core->sweep;
 }
 
 void jv_effect_withdraw(struct jv_core *core, uint64_t session)

@@ -30,6 +30,7 @@ enum jv_event_kind {
 	JV_EVENT_SESSION_REPORT,
 	JV_EVENT_SESSION_LOG,
 	JV_EVENT_SESSION_CLOSE,
+	JV_EVENT_SWEEP, /* the core's own: out as an effect, back with what was read; no reply */
 	/* On their way to an edge only; never given to the core. */
 	JV_EVENT_DIRECTIVE, /* a struct jv_directive */
 	JV_EVENT_PUBLISHED, /* publications of server/api/edge.c */
@@ -127,6 +128,8 @@ struct jv_event_nodes {
 struct jv_stats {
 	int64_t queued, starting, running, stopping;
 	int64_t succeeded, failed, cancelled, submitted, lost; /* since the start */
+	int64_t removed;                                        /* finished tasks, likewise */
+	int64_t finished, finished_bytes; /* that are kept, but for old ones not yet looked at */
 	uint32_t nodes_ready, nodes_total;
 	int64_t revision;
 };
@@ -185,6 +188,39 @@ struct jv_event_session_close {
 	uint64_t session;
 };
 
+/* What the core wants of the store when finished tasks are to be removed, for it keeps none of them
+ * in memory. The event is the core's own: it is put out as an effect, once all that the core has
+ * done before is durable, is read for (server/api/sweep.h), and comes back with what was found. */
+enum jv_sweep_kind {
+	JV_SWEEP_EXPIRY,  /* the first of a queue's finished tasks, in the order of their removal */
+	JV_SWEEP_ADOPT,   /* finished tasks that have no expiry record, the newest first */
+	JV_SWEEP_RECLAIM, /* finds nothing: the space of removed tasks is to be given back */
+};
+
+struct jv_swept {
+	uint64_t task;
+	int64_t bytes;
+	uint32_t attempt;
+	enum jv_log_spread spread;
+	int64_t expire_ms; /* of EXPIRY; the rest of ADOPT */
+	int64_t finish_ms;
+	int64_t retention_ms; /* as the task says; 0: as its queue does */
+	char queue[JV_QUEUE_NAME_MAX + 1];
+};
+
+struct jv_event_sweep {
+	enum jv_sweep_kind kind;
+	char queue[JV_QUEUE_NAME_MAX + 1]; /* of EXPIRY */
+	int64_t from_ms;                   /* of EXPIRY: there is nothing before */
+	uint64_t first, end;               /* tasks of ADOPT and RECLAIM, end not included */
+	/* Reply: what was found goes to `found`, lent by the core, room for limit. */
+	uint32_t limit;
+	struct jv_swept *found;
+	uint32_t count;
+	bool more;     /* EXPIRY: there are others behind them */
+	uint64_t left; /* ADOPT: tasks from here on are done; 0: all are */
+};
+
 struct jv_event {
 	struct jv_list link;
 	enum jv_event_kind kind;
@@ -204,6 +240,7 @@ struct jv_event {
 		struct jv_event_session_report report;
 		struct jv_event_session_log log;
 		struct jv_event_session_close close;
+		struct jv_event_sweep sweep;
 	};
 };
 
@@ -232,6 +269,7 @@ struct jv_publication {
 struct jv_effects {
 	struct jv_list replies;    /* struct jv_event */
 	struct jv_list directives; /* struct jv_directive */
+	struct jv_event *sweep;    /* NULL, or the core's; comes back to jv_core_step */
 	struct jv_publication *publications;
 	uint32_t publication_count;
 	uint32_t publication_capacity;

@@ -16,11 +16,21 @@ static struct jv_status load_meta(struct jv_core *core, struct jv_bytes key, str
 	struct jv_meta_record record;
 	JV_TRY(jv_meta_decode(key, value, &record));
 	if (record.next_task == 0 || record.next_shape == 0 || record.revision < 1 ||
-		record.event_floor < 0 || record.event_floor >= record.revision)
+		record.event_floor < 0 || record.event_floor >= record.revision ||
+		record.unexpiring > record.next_task)
 		return misfit(core, key, "has impossible numbers");
 	core->meta = record;
 	core->has_meta = true;
 	return jv_ok();
+}
+
+static struct jv_status load_queue(struct jv_core *core, struct jv_bytes key, struct jv_bytes value)
+{
+	struct jv_queue_record record;
+	JV_TRY(jv_queue_decode(key, value, &record));
+	if (record.tasks <= 0 || record.bytes < 0)
+		return misfit(core, key, "has impossible numbers");
+	return jv_queue_restore(core, &record);
 }
 
 static struct jv_status load_shape(struct jv_core *core, struct jv_bytes key, struct jv_bytes value)
@@ -71,6 +81,7 @@ static struct jv_status load_log_head(
 	if (task == NULL || task->attempt != record.attempt || task->log_bytes > record.log_bytes)
 		return misfit(core, key, "belongs to no attempt");
 	task->log_bytes = record.log_bytes;
+	task->spread = JV_LOG_MANY;
 	return jv_ok();
 }
 
@@ -90,6 +101,8 @@ struct jv_status jv_core_load(struct jv_core *core, struct jv_bytes key, struct 
 	switch (key.data[0]) {
 	case JV_RECORD_META:
 		return load_meta(core, key, value);
+	case JV_RECORD_QUEUE:
+		return load_queue(core, key, value);
 	case JV_RECORD_SHAPE:
 		return load_shape(core, key, value);
 	case JV_RECORD_NODE:
@@ -140,6 +153,7 @@ struct jv_status jv_core_start(struct jv_core *core, struct jv_now now, struct j
 	core->started = true;
 	start_tasks(core);
 	jv_request_start(core);
+	jv_retention_start(core);
 	jv_placement_measure(core);
 	core->newest = core->meta.revision;
 	if (core->has_meta)

@@ -56,7 +56,9 @@ struct jv_task {
 	uint8_t failure; /* enum jv_failure */
 	uint8_t timer;   /* enum jv_task_timer; only when queued */
 	bool cancelled : 1;
-	bool reported : 1; /* named in the Hello that is being reconciled; else false */
+	bool reported : 1;   /* named in the Hello that is being reconciled; else false */
+	uint8_t spread : 2;  /* enum jv_log_spread, or more than it is */
+	uint32_t kept_kib;   /* stored beside the log of this attempt: spec, logs of others */
 	union {
 		/* QUEUED: in its shape's heap, or in back-off with a timer. */
 		struct {
@@ -101,6 +103,9 @@ struct jv_index_cursor {
 struct jv_shape {
 	uint32_t id;
 	uint32_t tasks;           /* live tasks that have it */
+	struct jv_queue *queue;
+	int64_t retention_ms;     /* these two as in the payload */
+	int64_t log_bytes_max;
 	struct jv_bytes payload;  /* owned */
 	struct jv_heap waiting;   /* of tasks, by priority and id */
 	struct jv_heap_node turn; /* in core->ready or core->blocked while any task waits */
@@ -109,6 +114,23 @@ struct jv_shape {
 	uint64_t possible_since;  /* core->forgotten then; else it may be gone */
 	UT_hash_handle by_payload;
 	UT_hash_handle by_id;
+};
+
+/* A queue with live or finished tasks. Of the finished ones only the sums are here. */
+struct jv_queue {
+	char name[JV_QUEUE_NAME_MAX + 1];
+	struct jv_retention retention;
+	uint32_t shapes; /* live ones that name it */
+	int64_t tasks;   /* finished, with an expiry record */
+	int64_t bytes;   /* what they are counted with */
+	/* None of them expires before; and none is stored before in the order of removal, so a
+	 * sweep that begins here does not wade through what was removed. */
+	int64_t first_ms;
+	bool stored;              /* it has a record */
+	struct jv_list dirty;     /* in core->queues_dirty: tasks or bytes differ from the record */
+	struct jv_heap_node due;  /* in core->queues_due, if it has finished tasks and is not swept */
+	int64_t due_ms;           /* monotonic */
+	UT_hash_handle hh;
 };
 
 /* Amounts reserved on a node; custom ones in the order of its capacity. Pids are a limit that most
@@ -193,6 +215,17 @@ struct jv_core {
 	struct jv_session *sessions;
 	struct jv_request *requests; /* by hash */
 	struct jv_list requests_by_age;
+	struct jv_queue *queues; /* by name */
+	struct jv_heap queues_due;
+	struct jv_list queues_dirty;
+	int64_t finished, finished_bytes; /* sums over queues */
+	struct jv_event sweep;            /* one at a time */
+	struct jv_swept *swept;
+	bool sweeping;           /* it is on its way */
+	struct jv_queue *swept_queue; /* of EXPIRY, while it is */
+	int64_t adopt_ms;        /* monotonic: when to go on with old tasks, while there are any */
+	uint64_t removed_first, removed_end; /* tasks removed since space was given back */
+	int64_t removed_bytes;
 	int64_t newest; /* revision of the last change; past meta.revision while a transaction is
 			   open */
 
@@ -241,6 +274,11 @@ void jv_write_log(struct jv_core *core, const struct jv_log_record *chunk, int64
 void jv_write_log_head_gone(struct jv_core *core, uint64_t task);
 void jv_write_request(struct jv_core *core, const struct jv_request *request);
 void jv_write_request_gone(struct jv_core *core, const struct jv_request *request);
+void jv_write_queue(struct jv_core *core, const struct jv_queue *queue);
+void jv_write_queue_gone(struct jv_core *core, const struct jv_queue *queue);
+void jv_write_expiry(struct jv_core *core, const struct jv_expiry_record *record);
+/* Record, spec, expiry and log of a finished task. */
+void jv_write_finished_gone(struct jv_core *core, struct jv_bytes queue, const struct jv_swept *swept);
 void jv_write_meta(struct jv_core *core, int64_t revision);
 void jv_request_describe(const struct jv_request *request, struct jv_request_record *record);
 
@@ -249,6 +287,8 @@ void jv_effect_reply(struct jv_core *core, struct jv_event *event);
 void jv_effect_publish(struct jv_core *core, uint64_t task, uint32_t kinds);
 void jv_effect_direct(struct jv_core *core, const struct jv_session *session,
 	const struct jv_task *task, enum jv_desired_state state, const char *reason);
+/* The core's sweep goes out. */
+void jv_effect_sweep(struct jv_core *core);
 void jv_effect_close(struct jv_core *core, const struct jv_session *session, struct jv_status why);
 /* Takes back what was about to be told to a session that has ended. */
 void jv_effect_withdraw(struct jv_core *core, uint64_t session);
@@ -287,6 +327,31 @@ void jv_task_advance(struct jv_core *core, struct jv_task *task, enum jv_task_st
 void jv_task_retry(struct jv_core *core, struct jv_task *task, int64_t wait_ms);
 /* Into a final state; frees the task. */
 void jv_task_end(struct jv_core *core, struct jv_task *task, enum jv_task_state state);
+
+/* retention.c: finished tasks, by queue */
+/* Finds or makes it. */
+struct jv_queue *jv_queue_get(struct jv_core *core, struct jv_bytes name);
+/* RESOURCE_EXHAUSTED if the queue would be one too many. */
+struct jv_status jv_queue_room(const struct jv_core *core, struct jv_bytes name) JV_MUST_USE;
+/* One shape fewer names it. */
+void jv_queue_release(struct jv_core *core, struct jv_queue *queue);
+struct jv_status jv_queue_restore(
+	struct jv_core *core, const struct jv_queue_record *record) JV_MUST_USE;
+void jv_queue_describe(const struct jv_queue *queue, struct jv_queue_record *record);
+/* Stores the sums that have changed, forgets queues without tasks; at seal. */
+void jv_queue_settle(struct jv_core *core);
+bool jv_queue_before(const struct jv_heap_node *a, const struct jv_heap_node *b);
+/* KiB that so many bytes take in the store. */
+uint32_t jv_retention_kib(int64_t bytes);
+/* A task has ended: gives it its place in the order of removal. Returns when it is removed. */
+int64_t jv_retention_begin(struct jv_core *core, const struct jv_task *task);
+void jv_retention_start(struct jv_core *core);
+/* Monotonic time of the next sweep; INT64_MAX if none is due, or one is on its way. */
+int64_t jv_retention_deadline_ms(const struct jv_core *core);
+/* Puts out the sweep that is due. */
+void jv_retention_due(struct jv_core *core);
+/* The sweep has come back. */
+void jv_retention_swept(struct jv_core *core, struct jv_event *event);
 
 /* queue.c: waiting */
 /* Puts a task that turned QUEUED where it waits: its shape's heap, or back-off. */

@@ -68,6 +68,11 @@ struct jv_shape *jv_shape_restore(struct jv_core *core, uint32_t id, struct jv_b
 	jv_heap_init(&shape->waiting, jv_shape_task_before);
 	HASH_ADD_KEYPTR(by_payload, core->shapes, shape->payload.data, shape->payload.size, shape);
 	HASH_ADD(by_id, core->shapes_by_id, id, sizeof(id), shape);
+	const struct jv_shape_record *record = jv_shape_read(core, shape);
+	shape->queue = jv_queue_get(core, record->queue);
+	shape->queue->shapes++;
+	shape->retention_ms = record->retention_ms;
+	shape->log_bytes_max = record->log_bytes_max;
 	return shape;
 }
 
@@ -113,6 +118,7 @@ void jv_shape_release(struct jv_core *core, struct jv_shape *shape)
 	if (--shape->tasks > 0)
 		return;
 	jv_write_shape_gone(core, shape->id);
+	jv_queue_release(core, shape->queue);
 	jv_shape_free(core, shape);
 }
 

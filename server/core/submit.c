@@ -51,6 +51,7 @@ static struct jv_status check_shape(
 		core->decoded = NULL;
 		JV_TRY(jv_status_context(
 			jv_shape_decode_payload(payload, &core->shape_record), "shape"));
+		JV_TRY(jv_queue_room(core, record->queue));
 	}
 	return jv_explain_impossible(core, known, record);
 }
@@ -61,6 +62,7 @@ static void accept(struct jv_core *core, struct jv_event *event, struct jv_shape
 	if (shape == NULL)
 		shape = jv_shape_new(core, submit->shape);
 	struct jv_task *task = jv_task_new(core, shape, submit->priority);
+	task->kept_kib = jv_retention_kib((int64_t)submit->spec.size);
 	submit->task = task->id;
 	submit->submit_ms = task->submit_ms;
 	submit->duplicate = false;

@@ -193,6 +193,9 @@ struct jv_task *jv_task_restore(struct jv_core *core, const struct jv_task_recor
 	task->revision = record->revision;
 	task->log_bytes = record->log_bytes;
 	task->cancelled = record->cancelled;
+	task->kept_kib = record->kept_kib;
+	/* Of what earlier attempts have left nothing is known but that it may be there. */
+	task->spread = task->attempt > 1 ? JV_LOG_MANY : JV_LOG_NONE;
 	past_restore(task, record);
 	add(core, task, shape);
 	core->states[task->state]++;
@@ -221,6 +224,7 @@ void jv_task_describe(const struct jv_task *task, struct jv_task_record *record)
 		.revision = task->revision,
 		.log_bytes = task->log_bytes,
 		.cancelled = task->cancelled,
+		.kept_kib = task->kept_kib,
 	};
 	if (task->node != NULL)
 		record->node = task->node->record.name;
@@ -252,6 +256,18 @@ static void unqueue(struct jv_core *core, struct jv_task *task)
 	task->timer = JV_TIMER_NONE;
 }
 
+/* The log of an attempt stays with the task when the next one begins. */
+static void log_leave(struct jv_core *core, struct jv_task *task)
+{
+	if (task->log_bytes == 0)
+		return;
+	uint32_t kib = jv_retention_kib(task->log_bytes);
+	task->kept_kib = kib > UINT32_MAX - task->kept_kib ? UINT32_MAX : task->kept_kib + kib;
+	task->spread = JV_LOG_MANY;
+	task->log_bytes = 0;
+	jv_write_log_head_gone(core, task->id);
+}
+
 void jv_task_assign(struct jv_core *core, struct jv_task *task, struct jv_node *node)
 {
 	JV_ASSERT(node->state == JV_NODE_READY && node->session != NULL);
@@ -262,9 +278,7 @@ void jv_task_assign(struct jv_core *core, struct jv_task *task, struct jv_node *
 	task->assign_ms = core->now.wall_ms;
 	task->not_before_ms = 0;
 	task->start_ms = 0;
-	if (task->log_bytes > 0)
-		jv_write_log_head_gone(core, task->id);
-	task->log_bytes = 0;
+	log_leave(core, task);
 	node_set(task, node);
 	jv_node_attach(core, node, task);
 	jv_task_changed(core, task);
@@ -315,6 +329,7 @@ void jv_task_end(struct jv_core *core, struct jv_task *task, enum jv_task_state 
 	record.shape = 0;
 	record.not_before_ms = 0;
 	record.finish_ms = core->now.wall_ms;
+	record.expire_ms = jv_retention_begin(core, task);
 	jv_write_task(core, &record);
 	if (!JV_BUG(END_KEPT))
 		jv_write_task_gone(core, task->id);

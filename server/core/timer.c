@@ -55,7 +55,7 @@ int64_t jv_core_deadline_ms(const struct jv_core *core)
 		deadline = earlier(deadline, task->due_ms);
 	if (request != NULL)
 		deadline = earlier(deadline, request->due_ms);
-	return deadline;
+	return earlier(deadline, jv_retention_deadline_ms(core));
 }
 
 /* Fires one thing that is due; false if nothing is. Leases come first: what they end may be due as
@@ -76,6 +76,10 @@ static bool fire(struct jv_core *core)
 	struct jv_request *request = request_first(core);
 	if (request != NULL && request->due_ms <= now) {
 		jv_request_due(core, request);
+		return true;
+	}
+	if (jv_retention_deadline_ms(core) <= now) {
+		jv_retention_due(core);
 		return true;
 	}
 	return false;

@@ -116,6 +116,59 @@ void jv_write_request_gone(struct jv_core *core, const struct jv_request *reques
 	drop(core);
 }
 
+void jv_write_queue(struct jv_core *core, const struct jv_queue *queue)
+{
+	struct jv_queue_record record;
+	jv_queue_describe(queue, &record);
+	begin(core);
+	jv_queue_encode(&record, &core->key, &core->value);
+	put(core);
+}
+
+void jv_write_queue_gone(struct jv_core *core, const struct jv_queue *queue)
+{
+	jv_key_queue(&core->key, jv_bytes_of_text(queue->name));
+	drop(core);
+}
+
+void jv_write_expiry(struct jv_core *core, const struct jv_expiry_record *record)
+{
+	begin(core);
+	jv_expiry_encode(record, &core->key, &core->value);
+	put(core);
+}
+
+/* A range delete costs a store far more than a delete, so it is for logs of several chunks only. */
+static void log_gone(struct jv_core *core, const struct jv_swept *swept)
+{
+	switch (swept->spread) {
+	case JV_LOG_NONE:
+		break;
+	case JV_LOG_ONE:
+		jv_key_log(&core->key, swept->task, swept->attempt, 0);
+		drop(core);
+		break;
+	case JV_LOG_MANY:
+		jv_key_log(&core->key, swept->task, 0, 0);
+		jv_key_log(&core->value, swept->task + 1, 0, 0);
+		jv_batch_delete_range(core->batch, jv_buffer_bytes(&core->key),
+			jv_buffer_bytes(&core->value));
+		break;
+	}
+}
+
+void jv_write_finished_gone(
+	struct jv_core *core, struct jv_bytes queue, const struct jv_swept *swept)
+{
+	jv_key_done(&core->key, swept->task);
+	drop(core);
+	jv_key_spec(&core->key, swept->task);
+	drop(core);
+	jv_key_expiry(&core->key, queue, swept->expire_ms, swept->task);
+	drop(core);
+	log_gone(core, swept);
+}
+
 void jv_write_meta(struct jv_core *core, int64_t revision)
 {
 	struct jv_meta_record record = core->meta;

@@ -47,8 +47,8 @@ static struct jv_status load_kind(struct jv_core *core, struct jv_cursor *cursor
 /* In the order in which records refer to one another (core.h). */
 static struct jv_status load(struct jv_core *core, struct jv_store *store)
 {
-	static const uint8_t kinds[] = {JV_RECORD_META, JV_RECORD_SHAPE, JV_RECORD_NODE,
-		JV_RECORD_LIVE, JV_RECORD_LOG_HEAD, JV_RECORD_REQUEST};
+	static const uint8_t kinds[] = {JV_RECORD_META, JV_RECORD_QUEUE, JV_RECORD_SHAPE,
+		JV_RECORD_NODE, JV_RECORD_LIVE, JV_RECORD_LOG_HEAD, JV_RECORD_REQUEST};
 	struct jv_cursor *cursor = jv_cursor_open(store, NULL);
 	struct jv_status status = jv_ok();
 	for (size_t i = 0; i < sizeof(kinds) && jv_is_ok(&status); i++)
@@ -124,6 +124,9 @@ static void deliver(struct jv_host *host, struct parcel *parcel)
 		sink->reply(sink->context, JV_CONTAINER_OF(link, struct jv_event, link));
 	while ((link = jv_list_pop_front(&effects->directives)) != NULL)
 		sink->direct(sink->context, JV_CONTAINER_OF(link, struct jv_directive, link));
+	if (effects->sweep != NULL && sink->sweep != NULL)
+		sink->sweep(sink->context, effects->sweep);
+	effects->sweep = NULL;
 	if (effects->publication_count > 0)
 		sink->publish(sink->context, parcel->revision, effects->publications,
 			effects->publication_count);
@@ -155,7 +158,7 @@ static bool parcel_empty(const struct parcel *parcel)
 {
 	const struct jv_effects *effects = &parcel->effects;
 	return jv_list_empty(&effects->replies) && jv_list_empty(&effects->directives) &&
-		effects->publication_count == 0;
+		effects->sweep == NULL && effects->publication_count == 0;
 }
 
 static void park(struct jv_host *host, struct parcel *parcel, int64_t revision)

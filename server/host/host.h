@@ -25,6 +25,9 @@ struct jv_host_sink {
 	void (*reply)(void *context, struct jv_event *event);
 	/* Takes the directive. */
 	void (*direct)(void *context, struct jv_directive *directive);
+	/* The core's sweep, to be read for (server/api/sweep.h) and then put into the mail; not
+	 * after jv_host_close. NULL if nothing is ever removed. */
+	void (*sweep)(void *context, struct jv_event *event);
 	/* What changed up to revision; lent during the call. */
 	void (*publish)(void *context, int64_t revision, const struct jv_publication *publications,
 		uint32_t count);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/assert.h"
+#include "server/api/sweep.h"
 
 #define WALL_START INT64_C(1700000000000)
 
@@ -29,7 +30,7 @@ static struct jv_status load_kind(struct jv_core *core, struct jv_cursor *cursor
 
 static struct jv_core *load(struct fixture *fixture)
 {
-	static const uint8_t kinds[] = {'M', 'H', 'N', 'L', 'O', 'R'};
+	static const uint8_t kinds[] = {'M', 'Q', 'H', 'N', 'L', 'O', 'R'};
 	struct jv_core *core = jv_core_new(&fixture->options);
 	struct jv_cursor *cursor = jv_cursor_open(fixture->store, NULL);
 	for (size_t i = 0; i < sizeof(kinds); i++) {
@@ -115,10 +116,23 @@ static void settle(struct fixture *fixture)
 		assert_true(jv_is_ok(&status));
 		jv_batch_clear(&fixture->batch);
 	}
+	jv_fixture_sweep(fixture);
 	if (!fixture->reload)
 		return;
 	jv_core_check(fixture->core);
 	check_reload(fixture);
+}
+
+/* What the core wants to know is read when all before is stored; it hears of it in the next pass. */
+void jv_fixture_sweep(struct fixture *fixture)
+{
+	if (fixture->effects.sweep == NULL)
+		return;
+	assert_null(fixture->sweep);
+	fixture->sweep = fixture->effects.sweep;
+	fixture->effects.sweep = NULL;
+	fixture->sweeps++;
+	jv_sweep_read(fixture->store, fixture->sweep);
 }
 
 struct fixture *jv_fixture_new(void)
@@ -178,6 +192,7 @@ void jv_fixture_free(struct fixture *fixture)
 void jv_fixture_restart(struct fixture *fixture)
 {
 	jv_fixture_forget(fixture);
+	fixture->sweep = NULL;
 	jv_core_free(fixture->core);
 	fixture->core = load(fixture);
 	jv_core_check(fixture->core);
@@ -204,9 +219,17 @@ void jv_fixture_pass(struct fixture *fixture, int64_t ms)
 {
 	fixture->now.monotonic_ms += ms;
 	fixture->now.wall_ms += ms;
-	while (jv_core_tick(fixture->core, fixture->now, 1, &fixture->batch, &fixture->effects))
-		;
-	settle(fixture);
+	do {
+		struct jv_event *sweep = fixture->sweep;
+		fixture->sweep = NULL;
+		if (sweep != NULL)
+			jv_core_step(fixture->core, fixture->now, sweep, &fixture->batch,
+				&fixture->effects);
+		while (jv_core_tick(
+			fixture->core, fixture->now, 1, &fixture->batch, &fixture->effects))
+			;
+		settle(fixture);
+	} while (fixture->sweep != NULL);
 	jv_fixture_schedule(fixture);
 }
 

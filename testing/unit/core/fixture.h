@@ -29,6 +29,8 @@ struct fixture {
 	struct jv_buffer trace; /* what was written and told, as text */
 	bool traced;
 	struct jv_buffer value; /* of the record last read */
+	struct jv_event *sweep; /* was read, and is to be told in the next pass */
+	uint32_t sweeps;        /* put out so far */
 };
 
 struct fixture *jv_fixture_new(void);
@@ -41,6 +43,8 @@ void jv_fixture_step(struct fixture *fixture, struct jv_event *event);
 void jv_fixture_schedule(struct fixture *fixture);
 /* Turns both clocks on, fires what is due, places what can be placed. */
 void jv_fixture_pass(struct fixture *fixture, int64_t ms);
+/* Reads what the last step asked for, if it asked. */
+void jv_fixture_sweep(struct fixture *fixture);
 /* Frees the directives told so far. */
 void jv_fixture_forget(struct fixture *fixture);
 /* The oldest directive, or all zero with session 0. */

@@ -1,8 +1,4 @@
-#include "testing/unit/storage/samples.h"
-
-#include <string.h>
-
-#define TEXT(text) jv_bytes_of_text(text)
+#include "testing/unit/storage/samples_pick.h"
 
 const char *const jv_variant_names[JV_VARIANT_COUNT] = {"typical", "least", "most"};
 
@@ -24,54 +20,6 @@ void jv_expect_bytes(struct jv_bytes got, struct jv_bytes wanted)
 	assert_true(jv_bytes_equal(got, wanted));
 }
 
-/* A number for the variant, where typical is the caller's. */
-static int64_t pick(enum jv_variant variant, int64_t typical)
-{
-	if (variant == JV_VARIANT_TYPICAL)
-		return typical;
-	return variant == JV_VARIANT_LEAST ? INT64_MIN : INT64_MAX;
-}
-
-static uint64_t pick_u64(enum jv_variant variant, uint64_t typical)
-{
-	if (variant == JV_VARIANT_TYPICAL)
-		return typical;
-	return variant == JV_VARIANT_LEAST ? 0 : UINT64_MAX;
-}
-
-static uint32_t pick_u32(enum jv_variant variant, uint32_t typical)
-{
-	return (uint32_t)pick_u64(variant, typical);
-}
-
-static int32_t pick_i32(enum jv_variant variant, int32_t typical)
-{
-	if (variant == JV_VARIANT_TYPICAL)
-		return typical;
-	return variant == JV_VARIANT_LEAST ? INT32_MIN : INT32_MAX;
-}
-
-/* A number of a key, never negative. */
-static int64_t pick_key(enum jv_variant variant, int64_t typical)
-{
-	return variant == JV_VARIANT_LEAST ? 0 : pick(variant, typical);
-}
-
-static struct jv_bytes pick_text(enum jv_variant variant, const char *typical)
-{
-	if (variant == JV_VARIANT_TYPICAL)
-		return TEXT(typical);
-	/* Bytes that a text routine would trip over. */
-	return variant == JV_VARIANT_LEAST ? TEXT("") : jv_bytes_of("\0\xff\n\xc3\xa9", 5);
-}
-
-static void pick_id(enum jv_variant variant, uint8_t *id, size_t size, uint8_t typical)
-{
-	memset(id, variant == JV_VARIANT_LEAST ? 0 : 0xff, size);
-	for (size_t i = 0; i < size && variant == JV_VARIANT_TYPICAL; i++)
-		id[i] = (uint8_t)(typical + i);
-}
-
 /* --- meta --- */
 
 static struct jv_meta_record meta_make(enum jv_variant variant)
@@ -81,6 +29,7 @@ static struct jv_meta_record meta_make(enum jv_variant variant)
 		.next_shape = pick_u32(variant, 17),
 		.revision = pick(variant, 123456),
 		.event_floor = pick(variant, 120000),
+		.unexpiring = pick_u64(variant, 900),
 	};
 	pick_id(variant, record.cluster_id, sizeof(record.cluster_id), 0xa0);
 	return record;
@@ -107,6 +56,7 @@ static void meta_compare(enum jv_variant variant, struct jv_bytes key, struct jv
 	assert_true(got.next_shape == wanted.next_shape);
 	assert_true(got.revision == wanted.revision);
 	assert_true(got.event_floor == wanted.event_floor);
+	assert_true(got.unexpiring == wanted.unexpiring);
 }
 
 /* --- shape --- */
@@ -143,6 +93,8 @@ static struct jv_shape_record shape_make(enum jv_variant variant)
 		.retry_on = variant == JV_VARIANT_MOST ? 0x1fff : pick_u32(variant, 0x102),
 		.exit_code_count = variant == JV_VARIANT_LEAST ? 0 : 2,
 		.exit_codes = {75, 255},
+		.retention_ms = pick(variant, 86400000),
+		.log_bytes_max = pick(variant, 16 << 20),
 	};
 	record.constraints[0] = (struct jv_constraint){
 		.key = TEXT("zone"),
@@ -214,6 +166,8 @@ static void shape_compare(enum jv_variant variant, struct jv_bytes key, struct j
 	assert_true(got.retry_on == wanted.retry_on);
 	assert_true(got.exit_code_count == wanted.exit_code_count);
 	assert_memory_equal(got.exit_codes, wanted.exit_codes, got.exit_code_count);
+	assert_true(got.retention_ms == wanted.retention_ms);
+	assert_true(got.log_bytes_max == wanted.log_bytes_max);
 }
 
 /* --- tasks and events --- */
@@ -240,6 +194,8 @@ static struct jv_task_record task_make(enum jv_variant variant, enum jv_task_sta
 		.revision = pick(variant, 123456),
 		.log_bytes = pick(variant, 65536),
 		.cancelled = variant != JV_VARIANT_LEAST,
+		.expire_ms = pick(variant, 1767830400005),
+		.kept_kib = pick_u32(variant, 33),
 		.usage =
 			{
 				.cpu_micros = pick(variant, 1234567),
@@ -270,6 +226,8 @@ static void result_compare(const struct jv_task_record *got, const struct jv_tas
 	assert_true(got->signal == wanted->signal);
 	assert_true(got->log_bytes == wanted->log_bytes);
 	assert_true(got->cancelled == wanted->cancelled);
+	assert_true(got->expire_ms == wanted->expire_ms);
+	assert_true(got->kept_kib == wanted->kept_kib);
 	assert_true(got->usage.cpu_micros == wanted->usage.cpu_micros);
 	assert_true(got->usage.memory_peak_bytes == wanted->usage.memory_peak_bytes);
 	assert_true(got->usage.throttled_periods == wanted->usage.throttled_periods);
@@ -553,4 +511,6 @@ const struct jv_sample jv_samples[JV_SAMPLES_COUNT] = {
 	{"log_head", log_head_encode, log_head_decode, log_head_compare},
 	{"node", node_encode, node_decode, node_compare},
 	{"request", request_encode, request_decode, request_compare},
+	{"queue", jv_sample_queue_encode, jv_sample_queue_decode, jv_sample_queue_compare},
+	{"expiry", jv_sample_expiry_encode, jv_sample_expiry_decode, jv_sample_expiry_compare},
 };

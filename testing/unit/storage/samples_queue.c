@@ -1,0 +1,75 @@
+#include "testing/unit/storage/samples_pick.h"
+
+/* The name of a queue is never empty. */
+static struct jv_bytes queue_name(enum jv_variant variant)
+{
+	return variant == JV_VARIANT_LEAST ? TEXT("a") : pick_text(variant, "batch");
+}
+
+static struct jv_queue_record queue_make(enum jv_variant variant)
+{
+	return (struct jv_queue_record){
+		.name = queue_name(variant),
+		.tasks = pick(variant, 1000),
+		.bytes = pick(variant, 123456789),
+	};
+}
+
+void jv_sample_queue_encode(enum jv_variant variant, struct jv_buffer *key, struct jv_buffer *value)
+{
+	struct jv_queue_record record = queue_make(variant);
+	jv_queue_encode(&record, key, value);
+}
+
+struct jv_status jv_sample_queue_decode(struct jv_bytes key, struct jv_bytes value)
+{
+	struct jv_queue_record record;
+	return jv_queue_decode(key, value, &record);
+}
+
+void jv_sample_queue_compare(enum jv_variant variant, struct jv_bytes key, struct jv_bytes value)
+{
+	struct jv_queue_record wanted = queue_make(variant), got;
+	jv_expect_ok(jv_queue_decode(key, value, &got));
+	jv_expect_bytes(got.name, wanted.name);
+	assert_true(got.tasks == wanted.tasks);
+	assert_true(got.bytes == wanted.bytes);
+}
+
+static struct jv_expiry_record expiry_make(enum jv_variant variant)
+{
+	return (struct jv_expiry_record){
+		.queue = queue_name(variant),
+		.expire_ms = pick_key(variant, 1767830400005),
+		.task = pick_u64(variant, 42),
+		.bytes = pick(variant, 99328),
+		.attempt = pick_u32(variant, 3),
+		.spread = variant == JV_VARIANT_LEAST ? JV_LOG_NONE
+			: variant == JV_VARIANT_MOST  ? JV_LOG_MANY
+						      : JV_LOG_ONE,
+	};
+}
+
+void jv_sample_expiry_encode(enum jv_variant variant, struct jv_buffer *key, struct jv_buffer *value)
+{
+	struct jv_expiry_record record = expiry_make(variant);
+	jv_expiry_encode(&record, key, value);
+}
+
+struct jv_status jv_sample_expiry_decode(struct jv_bytes key, struct jv_bytes value)
+{
+	struct jv_expiry_record record;
+	return jv_expiry_decode(key, value, &record);
+}
+
+void jv_sample_expiry_compare(enum jv_variant variant, struct jv_bytes key, struct jv_bytes value)
+{
+	struct jv_expiry_record wanted = expiry_make(variant), got;
+	jv_expect_ok(jv_expiry_decode(key, value, &got));
+	jv_expect_bytes(got.queue, wanted.queue);
+	assert_true(got.expire_ms == wanted.expire_ms);
+	assert_true(got.task == wanted.task);
+	assert_true(got.bytes == wanted.bytes);
+	assert_true(got.attempt == wanted.attempt);
+	assert_true(got.spread == wanted.spread);
+}
