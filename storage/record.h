@@ -332,8 +332,7 @@ void jv_key_node(struct jv_buffer *key, struct jv_bytes name);
 void jv_key_event(struct jv_buffer *key, int64_t revision, uint32_t index);
 void jv_key_request(struct jv_buffer *key, const uint8_t hash[JV_REQUEST_HASH_SIZE]);
 void jv_key_queue(struct jv_buffer *key, struct jv_bytes name);
-void jv_key_expiry(
-	struct jv_buffer *key, struct jv_bytes queue, int64_t expire_ms, uint64_t task);
+void jv_key_expiry(struct jv_buffer *key, struct jv_bytes queue, int64_t expire_ms, uint64_t task);
 
 /* Appends what a key names, for messages: "live task 42", "node n1"; hexadecimal if it names
  * nothing. */

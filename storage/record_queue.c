@@ -63,7 +63,7 @@ struct jv_status jv_expiry_decode(
 	record->task = jv_get_key_u64(&envelope.ids);
 	record->bytes = jv_get_signed(&envelope.payload);
 	record->attempt = jv_record_u32(&envelope.payload);
-	record->spread = (enum jv_log_spread)jv_record_enum(
-		&envelope.payload, JV_LOG_NONE, JV_LOG_MANY);
+	record->spread =
+		(enum jv_log_spread)jv_record_enum(&envelope.payload, JV_LOG_NONE, JV_LOG_MANY);
 	return jv_envelope_close(&envelope);
 }

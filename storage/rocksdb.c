@@ -230,8 +230,8 @@ static struct jv_status store_backup(struct jv_store *base, const char *director
 	return status_of(directory, error);
 }
 
-/* Deletes are marks until a compaction meets what they delete, and where nothing is written any more
- * there may be none for days. */
+/* Deletes are marks until a compaction meets what they delete, and where nothing is written any
+ * more there may be none for days. */
 static struct jv_status store_reclaim(
 	struct jv_store *base, struct jv_bytes first, struct jv_bytes end)
 {

@@ -69,7 +69,8 @@ struct jv_executor_sink {
 	/* What it waits for before it starts, in words for people: UTF-8, at most 255 bytes. May be
 	 * told as often as it changes; the server hears of it now and then. */
 	void (*progress)(void *context, const struct jv_execution_id *id, const char *text);
-	/* There are log_bytes of output now. */
+	/* There are log_bytes of output now. The same number again: it prints what cannot be read
+	 * yet, for its log has come to its limit. */
 	void (*output)(void *context, const struct jv_execution_id *id, int64_t log_bytes);
 	/* It has ended; nothing of it is left but its output and this result, until remove. */
 	void (*finished)(void *context, const struct jv_execution_id *id,

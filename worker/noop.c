@@ -8,6 +8,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "worker/shim/output.h"
 
 #define OUTPUT_MAX   65536
 #define SLEEP_MS_MAX (INT64_C(365) * 86400000)
@@ -22,6 +23,7 @@ struct noop_execution {
 	uint64_t number;
 	struct jv_execution_result result;
 	struct jv_bytes output;    /* malloc'ed */
+	size_t mark, mark_end;     /* where the mark of a cut output is in it */
 	struct jv_heap_node timer; /* sleeps */
 	struct jv_list link;       /* in ready: dispatch has something to do */
 	UT_hash_handle hh;
@@ -67,6 +69,30 @@ static int64_t number_of(const char *text, int64_t maximum)
 	return number > maximum ? maximum : number;
 }
 
+/* The first half and the last of what is too long, as a keeper leaves it. */
+static void cut(struct noop_execution *execution, int64_t limit)
+{
+	const uint8_t *printed = execution->output.data;
+	size_t size = execution->output.size;
+	size_t head = (size_t)limit / 2;
+	size_t tail = (size_t)limit - head;
+	struct jv_buffer kept = {0};
+	char mark[JV_OUTPUT_MARK_MAX];
+
+	if (limit <= 0 || size <= (size_t)limit)
+		return;
+	jv_buffer_append(&kept, printed, head);
+	jv_buffer_append(&kept, mark,
+		jv_output_mark(mark, head > 0 && printed[head - 1] != '\n',
+			(int64_t)(size - head - tail), limit, 0));
+	execution->mark = head;
+	execution->mark_end = kept.size;
+	jv_buffer_append(&kept, printed + size - tail, tail);
+	free((uint8_t *)(uintptr_t)printed);
+	execution->output = jv_bytes_copy(jv_buffer_bytes(&kept));
+	jv_buffer_deinit(&kept);
+}
+
 static void interpret(struct noop_execution *execution, const char *verb, const char *word)
 {
 	size_t size = strlen(word);
@@ -97,6 +123,7 @@ static void noop_start(struct jv_executor *executor, const struct jv_execution_i
 		interpret(execution, spec->command[0], spec->command[1]);
 	else if (spec->n_command == 1 && spec->n_args >= 1)
 		interpret(execution, spec->command[0], spec->args[0]);
+	cut(execution, spec->log_limits != NULL ? spec->log_limits->max_bytes : 0);
 	HASH_ADD(hh, noop->executions, id, sizeof(*id), execution);
 	jv_list_push_back(&noop->ready, &execution->link);
 }
@@ -124,12 +151,17 @@ static bool noop_read_output(struct jv_executor *executor, const struct jv_execu
 	if (execution == NULL || !execution->started || offset < 0 ||
 		(size_t)offset >= execution->output.size)
 		return false;
+	/* The mark is a piece of its own. */
+	size_t at = (size_t)offset;
+	size_t end = at < execution->mark  ? execution->mark
+		: at < execution->mark_end ? execution->mark_end
+					   : execution->output.size;
 	*chunk = (struct jv_output_chunk){
 		.stream = JARVIS__V1__LOG_STREAM__LOG_STREAM_STDOUT,
 		.offset = offset,
 		.time_ms = execution->result.start_ms,
-		.data = jv_bytes_of(
-			execution->output.data + offset, execution->output.size - (size_t)offset),
+		.truncated = at >= execution->mark && at < execution->mark_end,
+		.data = jv_bytes_of(execution->output.data + at, end - at),
 	};
 	return true;
 }

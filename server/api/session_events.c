@@ -217,7 +217,8 @@ static struct jv_status keep_report(struct jv_session_event *event,
 	if (result == NULL)
 		return jv_ok();
 	if (!result_in_range(result))
-		return INVALID("report.result", "has an exit code, a signal or a usage out of range");
+		return INVALID(
+			"report.result", "has an exit code, a signal or a usage out of range");
 	if (result->failure_reason < 0 || result->failure_reason > (int)JV_FAILURE_LAST ||
 		strlen(result->message) > MESSAGE_MAX)
 		return INVALID("report.result", "is out of range");

@@ -68,8 +68,8 @@ static struct jv_status read_spec(
 	uint64_t task;
 	jv_key_spec(&sweeper->key, swept->task);
 	JV_TRY(jv_store_get(sweeper->store, NULL, jv_buffer_bytes(&sweeper->key), &sweeper->value));
-	JV_TRY(jv_spec_decode(jv_buffer_bytes(&sweeper->key), jv_buffer_bytes(&sweeper->value),
-		&task, &packed));
+	JV_TRY(jv_spec_decode(
+		jv_buffer_bytes(&sweeper->key), jv_buffer_bytes(&sweeper->value), &task, &packed));
 	JV_TRY(jv_pb_unpack(&jarvis__v1__task_spec__descriptor, packed, arena, &message));
 	const Jarvis__V1__TaskSpec *spec = (const void *)message;
 	strncpy(swept->queue, spec->queue, sizeof(swept->queue) - 1);
@@ -143,8 +143,8 @@ static struct jv_status reclaim_range(struct sweeper *sweeper, key_maker *make)
 {
 	make(&sweeper->key, sweeper->sweep->first);
 	make(&sweeper->value, sweeper->sweep->end);
-	return jv_store_reclaim(sweeper->store, jv_buffer_bytes(&sweeper->key),
-		jv_buffer_bytes(&sweeper->value));
+	return jv_store_reclaim(
+		sweeper->store, jv_buffer_bytes(&sweeper->key), jv_buffer_bytes(&sweeper->value));
 }
 
 /* Everything of the tasks, and the order of removal, which is by queue. */

@@ -307,7 +307,8 @@ const struct jv_config_field *jv_server_config_schema(void)
 
 static bool queue_named(const char *name)
 {
-	return name[0] != '\0' && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name);
+	return name[0] != '\0' &&
+		strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name);
 }
 
 static struct jv_status check_queues(const struct jv_server_config *config)

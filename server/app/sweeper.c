@@ -55,7 +55,8 @@ struct jv_sweeper *jv_sweeper_start(struct jv_store *store, jv_sweeper_done *don
 	int error = pthread_create(&sweeper->thread, NULL, run, sweeper);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error != 0)
-		jv_fatal("the sweeper's thread cannot start; raise the limit of threads (ulimit -u)");
+		jv_fatal(
+			"the sweeper's thread cannot start; raise the limit of threads (ulimit -u)");
 	pthread_setname_np(sweeper->thread, "sweep");
 	return sweeper;
 }

@@ -2,8 +2,9 @@
  * The thread that reads the store for the core when finished tasks are to be removed, and gives
  * their space back to the disk.
  *
- * One sweep at a time, for the core has one. It may take long: that the space is given back, minutes.
- * Reads only; what is to be removed is decided by the core and committed like everything else.
+ * One sweep at a time, for the core has one. It may take long: that the space is given back,
+ * minutes. Reads only; what is to be removed is decided by the core and committed like everything
+ * else.
  */
 #ifndef JV_SERVER_APP_SWEEPER_H
 #define JV_SERVER_APP_SWEEPER_H

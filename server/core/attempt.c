@@ -247,7 +247,8 @@ static void log_store(struct jv_core *core, struct jv_task *task, const struct j
 }
 
 /* The worker does not keep to the limit: what is over it is not stored, and the log says so. With
- * that line it is longer than a log may be, which closes it, also for another life of the server. */
+ * that line it is longer than a log may be, which closes it, also for another life of the server.
+ */
 static void log_close(struct jv_core *core, struct jv_task *task, const struct jv_log_record *chunk)
 {
 	struct jv_log_record part = *chunk;

@@ -51,8 +51,8 @@ struct jv_core *jv_core_new(const struct jv_core_options *options);
 void jv_core_free(struct jv_core *core);
 
 /* Loading at start: every record of the store but specs, logs, done tasks and events, in key order
- * of its kind: M, Q, H, N, L, O, R (the host scans these prefixes in this order). DATA_LOSS names what
- * does not fit. */
+ * of its kind: M, Q, H, N, L, O, R (the host scans these prefixes in this order). DATA_LOSS names
+ * what does not fit. */
 struct jv_status jv_core_load(
 	struct jv_core *core, struct jv_bytes key, struct jv_bytes value) JV_MUST_USE;
 /* After the last record; checks what belongs together, arms timers. Sessions are gone: every node

@@ -128,7 +128,7 @@ struct jv_event_nodes {
 struct jv_stats {
 	int64_t queued, starting, running, stopping;
 	int64_t succeeded, failed, cancelled, submitted, lost; /* since the start */
-	int64_t removed;                                        /* finished tasks, likewise */
+	int64_t removed;                                       /* finished tasks, likewise */
 	int64_t finished, finished_bytes; /* that are kept, but for old ones not yet looked at */
 	uint32_t nodes_ready, nodes_total;
 	int64_t revision;

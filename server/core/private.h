@@ -56,9 +56,9 @@ struct jv_task {
 	uint8_t failure; /* enum jv_failure */
 	uint8_t timer;   /* enum jv_task_timer; only when queued */
 	bool cancelled : 1;
-	bool reported : 1;   /* named in the Hello that is being reconciled; else false */
-	uint8_t spread : 2;  /* enum jv_log_spread, or more than it is */
-	uint32_t kept_kib;   /* stored beside the log of this attempt: spec, logs of others */
+	bool reported : 1;  /* named in the Hello that is being reconciled; else false */
+	uint8_t spread : 2; /* enum jv_log_spread, or more than it is */
+	uint32_t kept_kib;  /* stored beside the log of this attempt: spec, logs of others */
 	union {
 		/* QUEUED: in its shape's heap, or in back-off with a timer. */
 		struct {
@@ -102,9 +102,9 @@ struct jv_index_cursor {
  * is looked at: decoded it is a hundred times larger. */
 struct jv_shape {
 	uint32_t id;
-	uint32_t tasks;           /* live tasks that have it */
+	uint32_t tasks; /* live tasks that have it */
 	struct jv_queue *queue;
-	int64_t retention_ms;     /* these two as in the payload */
+	int64_t retention_ms; /* these two as in the payload */
 	int64_t log_bytes_max;
 	struct jv_bytes payload;  /* owned */
 	struct jv_heap waiting;   /* of tasks, by priority and id */
@@ -126,10 +126,11 @@ struct jv_queue {
 	/* None of them expires before; and none is stored before in the order of removal, so a
 	 * sweep that begins here does not wade through what was removed. */
 	int64_t first_ms;
-	bool stored;              /* it has a record */
-	struct jv_list dirty;     /* in core->queues_dirty: tasks or bytes differ from the record */
-	struct jv_heap_node due;  /* in core->queues_due, if it has finished tasks and is not swept */
-	int64_t due_ms;           /* monotonic */
+	bool stored;          /* it has a record */
+	struct jv_list dirty; /* in core->queues_dirty: tasks or bytes differ from the record */
+	struct jv_heap_node
+		due;    /* in core->queues_due, if it has finished tasks and is not swept */
+	int64_t due_ms; /* monotonic */
 	UT_hash_handle hh;
 };
 
@@ -221,9 +222,9 @@ struct jv_core {
 	int64_t finished, finished_bytes; /* sums over queues */
 	struct jv_event sweep;            /* one at a time */
 	struct jv_swept *swept;
-	bool sweeping;           /* it is on its way */
+	bool sweeping;                /* it is on its way */
 	struct jv_queue *swept_queue; /* of EXPIRY, while it is */
-	int64_t adopt_ms;        /* monotonic: when to go on with old tasks, while there are any */
+	int64_t adopt_ms; /* monotonic: when to go on with old tasks, while there are any */
 	uint64_t removed_first, removed_end; /* tasks removed since space was given back */
 	int64_t removed_bytes;
 	int64_t newest; /* revision of the last change; past meta.revision while a transaction is
@@ -278,7 +279,8 @@ void jv_write_queue(struct jv_core *core, const struct jv_queue *queue);
 void jv_write_queue_gone(struct jv_core *core, const struct jv_queue *queue);
 void jv_write_expiry(struct jv_core *core, const struct jv_expiry_record *record);
 /* Record, spec, expiry and log of a finished task. */
-void jv_write_finished_gone(struct jv_core *core, struct jv_bytes queue, const struct jv_swept *swept);
+void jv_write_finished_gone(
+	struct jv_core *core, struct jv_bytes queue, const struct jv_swept *swept);
 void jv_write_meta(struct jv_core *core, int64_t revision);
 void jv_request_describe(const struct jv_request *request, struct jv_request_record *record);
 

@@ -7,7 +7,8 @@
  * from the store by a sweep, a bounded part of the order of removal at a time. */
 
 #define SWEEP_MAX 256
-/* Times of removal are of the wall clock, which may be set meanwhile: it is looked at this often. */
+/* Times of removal are of the wall clock, which may be set meanwhile: it is looked at this often.
+ */
 #define LOOK_MS_MAX 600000
 /* After a sweep that could not be read. */
 #define FAILED_WAIT_MS 60000
@@ -16,7 +17,8 @@
 /* Space is given back when so much was removed, at least, and so much of what is left. */
 #define RECLAIM_BYTES_MIN (INT64_C(64) << 20)
 #define RECLAIM_DIVISOR   8
-/* A limit that is passed is left by this part of it, so that not every task that ends is a sweep. */
+/* A limit that is passed is left by this part of it, so that not every task that ends is a sweep.
+ */
 #define SLACK_DIVISOR 64
 
 bool jv_queue_before(const struct jv_heap_node *a, const struct jv_heap_node *b)
@@ -140,8 +142,10 @@ static struct jv_queue *largest(const struct jv_core *core)
 	struct jv_queue *most = NULL;
 	struct jv_queue *queue, *next;
 	HASH_ITER (hh, core->queues, queue, next) {
-		if (queue->tasks > 0 && (most == NULL || queue->bytes > most->bytes ||
-			    (queue->bytes == most->bytes && strcmp(queue->name, most->name) < 0)))
+		if (queue->tasks > 0 &&
+			(most == NULL || queue->bytes > most->bytes ||
+				(queue->bytes == most->bytes &&
+					strcmp(queue->name, most->name) < 0)))
 			most = queue;
 	}
 	return most;

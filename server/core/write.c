@@ -151,8 +151,8 @@ static void log_gone(struct jv_core *core, const struct jv_swept *swept)
 	case JV_LOG_MANY:
 		jv_key_log(&core->key, swept->task, 0, 0);
 		jv_key_log(&core->value, swept->task + 1, 0, 0);
-		jv_batch_delete_range(core->batch, jv_buffer_bytes(&core->key),
-			jv_buffer_bytes(&core->value));
+		jv_batch_delete_range(
+			core->batch, jv_buffer_bytes(&core->key), jv_buffer_bytes(&core->value));
 		break;
 	}
 }

@@ -79,20 +79,31 @@ class Logs(ContainerCase):
             self.assertEqual(self.both(task), f"begin\nlast words {i}\n".encode())
 
     def test_a_limit(self):
+        """The first half and the last are kept, and between them how much is missing."""
         task = self.sh("seq 1 100000; echo on stderr >&2; exit 3", log_limits={"max_bytes": 4096})
         status = self.ended(task, "FAILED", "EXIT_CODE", exit_code=3)
         pieces = self.server.grpc.call("GetTaskLogs", {"id": task})
-        text = b"".join(chunk_data(piece) for piece in pieces)
+        text = self.both(task)
         marks = [piece for piece in pieces if piece["chunk"].get("truncated")]
-        self.assertEqual(len(marks), 1, "one mark says that the rest was dropped")
+        self.assertEqual(len(marks), 1)
         self.assertEqual(int(status["log_bytes"]), len(text))
-        self.assertLess(len(text), 4096 + 512)
         whole = "".join(f"{i}\n" for i in range(1, 100001)).encode()
-        self.assertEqual(marks[0], pieces[-1])
-        kept = text[:len(text) - len(chunk_data(marks[0]))]
-        self.assertEqual(kept, whole[:len(kept)])
-        self.assertGreaterEqual(len(kept), 3500)
-        self.assertIn(b"[jarvis: output cut here: the limit of 4096 bytes", text)
+        mark = chunk_data(marks[0])
+        missing = len(whole) + len(b"on stderr\n") - 4096
+        self.assertEqual(mark.lstrip(b"\n"), b"[jarvis: %d bytes of output are missing here: "
+                                             b"the limit is 4096 bytes]\n" % missing)
+        head, tail = text.split(mark)
+        self.assertEqual(head, whole[:2048])
+        self.assertEqual(len(tail), 2048)
+        self.assertIn(b"on stderr\n", tail)
+        self.assertTrue(whole.endswith(tail.replace(b"on stderr\n", b"")))
+
+    def test_what_is_printed_past_the_limit_is_output_too(self):
+        """No time-out strikes a task that prints, though nobody can read it yet."""
+        task = self.sh("for i in $(seq 1 60); do seq 1 300; sleep 0.05; done; echo the end",
+                       log_limits={"max_bytes": 1024}, timeouts={"no_output": "1s"})
+        self.ended(task, "SUCCEEDED")
+        self.assertTrue(self.both(task).endswith(b"300\nthe end\n"))
 
     def test_follow(self):
         task = self.sh("for i in 1 2 3 4 5; do echo line $i; sleep 0.3; done")

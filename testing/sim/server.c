@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "proto/wire/jarvis.h"
 #include "server/api/handlers.h"
+#include "server/api/sweep.h"
 
 #define WALL_AT_START_MS INT64_C(1767225600000) /* 2026-01-01T00:00:00Z */
 #define BOOT_AT_START_MS INT64_C(1000000)
@@ -116,15 +117,6 @@ static void sink_direct(void *context, struct jv_directive *directive)
 	jv_edge_mail_directive(&server->edge, directive);
 }
 
-static void sink_publish(
-	void *context, int64_t revision, const struct jv_publication *publications, uint32_t count)
-{
-	struct jv_sim_server *server = context;
-
-	if (server->up)
-		jv_edge_mail_publications(&server->edge, revision, publications, count);
-}
-
 static bool post_event(void *context, struct jv_event *event, bool past_limit)
 {
 	struct jv_sim_server *server = context;
@@ -137,6 +129,40 @@ static bool post_event(void *context, struct jv_event *event, bool past_limit)
 	delay_ms = jv_sim_at(server->clock, 'c', 0, server->terms.core_delay_max_ms);
 	jv_sim_timer_hasten(server->clock, &server->core_turn, server->clock->now_ms + delay_ms);
 	return true;
+}
+
+/* The thread that waits for the disk. */
+static void sink_sweep(void *context, struct jv_event *event)
+{
+	struct jv_sim_server *server = context;
+	int64_t delay_ms = jv_sim_at(server->clock, 'w', 0, server->terms.sweep_delay_max_ms);
+
+	if (!server->up)
+		return;
+	JV_ASSERT(server->sweep == NULL);
+	server->sweep = event;
+	jv_sim_timer_arm(server->clock, &server->swept, server->clock->now_ms + delay_ms);
+}
+
+static void swept(void *context)
+{
+	struct jv_sim_server *server = context;
+	struct jv_event *event = server->sweep;
+	bool posted;
+
+	server->sweep = NULL;
+	jv_sweep_read(server->disk.store, event);
+	posted = post_event(server, event, true);
+	JV_ASSERT(posted);
+}
+
+static void sink_publish(
+	void *context, int64_t revision, const struct jv_publication *publications, uint32_t count)
+{
+	struct jv_sim_server *server = context;
+
+	if (server->up)
+		jv_edge_mail_publications(&server->edge, revision, publications, count);
 }
 
 /* A disk that is sound, or damaged where the status says, is no reason to refuse. */
@@ -163,7 +189,8 @@ static void check_undamaged(const struct jv_sim_server *server)
  */
 static void twin_check(struct jv_sim_server *server)
 {
-	struct jv_host_sink sink = {sink_commit, sink_reply, sink_direct, sink_publish, server};
+	struct jv_host_sink sink = {
+		sink_commit, sink_reply, sink_direct, sink_sweep, sink_publish, server};
 	struct jv_host *twin = NULL;
 	struct jv_status status = jv_host_open(
 		&server->terms.host, &sink, server->disk.store, read_now(server), &twin);
@@ -276,6 +303,7 @@ void jv_sim_server_init(struct jv_sim_server *server, struct jv_sim_clock *clock
 	server->disk.context = server;
 	jv_sim_timer_init(&server->core_turn, core_turn, server);
 	jv_sim_timer_init(&server->edge_turn, edge_turn, server);
+	jv_sim_timer_init(&server->swept, swept, server);
 	jv_sim_timer_init(&server->restart, restarted, server);
 }
 
@@ -302,7 +330,8 @@ static void fill_api(struct jv_sim_server *server)
 
 void jv_sim_server_start(struct jv_sim_server *server)
 {
-	struct jv_host_sink sink = {sink_commit, sink_reply, sink_direct, sink_publish, server};
+	struct jv_host_sink sink = {
+		sink_commit, sink_reply, sink_direct, sink_sweep, sink_publish, server};
 	struct jv_host_options options = server->terms.host;
 	struct jv_status status;
 	struct jv_stats stats;
@@ -353,6 +382,8 @@ static void collect(struct jv_sim_server *server)
 	}
 	while ((link = jv_list_pop_front(&server->inbox)) != NULL) {
 		struct jv_event *event = JV_CONTAINER_OF(link, struct jv_event, link);
+		if (event->kind == JV_EVENT_SWEEP)
+			continue;
 		event->status = jv_error(JV_UNAVAILABLE, "the server is gone");
 		jv_edge_mail_reply(&server->edge, event);
 	}
@@ -378,6 +409,8 @@ void jv_sim_server_crash(struct jv_sim_server *server, int64_t down_ms)
 	server->host = NULL;
 	jv_sim_timer_disarm(server->clock, &server->core_turn);
 	jv_sim_timer_disarm(server->clock, &server->edge_turn);
+	jv_sim_timer_disarm(server->clock, &server->swept);
+	server->sweep = NULL;
 	jv_sim_timer_arm(server->clock, &server->restart, server->clock->now_ms + down_ms);
 }
 

@@ -25,6 +25,7 @@ struct jv_sim_server_terms {
 	int64_t heartbeat_ms;
 	int64_t core_delay_max_ms; /* until a posted event is taken */
 	int64_t edge_delay_max_ms;
+	int64_t sweep_delay_max_ms; /* until the store has been read for the core */
 };
 
 /* The server's clocks. */
@@ -53,6 +54,8 @@ struct jv_sim_server {
 	struct jv_list inbox; /* struct jv_event */
 	uint32_t inbox_count;
 	int64_t committed;
+	struct jv_event *sweep; /* the core's, on its way to be read for; NULL: none is */
+	struct jv_sim_timer swept;
 	struct jv_sim_timer core_turn;
 	struct jv_sim_timer edge_turn;
 	struct jv_sim_timer restart;

@@ -30,10 +30,24 @@ static struct jv_status open_cgroup(
 	return status;
 }
 
+/* What the keeper has not come to: the end of a long output is beside it. */
+static void recover_output(const struct jv_execution *execution)
+{
+	int directory = openat(
+		execution->keep->attempts_fd, execution->key, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int64_t limit = 0;
+	if (directory < 0)
+		return;
+	if (jv_execution_read_limit(execution, &limit))
+		jv_output_recover(directory, JV_ATTEMPT_OUTPUT, limit, jv_clock_wall_ms());
+	close(directory);
+}
+
 void jv_execution_clean(struct jv_execution *execution, const char *cause)
 {
 	JV_ASSERT(execution->phase == JV_EXECUTION_KEPT);
 	jv_execution_read_started(execution);
+	recover_output(execution);
 	jv_execution_read_output(execution);
 	jv_execution_fail(execution, JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR, cause);
 	/* It is told only when nothing of it is left. */

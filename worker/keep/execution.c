@@ -325,6 +325,7 @@ static void read_news(struct jv_execution *execution)
 		jv_execution_read_started(execution);
 	if ((news & JV_NEWS_OUTPUT) != 0)
 		jv_execution_read_output(execution);
+	execution->printing |= (news & JV_NEWS_TAIL) != 0;
 	if ((news & JV_NEWS_RESULT) != 0 && jv_execution_read_result(execution))
 		return;
 	if (execution->keeper.fd < 0)
@@ -343,8 +344,10 @@ static void tell_started(struct jv_execution *execution)
 static void tell_output(struct jv_execution *execution)
 {
 	const struct jv_executor_sink *sink = &execution->keep->base.sink;
-	if (execution->extent.total <= execution->told_bytes || execution->removed)
+	bool more = execution->extent.total > execution->told_bytes;
+	if ((!more && !execution->printing) || execution->removed)
 		return;
+	execution->printing = false;
 	execution->told_bytes = execution->extent.total;
 	sink->output(sink->context, &execution->id, execution->told_bytes);
 }

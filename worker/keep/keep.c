@@ -161,6 +161,8 @@ static unsigned news_of(const struct inotify_event *event)
 		return 0;
 	if (strcmp(event->name, JV_ATTEMPT_OUTPUT) == 0)
 		return JV_NEWS_OUTPUT;
+	if (strncmp(event->name, JV_OUTPUT_TAIL, strlen(JV_OUTPUT_TAIL)) == 0)
+		return JV_NEWS_TAIL;
 	if ((event->mask & IN_MOVED_TO) == 0)
 		return 0;
 	return strcmp(event->name, JV_ATTEMPT_STARTED) == 0   ? JV_NEWS_STARTED

@@ -49,6 +49,7 @@ enum {
 	JV_NEWS_OUTPUT = 2,
 	JV_NEWS_RESULT = 4,
 	JV_NEWS_ALL = 7,
+	JV_NEWS_TAIL = 8, /* it prints what cannot be read yet */
 };
 
 struct jv_keep;
@@ -68,6 +69,7 @@ struct jv_execution {
 	int keeper_status; /* as of waitpid, once keeper.fd is -1; -1: unknown */
 	int output_fd;
 	struct jv_output_extent extent;
+	bool printing; /* since it was told last */
 	struct jv_output_cursor cursor;
 	bool starting; /* counted in keep->starting */
 	bool started;
@@ -221,6 +223,8 @@ void jv_execution_read_output(struct jv_execution *execution);
  * as this process lives. */
 void jv_execution_write_stop(struct jv_execution *execution, enum jv_stop_cause cause);
 void jv_execution_read_stop(struct jv_execution *execution);
+/* The limit of its output, as its keeper was told. False if that cannot be read. */
+bool jv_execution_read_limit(const struct jv_execution *execution, int64_t *log_bytes_max);
 void jv_execution_release_turn(struct jv_execution *execution);
 
 /* launch.c */

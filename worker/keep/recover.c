@@ -34,23 +34,45 @@ static bool parse_key(const char *name, struct jv_execution_id *id)
 	return true;
 }
 
-static Jarvis__V1__TaskSpec *read_spec(struct jv_execution *execution)
+/* The plan points into content and arena. */
+static bool read_plan(const struct jv_execution *execution, struct jv_buffer *content,
+	struct jv_arena *arena, struct jv_attempt_plan *plan)
 {
-	const struct jv_keep_variant *variant = execution->keep->variant;
 	char path[JV_EXECUTION_KEY_MAX + 32];
+	snprintf(path, sizeof(path), "%s/%s", execution->key, JV_ATTEMPT_PLAN);
+	struct jv_status status =
+		jv_file_read(execution->keep->attempts_fd, path, PLAN_MAX, content);
+	if (jv_is_ok(&status))
+		status = jv_attempt_plan_decode(jv_buffer_bytes(content), arena, plan);
+	return jv_is_ok(&status);
+}
+
+bool jv_execution_read_limit(const struct jv_execution *execution, int64_t *log_bytes_max)
+{
 	struct jv_buffer content = {0};
 	struct jv_attempt_plan plan;
 	struct jv_arena arena;
-	snprintf(path, sizeof(path), "%s/%s", execution->key, JV_ATTEMPT_PLAN);
 	jv_arena_init(&arena, 0, 0);
-	struct jv_status status =
-		jv_file_read(execution->keep->attempts_fd, path, PLAN_MAX, &content);
-	if (jv_is_ok(&status))
-		status = jv_attempt_plan_decode(jv_buffer_bytes(&content), &arena, &plan);
+	bool found = read_plan(execution, &content, &arena, &plan);
+	if (found)
+		*log_bytes_max = plan.log_bytes_max;
+	jv_arena_deinit(&arena);
+	jv_buffer_deinit(&content);
+	return found;
+}
+
+static Jarvis__V1__TaskSpec *read_spec(struct jv_execution *execution)
+{
+	const struct jv_keep_variant *variant = execution->keep->variant;
+	struct jv_buffer content = {0};
+	struct jv_attempt_plan plan;
+	struct jv_arena arena;
+	jv_arena_init(&arena, 0, 0);
 	Jarvis__V1__TaskSpec *spec = NULL;
-	if (jv_is_ok(&status) && variant->found != NULL)
+	bool found = read_plan(execution, &content, &arena, &plan);
+	if (found && variant->found != NULL)
 		variant->found(execution, &plan);
-	if (jv_is_ok(&status))
+	if (found)
 		spec = jarvis__v1__task_spec__unpack(NULL, plan.spec.size, plan.spec.data);
 	jv_arena_deinit(&arena);
 	jv_buffer_deinit(&content);

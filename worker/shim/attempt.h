@@ -129,6 +129,8 @@ struct jv_status jv_attempt_started_decode(
 	struct jv_bytes bytes, struct jv_attempt_started *started) JV_MUST_USE;
 
 #define JV_ATTEMPT_MESSAGE_MAX 512
+/* More than a struct jv_attempt_result is encoded to. */
+#define JV_ATTEMPT_RESULT_BYTES_MAX 4096
 
 /* How it ended. */
 struct jv_attempt_result {

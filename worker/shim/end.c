@@ -132,13 +132,12 @@ static void note_output(struct jv_keeper *keeper)
 {
 	struct jv_attempt_result *result = &keeper->result;
 	jv_output_writer_finish(&keeper->output, jv_clock_wall_ms());
-	result->log_bytes = keeper->output.total;
+	result->log_bytes = keeper->output.file.offset;
 	if (keeper->output.error == 0)
 		return;
 	size_t used = strlen(result->message);
 	snprintf(result->message + used, sizeof(result->message) - used,
-		"%sits log is cut after %lld bytes: %s", used > 0 ? "; " : "",
-		(long long)result->log_bytes, strerror(keeper->output.error));
+		"%sits log is not whole: %s", used > 0 ? "; " : "", strerror(keeper->output.error));
 }
 
 /* Whoever left the process' group and its session is a child of this subreaper as soon as its

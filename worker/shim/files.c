@@ -67,6 +67,23 @@ static struct jv_status write_all(int fd, const char *name, struct jv_bytes cont
 	return jv_ok();
 }
 
+/* What was there is cut off after the new content is: its blocks may be all that the disk has. */
+static struct jv_status write_over(
+	int directory, const char *name, struct jv_bytes content, unsigned mode)
+{
+	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, (mode_t)mode);
+	if (fd < 0)
+		return failed("create", name, errno);
+	struct jv_status status = write_all(fd, name, content);
+	if (jv_is_ok(&status) && ftruncate(fd, (off_t)content.size) != 0)
+		status = failed("cut", name, errno);
+	if (jv_is_ok(&status) && fchmod(fd, (mode_t)mode) != 0)
+		status = failed("chmod", name, errno);
+	if (close(fd) != 0 && jv_is_ok(&status))
+		status = failed("close", name, errno);
+	return status;
+}
+
 struct jv_status jv_file_write(
 	int directory, const char *name, struct jv_bytes content, unsigned mode)
 {
@@ -82,12 +99,30 @@ struct jv_status jv_file_write(
 	return status;
 }
 
+static void fresh_name(char *fresh, const char *name)
+{
+	snprintf(fresh, NAME_SIZE, "%.200s.new", name);
+}
+
+struct jv_status jv_file_reserve(int directory, const char *name, size_t size)
+{
+	char fresh[NAME_SIZE];
+	fresh_name(fresh, name);
+	int fd = openat(
+		directory, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return failed("create", fresh, errno);
+	int error = posix_fallocate(fd, 0, (off_t)size);
+	close(fd);
+	return error == 0 ? jv_ok() : failed("reserve", fresh, error);
+}
+
 struct jv_status jv_file_publish(
 	int directory, const char *name, struct jv_bytes content, unsigned mode)
 {
 	char fresh[NAME_SIZE];
-	snprintf(fresh, sizeof(fresh), "%.200s.new", name);
-	JV_TRY(jv_file_write(directory, fresh, content, mode));
+	fresh_name(fresh, name);
+	JV_TRY(write_over(directory, fresh, content, mode));
 	if (renameat(directory, fresh, directory, name) != 0)
 		return failed("rename", fresh, errno);
 	return jv_ok();

@@ -22,6 +22,9 @@ struct jv_status jv_file_write(
 /* The same under another name, then renamed: a reader sees all of it or nothing. */
 struct jv_status jv_file_publish(
 	int directory, const char *name, struct jv_bytes content, unsigned mode) JV_MUST_USE;
+/* Takes the room for a file of at most `size` bytes that is to be published later, so that a disk
+ * that fills meanwhile does not prevent it. */
+struct jv_status jv_file_reserve(int directory, const char *name, size_t size) JV_MUST_USE;
 /* Makes a directory with exactly this mode; one that is there already is an error only if
  * `fresh`. */
 struct jv_status jv_file_directory(

@@ -69,7 +69,8 @@ static struct jv_status open_output(struct jv_keeper *keeper)
 	keeper->output_fd = open(JV_ATTEMPT_OUTPUT, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (keeper->output_fd < 0)
 		return failed("create output");
-	jv_output_writer_init(&keeper->output, keeper->output_fd, keeper->plan.log_bytes_max);
+	jv_output_writer_init(
+		&keeper->output, keeper->output_fd, AT_FDCWD, keeper->plan.log_bytes_max);
 	return jv_ok();
 }
 
@@ -84,7 +85,9 @@ static struct jv_status prepare(struct jv_keeper *keeper)
 		jv_cgroup_forget(&keeper->cgroup, "unified");
 	JV_TRY(jv_alarm_open(&keeper->alarm));
 	JV_TRY(jv_lease_watch_init(&keeper->lease, keeper->plan.lease));
-	return open_output(keeper);
+	JV_TRY(open_output(keeper));
+	/* The task may fill the disk; how it has ended must have room. */
+	return jv_file_reserve(AT_FDCWD, JV_ATTEMPT_RESULT, JV_ATTEMPT_RESULT_BYTES_MAX);
 }
 
 static struct jv_status keep(struct jv_keeper *keeper)

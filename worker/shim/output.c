@@ -1,7 +1,6 @@
-#include "worker/shim/output.h"
+#include "worker/shim/output_private.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -38,82 +37,74 @@ static bool header_valid(const struct header *header, int64_t offset)
 		(header->stream == JV_OUTPUT_STDOUT || header->stream == JV_OUTPUT_STDERR);
 }
 
-void jv_output_writer_init(struct jv_output_writer *writer, int fd, int64_t limit)
+void jv_output_writer_init(struct jv_output_writer *writer, int fd, int directory, int64_t limit)
 {
 	JV_ASSERT(fd >= 0);
 	JV_ASSERT(limit >= 0);
-	*writer = (struct jv_output_writer){.fd = fd, .limit = limit};
+	*writer = (struct jv_output_writer){.file.fd = fd, .directory = directory, .limit = limit};
+	for (int i = 0; i < JV_OUTPUT_TAIL_COUNT; i++)
+		writer->tails[i].fd = -1;
 }
 
 /* A record that is not whole is taken back: the next one must begin where the last whole one ends.
  */
-static bool write_record(
-	struct jv_output_writer *writer, struct header *header, struct jv_bytes data)
+bool jv_output_file_write(struct jv_output_file *file, const struct jv_output_piece *piece)
 {
-	header->magic = MAGIC;
-	header->offset = writer->total;
-	header->length = (uint32_t)data.size;
-	header->check = header_check(header);
-	struct iovec parts[2] = {
-		{.iov_base = header, .iov_len = sizeof(*header)},
-		{.iov_base = (void *)(uintptr_t)data.data, .iov_len = data.size},
+	struct header header = {
+		.magic = MAGIC,
+		.stream = (uint8_t)piece->stream,
+		.flags = piece->truncated ? FLAG_TRUNCATED : 0,
+		.length = (uint32_t)piece->data.size,
+		.time_ms = piece->time_ms,
+		.offset = file->offset,
 	};
-	const ssize_t size = (ssize_t)(sizeof(*header) + data.size);
-	ssize_t put = pwritev(writer->fd, parts, 2, writer->position);
+	header.check = header_check(&header);
+	struct iovec parts[2] = {
+		{.iov_base = &header, .iov_len = sizeof(header)},
+		{.iov_base = (void *)(uintptr_t)piece->data.data, .iov_len = piece->data.size},
+	};
+	const ssize_t size = (ssize_t)(sizeof(header) + piece->data.size);
+	ssize_t put = pwritev(file->fd, parts, 2, file->position);
 	if (put == size) {
-		writer->position += size;
-		writer->total += (int64_t)data.size;
+		file->position += size;
+		file->offset += (int64_t)piece->data.size;
 		return true;
 	}
-	writer->error = put < 0 ? errno : ENOSPC;
-	(void)!ftruncate(writer->fd, writer->position);
+	int error = put < 0 ? errno : ENOSPC;
+	(void)!ftruncate(file->fd, file->position);
+	errno = error;
 	return false;
 }
 
-static void write_mark(
-	struct jv_output_writer *writer, enum jv_output_stream stream, int64_t time_ms)
+/* To the file itself, as much as there is room for. */
+static void append_head(struct jv_output_writer *writer, struct jv_output_piece *piece)
 {
-	char line[160];
-	int size;
-	if (writer->error != 0)
-		size = snprintf(line, sizeof(line), "%s[jarvis: output cut here: %s]\n",
-			writer->line_open ? "\n" : "", strerror(writer->error));
-	else
-		size = snprintf(line, sizeof(line),
-			"%s[jarvis: output cut here: the limit of %lld bytes is reached]\n",
-			writer->line_open ? "\n" : "", (long long)writer->limit);
-	struct header header = {
-		.stream = (uint8_t)stream, .flags = FLAG_TRUNCATED, .time_ms = time_ms};
-	writer->truncated = true;
-	writer->marked = write_record(writer, &header, jv_bytes_of(line, (size_t)size));
+	int64_t room = INT64_MAX;
+	if (writer->limit > 0)
+		room = writer->limit / 2 - writer->file.offset;
+	struct jv_output_piece part = *piece;
+	if ((int64_t)part.data.size > room)
+		part.data.size = (size_t)room;
+	if (part.data.size > 0 && !jv_output_file_write(&writer->file, &part)) {
+		writer->error = errno;
+		writer->tailing = true;
+		return;
+	}
+	piece->data.data += part.data.size;
+	piece->data.size -= part.data.size;
+	writer->printed += (int64_t)part.data.size;
+	writer->tailing = piece->data.size > 0;
 }
 
 void jv_output_append(struct jv_output_writer *writer, enum jv_output_stream stream,
 	int64_t time_ms, struct jv_bytes data)
 {
 	JV_ASSERT(data.size <= JV_OUTPUT_DATA_MAX);
-	if (data.size == 0 || writer->truncated)
-		return;
-	int64_t room = writer->limit > 0 ? writer->limit - writer->total : INT64_MAX;
-	bool over = (int64_t)data.size > room;
-	if (over)
-		data.size = (size_t)room;
-	struct header header = {.stream = (uint8_t)stream, .time_ms = time_ms};
-	if (data.size > 0) {
-		if (!write_record(writer, &header, data)) {
-			writer->truncated = true;
-			return;
-		}
-		writer->line_open = data.data[data.size - 1] != '\n';
-	}
-	if (over)
-		write_mark(writer, stream, time_ms);
-}
-
-void jv_output_writer_finish(struct jv_output_writer *writer, int64_t time_ms)
-{
-	if (writer->truncated && !writer->marked)
-		write_mark(writer, JV_OUTPUT_STDERR, time_ms);
+	struct jv_output_piece piece = {.stream = stream, .time_ms = time_ms, .data = data};
+	if (!writer->tailing)
+		append_head(writer, &piece);
+	if (piece.data.size > 0)
+		jv_output_tail_append(writer, &piece);
 }
 
 /* Walks the headers of one block that was read at extent->position. Stops at the first record that
@@ -132,7 +123,8 @@ static bool scan_block(
 			return true;
 		extent->position += record;
 		extent->total += header.length;
-		extent->truncated |= (header.flags & FLAG_TRUNCATED) != 0;
+		if ((header.flags & FLAG_TRUNCATED) != 0)
+			extent->mark_end = extent->total;
 		at += (size_t)record;
 	}
 	return true;
@@ -152,6 +144,22 @@ bool jv_output_scan(int fd, struct jv_output_extent *extent)
 		if (extent->position == before)
 			return true;
 	}
+}
+
+bool jv_output_file_open(struct jv_output_file *file)
+{
+	struct header header;
+	ssize_t got = pread(file->fd, &header, sizeof(header), 0);
+	file->position = 0;
+	file->first = file->offset = 0;
+	if (got != (ssize_t)sizeof(header) || !header_valid(&header, header.offset))
+		return false;
+	struct jv_output_extent extent = {.total = header.offset};
+	(void)jv_output_scan(file->fd, &extent);
+	file->first = header.offset;
+	file->position = extent.position;
+	file->offset = extent.total;
+	return file->offset > file->first;
 }
 
 /* The header of the record at the cursor, if all of the record is there. */

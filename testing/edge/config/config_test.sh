@@ -44,6 +44,11 @@ bad "$jarvisd" 'bad.yaml:2:.*(duration|unit)' $'scheduler:\n  lease: 30\n'
 bad "$jarvisd" 'heartbeat.*third' $'scheduler:\n  lease: 5s\n  heartbeat: 4s\n'
 bad "$jarvisd" 'bad.yaml:3:' $'a: [\n\n'
 bad "$jarvisd" 'bad.yaml:2:.*' $'log:\n  level: loud\n'
+bad "$jarvisd" 'queues.*Batch.*a-z' $'queues: [{name: Batch}]\n'
+bad "$jarvisd" 'queues.*a.*twice' $'queues: [{name: a}, {name: a, retention: {time: 1d}}]\n'
+bad "$jarvisd" 'bad.yaml:2:.*queues.0..retention.time.*1s' \
+	$'queues:\n- {name: a, retention: {time: 1ms}}\n'
+bad "$jarvisd" 'bad.yaml:1:.*retention.bytes' $'retention: {bytes: 1}\n'
 bad "$worker" 'bad.yaml:1:1: .*sevrer.*server' $'sevrer.address: x:1\n'
 
 code=0

@@ -98,7 +98,6 @@ NOT_YET = [
     ({"affinities": [{"weight": 1}]}, "spec.affinities"),
     ({"tolerations": [{"key": "a"}]}, "spec.tolerations"),
     ({"on_disconnect": "ON_DISCONNECT_KEEP"}, "spec.on_disconnect"),
-    ({"retention": "60s"}, "spec.retention"),
 ]
 
 WRONG_REQUESTS = [

@@ -184,7 +184,7 @@ static void output_is_kept_byte_for_byte(void **state)
 	jv_buffer_deinit(&wanted);
 }
 
-static void output_past_the_limit_is_read_and_dropped(void **state)
+static void of_output_past_the_limit_both_ends_are_kept(void **state)
 {
 	(void)state;
 	Jarvis__V1__TaskSpec *spec = jv_rig_script(
@@ -193,8 +193,9 @@ static void output_past_the_limit_is_read_and_dropped(void **state)
 	struct jv_rig_record *record = jv_rig_run(&rig, spec);
 	assert_succeeded(record);
 	assert_true(record->truncated);
-	assert_int_equal(record->result.log_bytes, record->out.size);
-	assert_int_equal(memcmp(record->out.data + 100000, "\n[jarvis: output cut", 20), 0);
+	assert_int_equal(record->result.log_bytes, record->out.size + record->err.size);
+	assert_int_equal(memcmp(record->out.data + 50000, "\n[jarvis: 20380004 bytes", 24), 0);
+	assert_string_equal(err(record), "end\n");
 }
 
 static void output_can_be_read_while_the_task_runs(void **state)
@@ -444,7 +445,7 @@ int main(void)
 		TEST(what_a_task_writes_is_gone_with_it),
 		TEST(a_root_file_system_may_be_read_only),
 		TEST(output_is_kept_byte_for_byte),
-		TEST(output_past_the_limit_is_read_and_dropped),
+		TEST(of_output_past_the_limit_both_ends_are_kept),
 		TEST(output_can_be_read_while_the_task_runs),
 		TEST(a_missing_command_is_the_commands_fault),
 		TEST(no_command_runs_without_the_filter),

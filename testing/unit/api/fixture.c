@@ -9,6 +9,7 @@
 #include "proto/wire/jarvis.h"
 #include "proto/wire/json.h"
 #include "proto/wire/pb.h"
+#include "server/api/sweep.h"
 
 #define JSON_MAX 8192
 
@@ -81,6 +82,15 @@ static bool post_event(void *context, struct jv_event *event, bool past_limit)
 	return true;
 }
 
+static void sink_sweep(void *context, struct jv_event *event)
+{
+	struct fixture *fixture = context;
+
+	jv_sweep_read(fixture->store, event);
+	jv_list_push_back(&fixture->inbox, &event->link);
+	fixture->inbox_count++;
+}
+
 static void wake(void *context)
 {
 	(void)context;
@@ -88,7 +98,8 @@ static void wake(void *context)
 
 static void open_host(struct fixture *fixture)
 {
-	struct jv_host_sink sink = {sink_commit, sink_reply, sink_direct, sink_publish, fixture};
+	struct jv_host_sink sink = {
+		sink_commit, sink_reply, sink_direct, sink_sweep, sink_publish, fixture};
 	struct jv_host_options options = {
 		.core = {.lease_ms = 30000,
 			.fence_ms = 10000,

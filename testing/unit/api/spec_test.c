@@ -106,7 +106,7 @@ static const struct refusal refusals[] = {
 	{"{\"image\":\"a\",\"network\":9}", JV_INVALID_ARGUMENT, "spec.network"},
 	{"{\"image\":\"a\",\"onDisconnect\":\"ON_DISCONNECT_KEEP\"}", JV_UNIMPLEMENTED,
 		"spec.on_disconnect"},
-	{"{\"image\":\"a\",\"retention\":\"60s\"}", JV_UNIMPLEMENTED, "spec.retention"},
+	{"{\"image\":\"a\",\"retention\":\"0.5s\"}", JV_INVALID_ARGUMENT, "spec.retention"},
 	{"{\"image\":\"a\",\"logLimits\":{\"maxBytes\":1}}", JV_INVALID_ARGUMENT,
 		"spec.log_limits.max_bytes"},
 };

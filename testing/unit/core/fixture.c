@@ -123,7 +123,8 @@ static void settle(struct fixture *fixture)
 	check_reload(fixture);
 }
 
-/* What the core wants to know is read when all before is stored; it hears of it in the next pass. */
+/* What the core wants to know is read when all before is stored; it hears of it in the next pass.
+ */
 void jv_fixture_sweep(struct fixture *fixture)
 {
 	if (fixture->effects.sweep == NULL)

@@ -98,8 +98,7 @@ static void a_task_goes_with_all_of_it_when_its_time_is_over(void **state)
 	assert_true(jv_fixture_finish(fixture, session, brief, 1, 0));
 	assert_true(jv_fixture_finish(fixture, session, long_winded, 1, 0));
 	expect_finished(fixture, 3);
-	assert_int_equal(jv_fixture_task(fixture, brief).expire_ms,
-		fixture->now.wall_ms + HOUR_MS);
+	assert_int_equal(jv_fixture_task(fixture, brief).expire_ms, fixture->now.wall_ms + HOUR_MS);
 	jv_fixture_pass(fixture, HOUR_MS - 1);
 	expect_finished(fixture, 3);
 	jv_fixture_pass(fixture, 1);
@@ -338,10 +337,8 @@ static void make_old(struct fixture *fixture, uint64_t count, int64_t finish_ms)
 {
 	struct jv_batch batch = {0};
 	struct jv_buffer key = {0}, value = {0};
-	struct jv_meta_record meta = {.next_task = count + 1,
-		.next_shape = 1,
-		.revision = 9,
-		.unexpiring = count + 1};
+	struct jv_meta_record meta = {
+		.next_task = count + 1, .next_shape = 1, .revision = 9, .unexpiring = count + 1};
 	jv_meta_encode(&meta, &key, &value);
 	jv_batch_put(&batch, jv_buffer_bytes(&key), jv_buffer_bytes(&value));
 	for (uint64_t id = 1; id <= count; id++)

@@ -123,7 +123,8 @@ static struct jv_event *post(struct world *world, enum jv_event_kind kind)
 static void post_submit(struct world *world)
 {
 	static uint8_t bytes[256];
-	struct jv_shape_record shape = {.executor = jv_bytes_of_text("noop"),
+	struct jv_shape_record shape = {.queue = jv_bytes_of_text("default"),
+		.executor = jv_bytes_of_text("noop"),
 		.resources = {.cpu_millis = 100},
 		.max_attempts = 1};
 	struct jv_buffer payload = {0};

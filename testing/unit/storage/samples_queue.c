@@ -50,7 +50,8 @@ static struct jv_expiry_record expiry_make(enum jv_variant variant)
 	};
 }
 
-void jv_sample_expiry_encode(enum jv_variant variant, struct jv_buffer *key, struct jv_buffer *value)
+void jv_sample_expiry_encode(
+	enum jv_variant variant, struct jv_buffer *key, struct jv_buffer *value)
 {
 	struct jv_expiry_record record = expiry_make(variant);
 	jv_expiry_encode(&record, key, value);

@@ -125,11 +125,49 @@ static void sleep_can_be_stopped_and_removed(void **state)
 	executor->operations->close(executor);
 }
 
+static void of_long_output_both_ends_are_kept(void **state)
+{
+	struct jv_executor *executor = executor_new();
+	struct jv_execution_id id = {.task = "t-1", .attempt = 1};
+	Jarvis__V1__TaskSpec spec = JARVIS__V1__TASK_SPEC__INIT;
+	Jarvis__V1__LogLimits limits = JARVIS__V1__LOG_LIMITS__INIT;
+	static char text[] = "0123456789abcdefghij";
+	static char verb[] = "print";
+	char *command[] = {verb, text};
+	const char *mark =
+		"\n[jarvis: 10 bytes of output are missing here: the limit is 10 bytes]\n";
+	const int64_t end = 5 + (int64_t)strlen(mark);
+	struct jv_output_chunk chunk;
+
+	(void)state;
+	limits.max_bytes = 10;
+	spec.n_command = 2;
+	spec.command = command;
+	spec.log_limits = &limits;
+	executor->operations->start(executor, &id, &spec);
+	executor->operations->dispatch(executor, 0);
+	assert_true(executor->operations->read_output(executor, &id, 2, &chunk));
+	assert_int_equal(chunk.data.size, 3);
+	assert_memory_equal(chunk.data.data, "234", 3);
+	assert_false(chunk.truncated);
+	assert_true(executor->operations->read_output(executor, &id, 5, &chunk));
+	assert_true(chunk.truncated);
+	assert_int_equal(chunk.data.size, strlen(mark));
+	assert_memory_equal(chunk.data.data, mark, strlen(mark));
+	assert_true(executor->operations->read_output(executor, &id, end, &chunk));
+	assert_false(chunk.truncated);
+	assert_int_equal(chunk.data.size, 5);
+	assert_memory_equal(chunk.data.data, "fghij", 5);
+	assert_false(executor->operations->read_output(executor, &id, end + 5, &chunk));
+	executor->operations->close(executor);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_done_at_once),
 		cmocka_unit_test(it_understands_three_words),
+		cmocka_unit_test(of_long_output_both_ends_are_kept),
 		cmocka_unit_test(sleep_can_be_stopped_and_removed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

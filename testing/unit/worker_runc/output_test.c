@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,25 +15,36 @@
 #include "worker/shim/output.h"
 
 static int fd;
+static char path[] = "/tmp/jarvis-output-XXXXXX";
+static int directory;
 static uint8_t buffer[JV_OUTPUT_DATA_MAX];
 
 static int set_up(void **state)
 {
 	(void)state;
-	fd = memfd_create("output", MFD_CLOEXEC);
+	memcpy(path + strlen(path) - 6, "XXXXXX", 6);
+	if (mkdtemp(path) == NULL)
+		return -1;
+	directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(directory, "output", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	return fd < 0;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	return close(fd);
+	close(fd);
+	unlinkat(directory, "output", 0);
+	unlinkat(directory, "tail.0", 0);
+	unlinkat(directory, "tail.1", 0);
+	close(directory);
+	return rmdir(path);
 }
 
 static struct jv_output_writer writer_of(int64_t limit)
 {
 	struct jv_output_writer writer;
-	jv_output_writer_init(&writer, fd, limit);
+	jv_output_writer_init(&writer, fd, directory, limit);
 	return writer;
 }
 
@@ -103,32 +113,183 @@ static void a_piece_is_never_longer_than_the_limit(void **state)
 	assert_int_equal(offset, 5 * 40000 + JV_OUTPUT_DATA_MAX);
 }
 
-static void the_limit_is_exact_and_marked_once(void **state)
+/* All that can be read from the beginning, both streams; marks in angle brackets. */
+static const char *whole(void)
+{
+	static char text[1 << 20];
+	struct jv_output_cursor cursor = {0};
+	struct jv_output_piece piece;
+	int64_t offset = 0;
+	size_t size = 0;
+	while (jv_output_read(fd, &cursor, offset, buffer, &piece)) {
+		assert_int_equal(piece.offset, offset);
+		offset += (int64_t)piece.data.size;
+		size += (size_t)snprintf(text + size, sizeof(text) - size,
+			piece.truncated ? "<%.*s>" : "%.*s", (int)piece.data.size,
+			(const char *)piece.data.data);
+	}
+	return text;
+}
+
+static bool tails_gone(void)
+{
+	return faccessat(directory, "tail.0", F_OK, 0) != 0 &&
+		faccessat(directory, "tail.1", F_OK, 0) != 0;
+}
+
+#define MARK(dropped, limit) \
+	"[jarvis: " dropped " bytes of output are missing here: the limit is " limit " bytes]\n"
+
+static void the_first_half_and_the_last_are_kept(void **state)
 {
 	(void)state;
 	struct jv_output_writer writer = writer_of(10);
 	append(&writer, JV_OUTPUT_STDOUT, "12345678");
 	append(&writer, JV_OUTPUT_STDERR, "abcdef");
-	append(&writer, JV_OUTPUT_STDERR, "more");
+	/* The first half is there at once. */
+	assert_string_equal(whole(), "12345");
+	append(&writer, JV_OUTPUT_STDOUT, "xyz");
 	jv_output_writer_finish(&writer, 1000);
-	static const char mark[] =
-		"\n[jarvis: output cut here: the limit of 10 bytes is reached]\n";
-	const int64_t total = 10 + (int64_t)strlen(mark);
-	assert_int_equal(writer.total, total);
-	assert_piece(8, JV_OUTPUT_STDERR, "ab");
-	assert_piece(10, JV_OUTPUT_STDERR, mark);
-	struct jv_output_cursor cursor = {0};
-	struct jv_output_piece piece;
-	assert_true(jv_output_read(fd, &cursor, 0, buffer, &piece));
-	assert_false(piece.truncated);
-	assert_true(jv_output_read(fd, &cursor, 10, buffer, &piece));
-	assert_true(piece.truncated);
-	assert_false(jv_output_read(fd, &cursor, total, buffer, &piece));
+	assert_string_equal(whole(), "12345<\n" MARK("7", "10") ">efxyz");
+	assert_true(tails_gone());
 	struct jv_output_extent extent = {0};
 	assert_true(jv_output_scan(fd, &extent));
-	assert_int_equal(extent.total, total);
-	assert_true(extent.truncated);
+	assert_int_equal(extent.total, writer.file.offset);
+	assert_int_equal(extent.mark_end, extent.total - 5);
 	assert_int_equal(extent.position, lseek(fd, 0, SEEK_END));
+}
+
+static void output_of_the_limit_or_less_is_whole(void **state)
+{
+	(void)state;
+	struct jv_output_writer writer = writer_of(11);
+	append(&writer, JV_OUTPUT_STDOUT, "12345");
+	append(&writer, JV_OUTPUT_STDERR, "67");
+	append(&writer, JV_OUTPUT_STDOUT, "89a");
+	append(&writer, JV_OUTPUT_STDOUT, "b");
+	jv_output_writer_finish(&writer, 1000);
+	assert_string_equal(whole(), "123456789ab");
+	assert_piece(5, JV_OUTPUT_STDERR, "67");
+	assert_true(tails_gone());
+}
+
+static uint8_t byte_at(int64_t offset)
+{
+	return (uint8_t)('a' + offset % 23);
+}
+
+/* Prints `size` bytes in pieces of many sizes. */
+static void print_much(struct jv_output_writer *writer, int64_t from, int64_t size)
+{
+	static uint8_t data[JV_OUTPUT_DATA_MAX];
+	uint32_t random = 7;
+	while (size > 0) {
+		random = random * 1664525 + 1013904223;
+		int64_t piece = 1 + random % 3000;
+		piece = random % 31 == 0 ? JV_OUTPUT_DATA_MAX : piece;
+		piece = piece > size ? size : piece;
+		for (int64_t i = 0; i < piece; i++)
+			data[i] = byte_at(from + i);
+		jv_output_append(writer, random % 2 == 0 ? JV_OUTPUT_STDOUT : JV_OUTPUT_STDERR,
+			1000, jv_bytes_of(data, (size_t)piece));
+		from += piece;
+		size -= piece;
+	}
+}
+
+/* Head and tail are those of what was printed, and the mark tells what is missing. */
+static void expect_halves(int64_t printed, int64_t limit)
+{
+	struct jv_output_cursor cursor = {0};
+	struct jv_output_piece piece;
+	int64_t offset = 0, skipped = 0, mark = 0;
+	while (jv_output_read(fd, &cursor, offset, buffer, &piece)) {
+		offset += (int64_t)piece.data.size;
+		if (piece.truncated) {
+			const char *number = strstr((const char *)piece.data.data, "jarvis: ") + 8;
+			mark = (int64_t)piece.data.size;
+			skipped = strtoll(number, NULL, 10);
+			assert_int_equal(offset - mark, limit / 2);
+			continue;
+		}
+		for (size_t i = 0; i < piece.data.size; i++)
+			assert_int_equal(piece.data.data[i],
+				byte_at(piece.offset + (int64_t)i - mark + skipped));
+	}
+	assert_int_equal(skipped, printed - limit);
+	assert_int_equal(offset, limit + mark);
+}
+
+static void much_output_goes_round(void **state)
+{
+	(void)state;
+	struct jv_output_writer writer = writer_of(100001);
+	print_much(&writer, 0, 3000000);
+	struct stat first, second;
+	assert_int_equal(fstatat(directory, "tail.0", &first, 0), 0);
+	assert_int_equal(fstatat(directory, "tail.1", &second, 0), 0);
+	/* What is held is bounded, whatever is printed. */
+	assert_true(first.st_size + second.st_size < 2 * 50001 + 200 * JV_OUTPUT_HEADER_MAX);
+	jv_output_writer_finish(&writer, 1000);
+	expect_halves(3000000, 100001);
+	assert_true(tails_gone());
+}
+
+static void pieces_longer_than_the_tail_leave_their_end(void **state)
+{
+	(void)state;
+	struct jv_output_writer writer = writer_of(1024);
+	print_much(&writer, 0, 400000);
+	jv_output_writer_finish(&writer, 1000);
+	expect_halves(400000, 1024);
+}
+
+/* A keeper that dies at any byte of its end leaves the same as one that does not. */
+static void a_keeper_that_dies_at_its_end_is_completed(void **state)
+{
+	(void)state;
+	struct jv_output_writer writer = writer_of(3000);
+	print_much(&writer, 0, 20000);
+	int64_t head = writer.file.position;
+	uint8_t tails[2][8192];
+	ssize_t sizes[2];
+	for (int i = 0; i < 2; i++)
+		sizes[i] = pread(writer.tails[i].fd, tails[i], sizeof(tails[i]), 0);
+	jv_output_writer_finish(&writer, 1000);
+	int64_t end = writer.file.position;
+	static uint8_t done[65536];
+	assert_int_equal(pread(fd, done, sizeof(done), 0), end);
+	for (int64_t cut = head; cut <= end; cut += 13) {
+		assert_int_equal(ftruncate(fd, cut), 0);
+		for (int i = 0; i < 2; i++) {
+			int tail = openat(directory, i == 0 ? "tail.0" : "tail.1",
+				O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+			assert_int_equal(write(tail, tails[i], (size_t)sizes[i]), sizes[i]);
+			close(tail);
+		}
+		jv_output_recover(directory, "output", 3000, 1000);
+		expect_halves(20000, 3000);
+		assert_true(tails_gone());
+	}
+	/* Once it is whole there is nothing to do. */
+	jv_output_recover(directory, "output", 3000, 1000);
+	expect_halves(20000, 3000);
+}
+
+static void a_keeper_that_dies_before_its_end_loses_nothing_that_it_has_read(void **state)
+{
+	(void)state;
+	struct jv_output_writer writer = writer_of(3000);
+	print_much(&writer, 0, 2500);
+	/* It never comes to the end. */
+	jv_output_recover(directory, "output", 3000, 1000);
+	struct jv_output_extent extent = {0};
+	assert_true(jv_output_scan(fd, &extent));
+	assert_int_equal(extent.total, 2500);
+	assert_int_equal(extent.mark_end, 0);
+	for (int i = 0; i < 2; i++)
+		if (writer.tails[i].fd >= 0)
+			close(writer.tails[i].fd);
 }
 
 static void output_of_just_the_limit_is_not_marked(void **state)
@@ -139,7 +300,7 @@ static void output_of_just_the_limit_is_not_marked(void **state)
 	jv_output_writer_finish(&writer, 1000);
 	struct jv_output_extent extent = {0};
 	assert_true(jv_output_scan(fd, &extent));
-	assert_false(extent.truncated);
+	assert_int_equal(extent.mark_end, 0);
 }
 
 static void a_torn_record_is_as_if_it_were_not_there(void **state)
@@ -147,9 +308,9 @@ static void a_torn_record_is_as_if_it_were_not_there(void **state)
 	(void)state;
 	struct jv_output_writer writer = writer_of(0);
 	append(&writer, JV_OUTPUT_STDOUT, "whole");
-	int64_t whole = writer.position;
+	int64_t whole = writer.file.position;
 	append(&writer, JV_OUTPUT_STDOUT, "torn apart");
-	for (int64_t size = writer.position - 1; size >= whole; size--) {
+	for (int64_t size = writer.file.position - 1; size >= whole; size--) {
 		assert_int_equal(ftruncate(fd, size), 0);
 		struct jv_output_extent extent = {0};
 		assert_true(jv_output_scan(fd, &extent));
@@ -166,7 +327,7 @@ static void a_damaged_header_is_noticed(void **state)
 	(void)state;
 	struct jv_output_writer writer = writer_of(0);
 	append(&writer, JV_OUTPUT_STDOUT, "good");
-	int64_t second = writer.position;
+	int64_t second = writer.file.position;
 	append(&writer, JV_OUTPUT_STDOUT, "bad");
 	for (int byte = 0; byte < JV_OUTPUT_HEADER_MAX; byte++) {
 		uint8_t old;
@@ -197,23 +358,27 @@ static void scanning_goes_on_where_it_stopped(void **state)
 	assert_int_equal(fresh.total, 10000);
 }
 
-static void a_full_disk_ends_the_log_with_a_mark(void **state)
+static void what_a_full_disk_does_not_take_is_marked(void **state)
 {
 	(void)state;
 	int full = open("/dev/full", O_RDWR | O_CLOEXEC);
-	struct jv_output_writer writer;
-	jv_output_writer_init(&writer, full, 0);
+	struct jv_output_writer writer = writer_of(0);
+	append(&writer, JV_OUTPUT_STDOUT, "good ");
+	writer.file.fd = full;
+	int none = writer.directory;
+	writer.directory = -1;
 	append(&writer, JV_OUTPUT_STDOUT, "lost");
-	assert_int_equal(writer.error, ENOSPC);
-	assert_true(writer.truncated);
-	assert_int_equal(writer.total, 0);
-	writer.fd = fd;
-	append(&writer, JV_OUTPUT_STDOUT, "too late");
+	assert_int_equal(writer.file.offset, 5);
+	assert_int_not_equal(writer.error, 0);
+	/* There is room again: the end is kept. */
+	writer.directory = none;
+	writer.error = ENOSPC;
+	append(&writer, JV_OUTPUT_STDOUT, "the end\n");
+	writer.file.fd = fd;
 	jv_output_writer_finish(&writer, 1000);
-	struct jv_output_extent extent = {0};
-	assert_true(jv_output_scan(fd, &extent));
-	assert_true(extent.truncated);
-	assert_piece(0, JV_OUTPUT_STDERR, "[jarvis: output cut here: No space left on device]\n");
+	assert_string_equal(whole(),
+		"good <\n[jarvis: 4 bytes of output are missing here: No space left on device]\n>"
+		"the end\n");
 	close(full);
 }
 
@@ -225,12 +390,17 @@ int main(void)
 		TEST(pieces_come_back_from_any_offset),
 		TEST(records_of_one_stream_come_together),
 		TEST(a_piece_is_never_longer_than_the_limit),
-		TEST(the_limit_is_exact_and_marked_once),
+		TEST(the_first_half_and_the_last_are_kept),
+		TEST(output_of_the_limit_or_less_is_whole),
+		TEST(much_output_goes_round),
+		TEST(pieces_longer_than_the_tail_leave_their_end),
+		TEST(a_keeper_that_dies_at_its_end_is_completed),
+		TEST(a_keeper_that_dies_before_its_end_loses_nothing_that_it_has_read),
 		TEST(output_of_just_the_limit_is_not_marked),
 		TEST(a_torn_record_is_as_if_it_were_not_there),
 		TEST(a_damaged_header_is_noticed),
 		TEST(scanning_goes_on_where_it_stopped),
-		TEST(a_full_disk_ends_the_log_with_a_mark),
+		TEST(what_a_full_disk_does_not_take_is_marked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
