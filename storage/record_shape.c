@@ -1,7 +1,7 @@
 #include "base/assert.h"
 #include "storage/envelope.h"
 
-/* Version 1 had neither retention_ms nor log_bytes_max. */
+/* Version 1 had neither retention_ms nor log_bytes_max nor keep. */
 #define SHAPE_VERSION 2
 
 /* A bit for each enum jv_failure. */
@@ -108,6 +108,7 @@ void jv_shape_encode_payload(const struct jv_shape_record *record, struct jv_buf
 	retry_put(payload, record);
 	jv_put_signed(payload, record->retention_ms);
 	jv_put_signed(payload, record->log_bytes_max);
+	jv_put_u8(payload, record->keep);
 }
 
 static void shape_get(struct jv_reader *payload, uint8_t version, struct jv_shape_record *record)
@@ -122,10 +123,12 @@ static void shape_get(struct jv_reader *payload, uint8_t version, struct jv_shap
 	retry_get(payload, record);
 	record->retention_ms = 0;
 	record->log_bytes_max = 0;
+	record->keep = false;
 	if (version == 1)
 		return;
 	record->retention_ms = jv_get_signed(payload);
 	record->log_bytes_max = jv_get_signed(payload);
+	record->keep = jv_record_bool(payload);
 }
 
 struct jv_status jv_shape_decode_payload(struct jv_bytes payload, struct jv_shape_record *record)

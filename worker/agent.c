@@ -136,17 +136,19 @@ void jv_agent_lease(struct jv_agent *agent, int64_t sent_ms)
 		agent->sink.leased(agent->sink.context, until_ms);
 }
 
-/* The server will give these attempts to others soon: end them first. docs/protocol.md, "Fencing".
- */
+/* The server will give these attempts to others soon: end them first; but those that are to be
+ * kept, for which it waits. docs/protocol.md, "Fencing". */
 static void fence(struct jv_agent *agent)
 {
 	struct jv_ward *ward, *next;
 
 	agent->leased = false;
 	jv_agent_warn(agent, "agent.lease_over", NULL,
-		agent->live > 0 ? "stopping all attempts" : "no attempt runs");
+		agent->live > 0 ? "stopping all attempts that are not to be kept"
+				: "no attempt runs");
 	HASH_ITER (hh, agent->wards, ward, next) {
-		jv_ward_step(agent, ward, JV_WARD_EVENT_FENCE);
+		if (!ward->keep)
+			jv_ward_step(agent, ward, JV_WARD_EVENT_FENCE);
 	}
 	/* What the server has said on the strength of that lease must not be obeyed any more. In
 	 * the middle of a handshake nothing was said yet. */
@@ -275,8 +277,8 @@ static int64_t ward_check(const struct jv_agent *agent, const struct jv_ward *wa
 		uint32_t at = (ward->log.flight_first + i) % JV_WARD_FLIGHT_MAX;
 		in_flight += ward->log.flight[at].size;
 	}
-	/* Past the lease nothing is left in peace. */
-	if (!agent->leased)
+	/* Past the lease nothing is left in peace that was not to be kept. */
+	if (!agent->leased && !ward->keep)
 		JV_ASSERT(ward->state == JV_WARD_KILLING || ward->state == JV_WARD_FINISHED);
 	return in_flight;
 }

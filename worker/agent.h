@@ -9,8 +9,9 @@
  * messages that came together are answered together.
  *
  * Invariants (docs/protocol.md): no attempt is ever started twice; past the lease no attempt runs
- * and none is started; the end of an attempt is said only after all its output; an attempt is
- * forgotten only when the server has acknowledged its end, or does not want it.
+ * but those with on_disconnect: KEEP, and none is started; the end of an attempt is said only after
+ * all its output; an attempt is forgotten only when the server has acknowledged its end, or does
+ * not want it.
  */
 #ifndef JV_WORKER_AGENT_H
 #define JV_WORKER_AGENT_H

@@ -74,6 +74,7 @@ struct jv_ward {
 	int64_t begin_ms;                   /* monotonic: when it was taken on */
 	int64_t active_ms;                  /* monotonic: when the process started */
 	int64_t output_ms;                  /* monotonic: when there was output last */
+	bool keep;                          /* it goes on past the lease: on_disconnect */
 	int64_t kill_ms;                    /* monotonic: when KILL is due (again) */
 	int64_t due_ms;                     /* key of timer */
 	int64_t start_ms;                   /* wall; 0: no process yet */
@@ -191,6 +192,7 @@ bool jv_ward_seen(struct jv_agent *agent, const struct jv_execution_id *id);
 void jv_ward_remember(struct jv_agent *agent, const struct jv_execution_id *id);
 void jv_ward_memory_clear(struct jv_agent *agent);
 struct jv_ward_limits jv_ward_limits_of(const Jarvis__V1__TaskSpec *spec);
+bool jv_ward_keeps(const Jarvis__V1__TaskSpec *spec);
 
 /* supervise.c */
 void jv_ward_run(

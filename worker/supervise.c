@@ -349,6 +349,7 @@ void jv_ward_run(
 	ward = jv_ward_new(agent, id);
 	ward->executor = executor;
 	ward->limits = jv_ward_limits_of(spec);
+	ward->keep = jv_ward_keeps(spec);
 	jv_agent_note(agent, "attempt.starting", &ward->id, name);
 	executor->operations->start(executor, &ward->id, spec);
 	jv_ward_timer_arm(agent, ward);

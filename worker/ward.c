@@ -92,6 +92,11 @@ struct jv_ward_limits jv_ward_limits_of(const Jarvis__V1__TaskSpec *spec)
 	return limits;
 }
 
+bool jv_ward_keeps(const Jarvis__V1__TaskSpec *spec)
+{
+	return spec != NULL && spec->on_disconnect == JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_KEEP;
+}
+
 /* When the process started, by the clock for durations; the wall clock may have jumped. */
 static int64_t active_since(const struct jv_agent *agent, int64_t start_ms)
 {
@@ -119,6 +124,7 @@ void jv_ward_recover(void *context, const struct jv_execution_found *found)
 
 	ward->executor = finder->executor;
 	ward->limits = jv_ward_limits_of(found->spec);
+	ward->keep = jv_ward_keeps(found->spec);
 	ward->log_bytes = found->log_bytes;
 	ward->cause = found->result != NULL ? found->result->stopped_for : found->stopped_for;
 	if (JV_BUG(FORGOTTEN_CAUSE))

@@ -250,6 +250,7 @@ void jv_spec_shape(const Jarvis__V1__TaskSpec *spec, struct jv_shape_record *sha
 	memset(shape, 0, sizeof(*shape));
 	shape->queue = jv_bytes_of_text(spec->queue);
 	shape->executor = jv_bytes_of_text(spec->executor);
+	shape->keep = spec->on_disconnect == JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_KEEP;
 	shape->queued_timeout_ms = jv_duration_ms(spec->timeouts->queued);
 	shape->retention_ms = jv_duration_ms(spec->retention);
 	shape->log_bytes_max = spec->log_limits->max_bytes;

@@ -383,8 +383,6 @@ static struct jv_status check_rest(const Jarvis__V1__TaskSpec *spec)
 {
 	if (spec->network < 0 || spec->network > JARVIS__V1__NETWORK_MODE__NETWORK_MODE_HOST)
 		return INVALID("spec.network", "%d is no network mode", (int)spec->network);
-	if (spec->on_disconnect == JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_KEEP)
-		return REFUSED("spec.on_disconnect", "KEEP is not available in this release");
 	if (spec->on_disconnect < 0 ||
 		spec->on_disconnect > JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_KEEP)
 		return INVALID(

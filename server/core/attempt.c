@@ -126,6 +126,33 @@ void jv_attempt_lost(struct jv_core *core, struct jv_task *task, enum jv_failure
 		jv_task_end(core, task, JV_TASK_FAILED);
 }
 
+void jv_attempt_keep(struct jv_core *core, struct jv_task *task)
+{
+	int64_t forget_s = core->options.node_forget_ms / 1000;
+	JV_ASSERT(jv_task_active(task) && task->node->state == JV_NODE_LOST);
+	jv_buffer_clear(&core->text);
+	jv_buffer_printf(&core->text,
+		"node %.*s is lost, and attempt %u may still run there, for on_disconnect is KEEP: "
+		"no other is started; when the node is back it %s; if its machine is gone for "
+		"good, start a worker named %.*s elsewhere, and the attempt counts as lost",
+		(int)task->node->record.name.size, (const char *)task->node->record.name.data,
+		task->attempt, task->cancelled ? "is ended, for it was cancelled" : "goes on",
+		(int)task->node->record.name.size, (const char *)task->node->record.name.data);
+	if (forget_s > 0)
+		jv_buffer_printf(&core->text,
+			"; so it does when the node is forgotten, %lld s after its loss",
+			(long long)forget_s);
+	jv_task_message_set(task, jv_buffer_bytes(&core->text));
+	jv_task_changed(core, task);
+}
+
+void jv_attempt_kept(struct jv_core *core, struct jv_task *task)
+{
+	JV_ASSERT(jv_task_active(task));
+	jv_task_message_set(task, jv_bytes_of(NULL, 0));
+	jv_task_changed(core, task);
+}
+
 static void succeeded(struct jv_core *core, struct jv_task *task)
 {
 	task->failure = JV_FAILURE_NONE;

@@ -39,7 +39,6 @@ static void check_queued(const struct jv_core *core, const struct jv_task *task)
 static void check_active(const struct jv_task *task)
 {
 	JV_ASSERT(task->node != NULL && task->attempt > 0);
-	JV_ASSERT(task->node->state != JV_NODE_LOST);
 	JV_ASSERT(task->timer == JV_TIMER_NONE);
 	JV_ASSERT(task->cancelled == (task->state == JV_TASK_STOPPING));
 	JV_ASSERT(task->not_before_ms == 0);
@@ -120,6 +119,8 @@ static void check_reserved(const struct jv_node *node)
 		JV_ASSERT(task->node == node && jv_task_active(task));
 		struct jv_status status = jv_shape_decode_payload(task->shape->payload, record);
 		JV_ASSERT(jv_is_ok(&status));
+		/* What a lost node has still is what it was to keep. */
+		JV_ASSERT(node->state != JV_NODE_LOST || record->keep);
 		jv_placement_reserve(again, &record->resources, 1);
 		attempts++;
 	}
@@ -140,7 +141,6 @@ static void check_node(const struct jv_core *core, const struct jv_node *node)
 	JV_ASSERT(node->record.lost || node->record.lost_ms == 0);
 	bool timed = node->state != JV_NODE_LOST || core->options.node_forget_ms > 0;
 	JV_ASSERT(timed == heap_has(&core->nodes_due, &node->due));
-	JV_ASSERT(node->state != JV_NODE_LOST || node->attempt_count == 0);
 	check_reserved(node);
 }
 

@@ -64,7 +64,9 @@ static struct jv_status load_task(struct jv_core *core, struct jv_bytes key, str
 			return misfit(core, key, "has a node that is not there");
 	}
 	bool active = record.state >= JV_TASK_ASSIGNED && record.state <= JV_TASK_STOPPING;
-	if (active && (node == NULL || node->state == JV_NODE_LOST))
+	if (active &&
+		(node == NULL ||
+			(node->state == JV_NODE_LOST && !jv_shape_read(core, shape)->keep)))
 		return misfit(core, key, "has an attempt on a node that was declared lost");
 	if (record.cancelled != (record.state == JV_TASK_STOPPING))
 		return misfit(core, key, "is cancelled, but does not stop");

@@ -184,7 +184,7 @@ void jv_node_expire(struct jv_core *core, struct jv_node *node)
 }
 
 /* The lease is over: by now the agent has stopped everything itself, so that the next attempts may
- * start elsewhere. */
+ * start elsewhere; but for what it was to keep. */
 static void lose(struct jv_core *core, struct jv_node *node)
 {
 	JV_ASSERT(node->state != JV_NODE_LOST);
@@ -199,9 +199,15 @@ static void lose(struct jv_core *core, struct jv_node *node)
 	record.lost_ms = core->now.wall_ms;
 	jv_node_put(core, &record);
 	JV_LIST_EACH(link, &node->attempts)
-	jv_attempt_lost(core, JV_CONTAINER_OF(link, struct jv_task, link), JV_FAILURE_NODE_LOST,
-		"its node was not heard of for longer than the lease", node->record.name);
-	JV_ASSERT(node->attempt_count == 0);
+	{
+		struct jv_task *task = JV_CONTAINER_OF(link, struct jv_task, link);
+		if (jv_shape_read(core, task->shape)->keep)
+			jv_attempt_keep(core, task);
+		else
+			jv_attempt_lost(core, task, JV_FAILURE_NODE_LOST,
+				"its node was not heard of for longer than the lease",
+				node->record.name);
+	}
 	jv_node_expire(core, node);
 }
 
@@ -218,7 +224,12 @@ static void withdraw(struct jv_core *core, struct jv_node *node)
 static void forget(struct jv_core *core, struct jv_node *node)
 {
 	JV_ASSERT(node->state == JV_NODE_LOST);
-	JV_ASSERT(node->session == NULL && node->attempt_count == 0);
+	JV_ASSERT(node->session == NULL);
+	/* What may have run on there all the time was waited for long enough. */
+	JV_LIST_EACH(link, &node->attempts)
+	jv_attempt_lost(core, JV_CONTAINER_OF(link, struct jv_task, link), JV_FAILURE_NODE_LOST,
+		"its node was lost, and is forgotten now", node->record.name);
+	JV_ASSERT(node->attempt_count == 0);
 	/* A task that waits for its next attempt had its last one there: another period. */
 	if (node->tasks > 0) {
 		arm(core, node, core->now.monotonic_ms + core->options.node_forget_ms);

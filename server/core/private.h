@@ -55,6 +55,7 @@ struct jv_task {
 	uint8_t state;   /* enum jv_task_state */
 	uint8_t failure; /* enum jv_failure */
 	uint8_t timer;   /* enum jv_task_timer; only when queued */
+	uint8_t resent;  /* how often its attempt was sent again, in this life of the server */
 	bool cancelled : 1;
 	bool reported : 1;  /* named in the Hello that is being reconciled; else false */
 	uint8_t spread : 2; /* enum jv_log_spread, or more than it is */
@@ -374,6 +375,10 @@ bool jv_attempt_report(
 /* Ended by no fault of the task; why is a short text. May free the task. */
 void jv_attempt_lost(struct jv_core *core, struct jv_task *task, enum jv_failure failure,
 	const char *why, struct jv_bytes detail);
+/* Its node is lost, and may run it still: on_disconnect is KEEP. Says so in its message. */
+void jv_attempt_keep(struct jv_core *core, struct jv_task *task);
+/* Its node has come back. */
+void jv_attempt_kept(struct jv_core *core, struct jv_task *task);
 /* Returns next_offset. */
 int64_t jv_attempt_log(
 	struct jv_core *core, struct jv_task *task, const struct jv_log_record *chunk);

@@ -3,6 +3,9 @@
 
 #include "server/core/private.h"
 
+/* How often a worker may come back without an attempt that it has not begun to run. */
+#define RESENT_MAX 16
+
 static struct jv_session *session_find(struct jv_core *core, uint64_t number)
 {
 	struct jv_session *session;
@@ -126,12 +129,17 @@ static const char *reason_of(enum jv_desired_state state)
 	return state == JV_DESIRED_FORGET ? "not an attempt that should be here" : NULL;
 }
 
-/* The agent does not know the attempt: then it never heard of it, or has lost it. Only in the first
- * case, in the same life of agent and host, may it be told again. */
+/* The agent does not know the attempt: then it never heard of it, or has lost it. As long as it is
+ * the same worker on a machine that was not started anew, it names all that it ever began to run;
+ * so what was not reported as running never ran, and is told again. That costs the task nothing,
+ * for nothing was its doing; but not for ever, for it might be what the worker crashes of. */
 static bool missing(struct jv_core *core, struct jv_task *task, bool same_life)
 {
-	if (task->state == JV_TASK_ASSIGNED && (same_life || JV_BUG(START_TWICE)))
+	bool unrun = task->state == JV_TASK_ASSIGNED || task->state == JV_TASK_STARTING;
+	if (unrun && (same_life || JV_BUG(START_TWICE)) && task->resent < RESENT_MAX) {
+		task->resent++;
 		return true;
+	}
 	jv_attempt_lost(core, task, JV_FAILURE_NODE_LOST, "its node came back without it",
 		task->node->record.name);
 	return false;
@@ -183,6 +191,7 @@ void jv_session_open(struct jv_core *core, struct jv_event *event)
 		return;
 	struct jv_node_record record = *open->node;
 	struct jv_node *node = jv_node_find(core, record.name);
+	bool was_lost = node != NULL && node->state == JV_NODE_LOST;
 	bool same_life = node != NULL &&
 		memcmp(node->record.worker_id, record.worker_id, sizeof(record.worker_id)) == 0 &&
 		memcmp(node->record.boot_id, record.boot_id, sizeof(record.boot_id)) == 0;
@@ -200,6 +209,10 @@ void jv_session_open(struct jv_core *core, struct jv_event *event)
 	node->last_seen_ms = core->now.wall_ms;
 	node->dial_ms = open->dial_ms;
 	node->life = open->life;
+	/* Those that it was to keep. */
+	if (was_lost)
+		JV_LIST_EACH(link, &node->attempts)
+	jv_attempt_kept(core, JV_CONTAINER_OF(link, struct jv_task, link));
 	reconcile(core, node, open, same_life);
 }
 

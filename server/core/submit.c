@@ -100,6 +100,8 @@ static void cancel_active(struct jv_core *core, struct jv_task *task)
 	if (task->node->session != NULL)
 		jv_effect_direct(
 			core, task->node->session, task, JV_DESIRED_STOP, "cancelled by a client");
+	else if (task->node->state == JV_NODE_LOST)
+		jv_attempt_keep(core, task);
 }
 
 void jv_task_cancel(struct jv_core *core, struct jv_event *event)

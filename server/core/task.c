@@ -278,6 +278,7 @@ void jv_task_assign(struct jv_core *core, struct jv_task *task, struct jv_node *
 	task->assign_ms = core->now.wall_ms;
 	task->not_before_ms = 0;
 	task->start_ms = 0;
+	task->resent = 0;
 	log_leave(core, task);
 	node_set(task, node);
 	jv_node_attach(core, node, task);

@@ -84,6 +84,8 @@ void jv_sim_ask_draw(struct jv_sim_job *job)
 	spec->executor = executor;
 	spec->request_id = job->request_id;
 	spec->priority = (int32_t)jv_sim_draw(random, 0, PRIORITY_MAX);
+	if (jv_sim_happens(random, 200))
+		spec->on_disconnect = JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_KEEP;
 	spec->resources = &job->resources;
 	spec->retry = &job->retry;
 	spec->timeouts = &job->timeouts;

@@ -333,7 +333,7 @@ void jv_sim_node_check(const struct jv_sim_node *node)
 
 	if (node->agent != NULL && node->paused_until_ms <= node->clock->now_ms)
 		jv_agent_check(node->agent);
-	if (over_ms > node->terms.lease_slack_ms && jv_sim_runtime_live(&node->runtime) > 0)
+	if (over_ms > node->terms.lease_slack_ms && jv_sim_runtime_leased(&node->runtime) > 0)
 		jv_sim_fail(node->clock, "lease: %s runs something %lld ms after its lease",
 			node->name, (long long)over_ms);
 }

@@ -30,6 +30,7 @@ struct jv_sim_container {
 	enum phase phase;
 	bool refused; /* it ends without a process */
 	bool deaf;
+	bool keep;           /* on_disconnect */
 	int64_t prepared_ms; /* simulation's time */
 	int64_t end_ms;
 	int64_t interval_ms;               /* between pieces */
@@ -280,7 +281,8 @@ static void keeper_due(void *context)
 
 static void keeper_start(struct jv_sim_container *container)
 {
-	container->watch = (struct jv_lease_watch){.path = "lease"};
+	container->watch = (struct jv_lease_watch){
+		.path = container->keep ? "" : "lease", .due_ms = container->keep ? INT64_MAX : 0};
 	jv_sim_timer_init(&container->keeper, keeper_due, container);
 	keeper_arm(container);
 }
@@ -307,6 +309,7 @@ static void sim_start(struct jv_executor *executor, const struct jv_execution_id
 	container->id = *id;
 	container->runtime = runtime;
 	container->random = container_random(container, spec);
+	container->keep = spec->on_disconnect == JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_KEEP;
 	jv_pb_pack(&spec->base, &container->spec);
 	jv_arena_init(&container->arena, 0, 0);
 	jv_list_init(&container->link);
@@ -555,6 +558,18 @@ void jv_sim_runtime_deinit(struct jv_sim_runtime *runtime)
 uint32_t jv_sim_runtime_kept(const struct jv_sim_runtime *runtime)
 {
 	return HASH_COUNT(runtime->containers);
+}
+
+uint32_t jv_sim_runtime_leased(const struct jv_sim_runtime *runtime)
+{
+	const struct jv_sim_container *container;
+	uint32_t leased = 0;
+
+	for (container = runtime->containers; container != NULL; container = container->hh.next)
+		leased += container->phase == RUNNING && !container->keep;
+	JV_LIST_EACH(node, &runtime->removed)
+	leased += JV_CONTAINER_OF(node, const struct jv_sim_container, link)->phase == RUNNING;
+	return leased;
 }
 
 uint32_t jv_sim_runtime_live(const struct jv_sim_runtime *runtime)

@@ -55,6 +55,8 @@ void jv_sim_runtime_kill_keeper(struct jv_sim_runtime *runtime, struct jv_random
 void jv_sim_runtime_reboot(struct jv_sim_runtime *runtime);
 /* Containers that the executor still keeps, ended or not. */
 uint32_t jv_sim_runtime_kept(const struct jv_sim_runtime *runtime);
+/* Processes that live, and may not without a lease: on_disconnect is not KEEP. */
+uint32_t jv_sim_runtime_leased(const struct jv_sim_runtime *runtime);
 /* Processes that live. */
 uint32_t jv_sim_runtime_live(const struct jv_sim_runtime *runtime);
 

@@ -44,6 +44,15 @@ static void signal_keeper(struct jv_execution *execution, int number)
 		syscall(SYS_pidfd_send_signal, execution->keeper.fd, number, NULL, 0);
 }
 
+/* A keeper that somebody has stopped goes on with it. One that has not ended its task by the next
+ * time does so by its own end, and leaves the rest to clean.c. */
+static void kill_by_keeper(struct jv_execution *execution)
+{
+	signal_keeper(execution, execution->killed ? SIGKILL : SIGUSR1);
+	signal_keeper(execution, SIGCONT);
+	execution->killed = true;
+}
+
 void jv_keep_stop(struct jv_executor *executor, const struct jv_execution_id *id, bool kill,
 	enum jv_stop_cause cause)
 {
@@ -54,8 +63,10 @@ void jv_keep_stop(struct jv_executor *executor, const struct jv_execution_id *id
 	if (execution->phase == JV_EXECUTION_WAITING)
 		jv_execution_fail(execution, JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR,
 			"stopped before it had started");
+	else if (kill)
+		kill_by_keeper(execution);
 	else
-		signal_keeper(execution, kill ? SIGUSR1 : SIGTERM);
+		signal_keeper(execution, SIGTERM);
 }
 
 bool jv_keep_read_output(struct jv_executor *executor, const struct jv_execution_id *id,
@@ -87,7 +98,7 @@ void jv_keep_remove(struct jv_executor *executor, const struct jv_execution_id *
 	if (execution->phase == JV_EXECUTION_WAITING)
 		jv_list_remove(&execution->link);
 	else if (execution->phase == JV_EXECUTION_KEPT)
-		signal_keeper(execution, SIGUSR1);
+		kill_by_keeper(execution);
 	jv_execution_note(execution, 0);
 }
 

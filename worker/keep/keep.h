@@ -24,6 +24,7 @@
 #include "worker/keep/process.h"
 #include "worker/shim/attempt.h"
 #include "worker/shim/cgroup.h"
+#include "worker/shim/lease.h"
 #include "worker/shim/output.h"
 
 #define JV_EXECUTION_KEY_MAX (JV_TASK_ID_MAX + 16)
@@ -72,6 +73,7 @@ struct jv_execution {
 	bool printing; /* since it was told last */
 	struct jv_output_cursor cursor;
 	bool starting; /* counted in keep->starting */
+	bool killed;   /* its keeper was told to kill it */
 	bool started;
 	bool told_started;
 	bool told_finished;
@@ -101,6 +103,9 @@ struct jv_launch {
 struct jv_keep_variant {
 	struct jv_executor_operations operations; /* all of them jv_keep_operations, but for name */
 	size_t execution_size;
+	/* Each keeper is the init of a PID namespace, so that all it has started dies with it,
+	 * however it dies. Takes root. */
+	bool own_pids;
 	/* A new execution: calls jv_execution_ready or jv_execution_fail, now or later. spec is
 	 * lent. */
 	void (*admit)(struct jv_execution *execution, const Jarvis__V1__TaskSpec *spec);
@@ -130,6 +135,8 @@ struct jv_keep {
 	char *shim;
 	char *cgroup_root;   /* "": no control groups */
 	char *cgroup_parent; /* this state directory's own */
+	uint8_t boot_id[JV_BOOT_ID_SIZE];
+	bool rebooted; /* what recover finds was started in an earlier boot of the machine */
 	int lock_fd;
 	int attempts_fd;
 	int trash_fd;
@@ -166,6 +173,8 @@ struct jv_status jv_keep_open(
 	struct jv_keep *keep, const struct jv_keep_options *options) JV_MUST_USE;
 /* Frees all of it but the struct; no execution may be left. Also one that is only half open. */
 void jv_keep_deinit(struct jv_keep *keep);
+/* All attempts of earlier boots are dealt with. */
+void jv_keep_settled(struct jv_keep *keep);
 /* A malloc'ed "directory/name". */
 char *jv_keep_path(const char *directory, const char *name);
 

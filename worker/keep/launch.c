@@ -25,6 +25,8 @@ static struct jv_status make_plan(struct jv_launch *launch)
 {
 	const struct jv_execution *execution = launch->execution;
 	const struct jv_keep *keep = execution->keep;
+	const bool kept =
+		launch->spec->on_disconnect == JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_KEEP;
 	launch->plan = (struct jv_attempt_plan){
 		.id = execution->key,
 		.runtime = "",
@@ -37,7 +39,8 @@ static struct jv_status make_plan(struct jv_launch *launch)
 		.hosts = "",
 		.resolv_conf = "",
 		.spec = jv_buffer_bytes(&execution->spec),
-		.lease = keep->lease,
+		/* What is to go on without the server has nothing to watch. */
+		.lease = kept ? "" : keep->lease,
 	};
 	if (launch->spec->log_limits != NULL)
 		launch->plan.log_bytes_max = launch->spec->log_limits->max_bytes;
@@ -94,6 +97,7 @@ static struct jv_status start_keeper(struct jv_launch *launch)
 		.output = own_path(launch, JV_ATTEMPT_KEEPER),
 		.inherit = lock,
 		.hold_signals = true,
+		.own_pids = execution->keep->variant->own_pids,
 	};
 	pid_t pid;
 	int pidfd;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "worker/keep/keep.h"
 #include "worker/shim/files.h"
 
@@ -56,6 +57,16 @@ static struct jv_status resolve_state(struct jv_keep *keep, const struct jv_keep
 	return jv_ok();
 }
 
+/* The lock's file says which boot of the machine it was when attempts were looked at last. */
+static struct jv_status look_at_boot(struct jv_keep *keep)
+{
+	uint8_t before[JV_BOOT_ID_SIZE];
+	JV_TRY(jv_boot_id_read(keep->boot_id));
+	keep->rebooted = pread(keep->lock_fd, before, sizeof(before), 0) == sizeof(before) &&
+		memcmp(before, keep->boot_id, sizeof(before)) != 0;
+	return jv_ok();
+}
+
 static struct jv_status lock_state(struct jv_keep *keep)
 {
 	char *path = jv_keep_path(keep->state, "lock");
@@ -68,7 +79,16 @@ static struct jv_status lock_state(struct jv_keep *keep)
 			"another worker uses %s: stop it, or give this one a state directory of its "
 			"own",
 			keep->state);
-	return jv_ok();
+	return look_at_boot(keep);
+}
+
+void jv_keep_settled(struct jv_keep *keep)
+{
+	/* Half of it would be of another boot, too. */
+	if (pwrite(keep->lock_fd, keep->boot_id, JV_BOOT_ID_SIZE, 0) != JV_BOOT_ID_SIZE)
+		JV_WARN("keep.boot_not_remembered", JV_KV("state", keep->state),
+			JV_KV("error", strerror(errno)));
+	keep->rebooted = false;
 }
 
 static struct jv_status open_directory(const struct jv_keep *keep, const char *name, int *fd)

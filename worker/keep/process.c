@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -79,6 +80,23 @@ static int spawn_with(const struct jv_spawn *spawn, posix_spawn_file_actions_t *
 		(char *const *)(uintptr_t)spawn->arguments, environ);
 }
 
+/* Children of this thread are made in a new PID namespace until it returns. */
+static int spawn_as_init(const struct jv_spawn *spawn, posix_spawn_file_actions_t *actions,
+	posix_spawnattr_t *attributes, pid_t *pid)
+{
+	int before = open("/proc/thread-self/ns/pid_for_children", O_RDONLY | O_CLOEXEC);
+	if (before < 0)
+		return errno;
+	int error = unshare(CLONE_NEWPID) != 0 ? errno : 0;
+	if (error == 0)
+		error = spawn_with(spawn, actions, attributes, pid);
+	/* Without the way back everything that this thread starts would be in there. */
+	if (setns(before, CLONE_NEWPID) != 0)
+		jv_fatal("return to the worker's PID namespace: %s", strerror(errno));
+	close(before);
+	return error;
+}
+
 struct jv_status jv_spawn_start(const struct jv_spawn *spawn, pid_t *pid, int *pidfd)
 {
 	/* dup2 onto itself would leave the descriptor to be closed at exec. */
@@ -87,7 +105,8 @@ struct jv_status jv_spawn_start(const struct jv_spawn *spawn, pid_t *pid, int *p
 	posix_spawnattr_t attributes;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
-	int error = spawn_with(spawn, &actions, &attributes, pid);
+	int error = spawn->own_pids ? spawn_as_init(spawn, &actions, &attributes, pid)
+				    : spawn_with(spawn, &actions, &attributes, pid);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	if (error != 0)

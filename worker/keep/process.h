@@ -28,6 +28,7 @@ struct jv_spawn {
 	const char *output; /* file that takes standard output and error; NULL: none does */
 	int inherit;        /* a descriptor to pass as number 3, or -1 */
 	bool hold_signals;  /* what is sent before it is ready waits for it */
+	bool own_pids;      /* as the init of a new PID namespace: all in it dies with it */
 };
 
 /* Starts a process in a session of its own, with default signals and no descriptor but 0, 1, 2 and

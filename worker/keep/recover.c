@@ -96,8 +96,13 @@ static void adopt(struct jv_execution *execution, int pidfd)
 
 static void clean_now(struct jv_execution *execution)
 {
-	jv_execution_clean(
-		execution, "the task's keeper ended while no worker watched, and left no result");
+	const bool rebooted = execution->keep->rebooted;
+	jv_execution_clean(execution,
+		rebooted ? "the machine was started anew while it ran"
+			 : "the task's keeper ended while no worker watched, and left no result");
+	/* No fault of the task, nor of what runs it. */
+	if (rebooted)
+		execution->result.failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_NODE_LOST;
 	while (!jv_execution_clean_more(execution))
 		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 }
@@ -170,4 +175,5 @@ void jv_keep_recover(struct jv_executor *executor,
 	}
 	free(names);
 	jv_keep_sweep(keep);
+	jv_keep_settled(keep);
 }

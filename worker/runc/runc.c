@@ -48,6 +48,7 @@ struct jv_status jv_runc_open_images(struct jv_runc *runc)
 const struct jv_keep_variant jv_runc_variant = {
 	.operations = JV_KEEP_OPERATIONS("runc"),
 	.execution_size = sizeof(struct jv_runc_execution),
+	.own_pids = true,
 	.admit = admit,
 	.plan = jv_runc_plan,
 	.fill = jv_runc_fill,

@@ -51,6 +51,7 @@ enum jv_attempt_failure {
 	JV_ATTEMPT_EXIT_CODE = 1,
 	JV_ATTEMPT_SIGNAL = 2,
 	JV_ATTEMPT_OUT_OF_MEMORY = 3,
+	JV_ATTEMPT_NODE_LOST = 8,
 	JV_ATTEMPT_IMAGE = 9,
 	JV_ATTEMPT_COMMAND = 10,
 	JV_ATTEMPT_REJECTED = 11,
@@ -121,7 +122,7 @@ struct jv_status jv_attempt_plan_decode(
 
 struct jv_attempt_started {
 	int64_t start_ms;
-	int64_t pid; /* of the container's init, as the host sees it */
+	int64_t pid; /* of the task's first process, as the host sees it; 0: not known */
 };
 
 void jv_attempt_started_encode(const struct jv_attempt_started *started, struct jv_buffer *out);

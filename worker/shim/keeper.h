@@ -13,6 +13,7 @@
 #define JV_WORKER_SHIM_KEEPER_H
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "worker/shim/attempt.h"
@@ -72,6 +73,12 @@ struct jv_status jv_keeper_loop(struct jv_keeper *keeper) JV_MUST_USE;
 /* What the worker wants, and who has ended. */
 void jv_keeper_take_signals(struct jv_keeper *keeper);
 struct jv_cgroup_limits jv_keeper_limits(const struct jv_keeper *keeper);
+/* As the worker starts it: all processes of the container are in the keeper's PID namespace, and
+ * are killed by the kernel when it dies. */
+static inline bool jv_keeper_is_init(void)
+{
+	return getpid() == 1;
+}
 /* Kills all of it, if the worker's lease is over. */
 void jv_keeper_obey_lease(struct jv_keeper *keeper);
 /* Ends whatever is left, drains the pipes, removes cgroups, mounts and directories, and publishes

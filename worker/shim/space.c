@@ -35,6 +35,10 @@ static struct jv_status own_namespace(void)
 		return failed("unshare a mount namespace");
 	if (mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) != 0)
 		return failed("make mounts private");
+	/* The runtime looks its processes up by the numbers that they have for it. */
+	if (jv_keeper_is_init() &&
+		mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
+		return failed("mount /proc of the keeper's PID namespace");
 	return jv_ok();
 }
 

@@ -114,7 +114,7 @@ struct jv_status jv_keeper_started(struct jv_keeper *keeper)
 	keeper->result.start_ms = jv_clock_wall_ms();
 	struct jv_buffer content = {0};
 	jv_attempt_started_encode(&(struct jv_attempt_started){.start_ms = keeper->result.start_ms,
-					  .pid = keeper->init},
+					  .pid = jv_keeper_is_init() ? 0 : keeper->init},
 		&content);
 	struct jv_status status =
 		jv_file_publish(AT_FDCWD, JV_ATTEMPT_STARTED, jv_buffer_bytes(&content), 0600);

@@ -97,7 +97,6 @@ NOT_YET = [
     ({"resources": {"gpus": 1}}, "spec.resources.gpus"),
     ({"affinities": [{"weight": 1}]}, "spec.affinities"),
     ({"tolerations": [{"key": "a"}]}, "spec.tolerations"),
-    ({"on_disconnect": "ON_DISCONNECT_KEEP"}, "spec.on_disconnect"),
 ]
 
 WRONG_REQUESTS = [

@@ -104,8 +104,6 @@ static const struct refusal refusals[] = {
 	{"{\"image\":\"a\",\"affinities\":[{}]}", JV_UNIMPLEMENTED, "spec.affinities"},
 	{"{\"image\":\"a\",\"tolerations\":[{}]}", JV_UNIMPLEMENTED, "spec.tolerations"},
 	{"{\"image\":\"a\",\"network\":9}", JV_INVALID_ARGUMENT, "spec.network"},
-	{"{\"image\":\"a\",\"onDisconnect\":\"ON_DISCONNECT_KEEP\"}", JV_UNIMPLEMENTED,
-		"spec.on_disconnect"},
 	{"{\"image\":\"a\",\"retention\":\"0.5s\"}", JV_INVALID_ARGUMENT, "spec.retention"},
 	{"{\"image\":\"a\",\"logLimits\":{\"maxBytes\":1}}", JV_INVALID_ARGUMENT,
 		"spec.log_limits.max_bytes"},

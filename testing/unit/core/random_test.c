@@ -46,6 +46,7 @@ static void submit(struct world *world)
 	shape.max_attempts = 1 + (uint32_t)below(world, 3);
 	shape.max_lost = (uint32_t)below(world, 3);
 	shape.queued_timeout_ms = below(world, 4) == 0 ? 20000 : 0;
+	shape.keep = below(world, 4) == 0;
 	struct jv_event event = jv_fixture_submit_event(&shape, &payload);
 	event.submit.priority = (int32_t)below(world, 3);
 	event.submit.has_request = below(world, 2) == 0;
@@ -100,7 +101,9 @@ static void tell(struct world *world)
 	if (!live(world, task, &record) || node_of(&record) == NODES)
 		return;
 	uint64_t session = world->sessions[node_of(&record)];
-	if (session == 0)
+	/* A lost node has no session, but may have attempts that it was to keep. */
+	struct jv_status status = jv_fixture_heartbeat(world->fixture, session);
+	if (session == 0 || !jv_is_ok(&status))
 		return;
 	if (below(world, 8) == 0)
 		record.attempt--;

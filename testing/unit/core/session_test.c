@@ -153,13 +153,40 @@ static void an_attempt_that_never_arrived_is_told_again(void **state)
 	jv_fixture_expect(fixture, task, JV_TASK_ASSIGNED, 1);
 }
 
-static void an_attempt_that_was_there_and_is_gone_is_lost(void **state)
+/* A worker names all that it has begun to run: one that crashes under a backlog costs those that
+ * wait for their turn nothing. */
+static void an_attempt_that_never_ran_is_told_again(void **state)
 {
 	struct fixture *fixture = *state;
 	struct jv_node_record node = plain_node();
 	uint64_t session = jv_fixture_open(fixture, &node);
 	uint64_t task = assigned(fixture);
 	struct jv_attempt_report report = jv_fixture_report(task, 1, JV_PHASE_STARTING);
+	struct jv_desired desired[16];
+	uint32_t count;
+	for (int crash = 0; crash < 16; crash++) {
+		assert_true(jv_fixture_tell(fixture, session, &report));
+		session = jv_fixture_reopen(fixture, &node, NULL, 0, desired, &count);
+		assert_int_equal(count, 1);
+		assert_int_equal(desired[0].attempt, 1);
+		assert_int_equal(desired[0].state, JV_DESIRED_RUN);
+		assert_false(desired[0].known);
+		jv_fixture_expect(fixture, task, JV_TASK_STARTING, 1);
+	}
+	/* It may be what the worker crashes of. */
+	jv_fixture_reopen(fixture, &node, NULL, 0, desired, &count);
+	assert_int_equal(count, 0);
+	jv_fixture_expect(fixture, task, JV_TASK_QUEUED, 1);
+	assert_int_equal(jv_fixture_task(fixture, task).lost_attempts, 1);
+}
+
+static void an_attempt_that_was_there_and_is_gone_is_lost(void **state)
+{
+	struct fixture *fixture = *state;
+	struct jv_node_record node = plain_node();
+	uint64_t session = jv_fixture_open(fixture, &node);
+	uint64_t task = assigned(fixture);
+	struct jv_attempt_report report = jv_fixture_report(task, 1, JV_PHASE_RUNNING);
 	assert_true(jv_fixture_tell(fixture, session, &report));
 	struct jv_desired desired[16];
 	uint32_t count;
@@ -452,6 +479,8 @@ int main(void)
 			a_hello_of_an_earlier_life_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			an_attempt_that_never_arrived_is_told_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_attempt_that_never_ran_is_told_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			an_attempt_that_was_there_and_is_gone_is_lost, setup, teardown),
 		cmocka_unit_test_setup_teardown(

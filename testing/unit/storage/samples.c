@@ -95,6 +95,7 @@ static struct jv_shape_record shape_make(enum jv_variant variant)
 		.exit_codes = {75, 255},
 		.retention_ms = pick(variant, 86400000),
 		.log_bytes_max = pick(variant, 16 << 20),
+		.keep = variant != JV_VARIANT_LEAST,
 	};
 	record.constraints[0] = (struct jv_constraint){
 		.key = TEXT("zone"),
@@ -165,6 +166,7 @@ static void shape_compare(enum jv_variant variant, struct jv_bytes key, struct j
 	assert_true(got.backoff_max_ms == wanted.backoff_max_ms);
 	assert_true(got.retry_on == wanted.retry_on);
 	assert_true(got.exit_code_count == wanted.exit_code_count);
+	assert_true(got.keep == wanted.keep);
 	assert_memory_equal(got.exit_codes, wanted.exit_codes, got.exit_code_count);
 	assert_true(got.retention_ms == wanted.retention_ms);
 	assert_true(got.log_bytes_max == wanted.log_bytes_max);

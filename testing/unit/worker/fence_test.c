@@ -258,6 +258,51 @@ static void a_keeper_may_have_fenced_by_itself(void **state)
 		"(lost the server for longer than the lease)");
 }
 
+static void what_is_to_be_kept_goes_on_past_the_lease(void **state)
+{
+	struct jv_world *world = *state;
+	Jarvis__V1__TaskSpec spec = JARVIS__V1__TASK_SPEC__INIT;
+
+	spec.on_disconnect = JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_KEEP;
+	jv_world_sync(world);
+	jv_world_run_spec(world, "t-1", 1, &spec);
+	jv_world_started(world, "t-1", 1);
+	jv_world_run(world, "t-2", 1);
+	jv_world_disconnect(world);
+	jv_world_hush(world);
+	jv_world_pass(world, 10 * WORLD_LEASE_MS);
+	jv_world_called(world, "kill t-2/1");
+	assert_false(leased(world));
+	jv_agent_check(world->agent);
+	jv_world_exits(world, "t-2", 1, 137);
+	jv_world_exits(world, "t-1", 1, 0);
+	jv_world_connect(world);
+	jv_world_said(world,
+		"hello n1 of 7"
+		"; t-1/1 finished log=0"
+		"; t-2/1 finished log=0 code=137 stopped "
+		"(lost the server for longer than the lease)");
+}
+
+static void what_is_to_be_kept_is_adopted_without_a_lease(void **state)
+{
+	struct jv_world *world = *state;
+	Jarvis__V1__TaskSpec spec = JARVIS__V1__TASK_SPEC__INIT;
+
+	spec.on_disconnect = JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_KEEP;
+	jv_world_stop(world);
+	world->found_count = 1;
+	world->found[0] = (struct jv_execution_found){.id = {.task = "t-1", .attempt = 1},
+		.spec = &spec,
+		.running = true,
+		.start_ms = WORLD_WALL_MS};
+	jv_world_start(world);
+	jv_world_pass(world, WORLD_LEASE_MS);
+	jv_world_called(world, "");
+	jv_world_connect(world);
+	jv_world_said(world, "hello n1; t-1/1 running");
+}
+
 #define STORY(name) cmocka_unit_test_setup_teardown(name, jv_world_setup, jv_world_teardown)
 
 int main(void)
@@ -277,6 +322,8 @@ int main(void)
 		STORY(what_the_last_life_has_fenced_has_no_grace),
 		STORY(why_something_was_ended_outlives_who_ended_it),
 		STORY(a_keeper_may_have_fenced_by_itself),
+		STORY(what_is_to_be_kept_goes_on_past_the_lease),
+		STORY(what_is_to_be_kept_is_adopted_without_a_lease),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
