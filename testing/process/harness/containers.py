@@ -16,32 +16,41 @@ class ContainerCase(case.MachineCase):
 
     embedded = False
     worker_flags = {}
+    server_flags = SERVER_FLAGS
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.make_places()
+        cls.start_programs()
+
+    @classmethod
+    def make_places(cls):
         cls.rootfs = images.make_rootfs(cls.machine.path("images", "busybox"))
         cls.shared = cls.machine.path("shared")
         os.makedirs(os.path.join(cls.shared, "deep"))
         cls.readable = cls.machine.path("readable")
         os.makedirs(cls.readable)
         cls.state = cls.machine.path("worker")
+
+    @classmethod
+    def start_programs(cls):
         flags = cls.flags_of_the_worker()
         cls.worker = None
         if cls.embedded:
             flags = {"worker." + key: value for key, value in flags.items()}
-            cls.server = Server(cls.machine, **{"worker.enabled": "true", **SERVER_FLAGS, **flags})
+            cls.server = Server(cls.machine, **{"worker.enabled": "true", **cls.server_flags, **flags})
             cls.server.start()
             eventually(lambda: cls.server.grpc.call("ListNodes").get("nodes"), bool)
         else:
-            cls.server = Server(cls.machine, **SERVER_FLAGS).start()
+            cls.server = Server(cls.machine, **cls.server_flags).start()
             cls.worker = Worker(cls.machine, cls.server, **flags).start()
 
     @classmethod
-    def flags_of_the_worker(cls):
+    def flags_of_the_worker(cls, name="worker"):
         return {
-            "node.name": "worker",
-            "state.path": cls.state,
+            "node.name": name,
+            "state.path": cls.machine.path(name),
             "executors": "runc",
             "cgroup.parent": cls.machine.cgroup_parent,
             "runtime.shim": places.find("worker/shim/jarvis-shim"),
