@@ -15,7 +15,7 @@ from testing.process.harness.containers import SERVER_FLAGS, ContainerCase  # no
 from testing.process.harness.programs import eventually  # noqa: E402
 from testing.process.harness.witness import Witness  # noqa: E402
 
-# Multiplies the times of the outage below: 10 is a true minute, by the default lease.
+# Multiplies the times of the outage below: 15 is a true minute, by the default lease.
 SCALE = float(os.environ.get("JARVIS_OUTAGE_SCALE", "1"))
 COUNT = "i=0; while [ $i -lt {0} ]; do i=$((i+1)); echo $i; sleep 0.1; done; exit {1}"
 
@@ -234,24 +234,24 @@ class Outage(KeeperCase):
 
     server_flags = {
         **SERVER_FLAGS,
-        "scheduler.lease": f"{12 * SCALE}s",
-        "scheduler.heartbeat": f"{1 * SCALE}s",
-        "scheduler.fence": f"{1 * SCALE}s",
+        "scheduler.lease": f"{8 * SCALE}s",
+        "scheduler.heartbeat": f"{0.6 * SCALE}s",
+        "scheduler.fence": f"{0.6 * SCALE}s",
     }
 
     def outage(self, kill_worker):
         """Of three tasks one ends while the server is away, one after it, and one begins after."""
         counts = {self.sh(COUNT.format(int(n * SCALE), code)): (int(n * SCALE), code)
-                  for n, code in ((30, 3), (75, 0))}
+                  for n, code in ((20, 3), (50, 0))}
         waits = self.sh("echo waited", resources={"cpu_millis": 7900})
         for task in counts:
             self.server.until(task, "RUNNING")
         self.server.kill()
         if kill_worker:
             self.worker.kill()
-            time.sleep(2 * SCALE)
+            time.sleep(1.5 * SCALE)
             self.worker.spawn()
-        time.sleep((4 if kill_worker else 6) * SCALE)
+        time.sleep((2.5 if kill_worker else 4) * SCALE)
         self.server.start(keep_ports=True)
         for task, (count, code) in counts.items():
             self.ended(task, "FAILED" if code else "SUCCEEDED", exit_code=code, attempt=1,

@@ -39,7 +39,8 @@ class ContainerCase(case.MachineCase):
         cls.worker = None
         if cls.embedded:
             flags = {"worker." + key: value for key, value in flags.items()}
-            cls.server = Server(cls.machine, **{"worker.enabled": "true", **cls.server_flags, **flags})
+            cls.server = Server(
+                cls.machine, **{"worker.enabled": "true", **cls.server_flags, **flags})
             cls.server.start()
             eventually(lambda: cls.server.grpc.call("ListNodes").get("nodes"), bool)
         else:
