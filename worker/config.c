@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/reference.h"
 
 #define FIELD(name) offsetof(struct jv_worker_config, name)
 #define MIB         (INT64_C(1) << 20)
@@ -21,6 +22,7 @@
 #define IMAGES_MAX        256
 #define PLUGINS_MAX       8
 #define EXECUTOR_NAME_MAX 63
+#define DAYS_MAX          (INT64_C(365) * 86400000)
 
 /* Of the program, in front of the others. */
 #define PROGRAM_FIELDS 3
@@ -208,13 +210,65 @@ const struct jv_config_field jv_worker_config_schema[] = {
 	{.key = "images.names",
 		.type = JV_CONFIG_MAP,
 		.offset = FIELD(images),
-		.help = "Names of images: an absolute path of a root file system or a tar of one, "
-			"or "
-			"oci:PATH[:TAG]."},
+		.help = "Names of images: docker://REFERENCE, oci:PATH[:TAG], or an absolute path "
+			"of a root file system or a tar of one."},
 	{.key = "images.allowed",
 		.type = JV_CONFIG_LIST,
 		.offset = FIELD(allowed_images),
 		.help = "Directories below which tasks may name images by path."},
+	{.key = "images.authfile",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(image_authfile),
+		.help = "File of credentials for registries, as skopeo login --authfile writes it; "
+			"empty means none."},
+	{.key = "images.insecure_registries",
+		.type = JV_CONFIG_LIST,
+		.offset = FIELD(insecure_registries),
+		.help = "Registries, HOST or HOST:PORT, that may be spoken to without TLS, or "
+			"without looking at their certificates."},
+	{.key = "images.recheck",
+		.type = JV_CONFIG_DURATION,
+		.offset = FIELD(image_recheck_ms),
+		.default_value = "5m",
+		.maximum = DAYS_MAX,
+		.help = "For how long a tag is taken for the image that it was; 0 means that the "
+			"registry is asked at each start of a task."},
+	{.key = "images.pull_timeout",
+		.type = JV_CONFIG_DURATION,
+		.offset = FIELD(pull_timeout_ms),
+		.default_value = "10m",
+		.minimum = 100,
+		.maximum = DAYS_MAX,
+		.help = "Longest time of one try to fetch an image, and of unpacking it."},
+	{.key = "images.pull_attempts",
+		.type = JV_CONFIG_INT,
+		.offset = FIELD(pull_attempts),
+		.default_value = "3",
+		.minimum = 1,
+		.maximum = 20,
+		.help = "Tries to fetch an image when the network or the registry fails."},
+	{.key = "images.cache_max",
+		.type = JV_CONFIG_BYTES,
+		.offset = FIELD(image_cache_max),
+		.default_value = "20GiB",
+		.minimum = MIB,
+		.maximum = 1024 * TIB,
+		.help = "Most bytes of unpacked images and layers that are kept; what was used "
+			"longest ago goes first, never what runs."},
+	{.key = "images.image_max",
+		.type = JV_CONFIG_BYTES,
+		.offset = FIELD(image_max),
+		.default_value = "10GiB",
+		.minimum = MIB,
+		.maximum = 1024 * TIB,
+		.help = "Most bytes of one image, as layers and unpacked."},
+	{.key = "images.files_max",
+		.type = JV_CONFIG_INT,
+		.offset = FIELD(image_files_max),
+		.default_value = "1000000",
+		.minimum = 1,
+		.maximum = 1000000000,
+		.help = "Most files of one image."},
 	{.key = NULL},
 };
 
@@ -350,6 +404,21 @@ static struct jv_status check_plugins(const struct jv_config_objects *plugins)
 	return jv_ok();
 }
 
+static struct jv_status check_image(const char *name, const char *image)
+{
+	struct jv_reference reference;
+
+	if (jv_reference_is(jv_bytes_of_text(image)))
+		return jv_status_context(jv_reference_parse(jv_bytes_of_text(image), &reference),
+			"images.names: %.64s", name);
+	if (image[0] != '/' && strncmp(image, "oci:/", 5) != 0)
+		return INVALID("images.names",
+			"images.names: \"%.64s\" must be docker://REFERENCE, oci:PATH[:TAG] or an "
+			"absolute path, got \"%.200s\"",
+			name, image);
+	return jv_ok();
+}
+
 static struct jv_status check_paths(const struct jv_worker_config *config)
 {
 	const struct jv_worker_mount *mounts = config->mounts.items;
@@ -371,13 +440,11 @@ static struct jv_status check_paths(const struct jv_worker_config *config)
 			"images.names has %zu entries; at most %d are allowed",
 			config->images.count, IMAGES_MAX);
 	for (size_t i = 0; i < config->images.count; i++)
-		if (config->images.values[i][0] != '/' &&
-			strncmp(config->images.values[i], "oci:/", 5) != 0)
-			return INVALID("images.names",
-				"images.names: \"%.64s\" must be an absolute path or "
-				"oci:PATH[:TAG], "
-				"got \"%.200s\"",
-				config->images.keys[i], config->images.values[i]);
+		JV_TRY(check_image(config->images.keys[i], config->images.values[i]));
+	if (config->image_authfile[0] != '\0' && config->image_authfile[0] != '/')
+		return INVALID("images.authfile",
+			"images.authfile: the path \"%.200s\" must be absolute",
+			config->image_authfile);
 	return jv_ok();
 }
 

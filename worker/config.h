@@ -52,6 +52,14 @@ struct jv_worker_config {
 	bool allow_host_network;
 	struct jv_config_map images;
 	struct jv_config_list allowed_images;
+	struct jv_config_list insecure_registries;
+	char *image_authfile;
+	int64_t image_cache_max;
+	int64_t image_max;
+	int64_t image_files_max;
+	int64_t pull_timeout_ms;
+	int64_t pull_attempts;
+	int64_t image_recheck_ms;
 };
 
 extern const struct jv_config_field jv_worker_config_schema[];

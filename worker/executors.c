@@ -60,10 +60,21 @@ static void fill_lists(const struct jv_worker_config *config, struct jv_runc_opt
 			.name = config->images.keys[i], .reference = config->images.values[i]};
 	options->mounts = rules;
 	options->mount_count = config->mounts.count;
-	options->images = names;
-	options->image_count = config->images.count;
-	options->allowed_images = (const char *const *)config->allowed_images.items;
-	options->allowed_image_count = config->allowed_images.count;
+	options->images = (struct jv_images_options){
+		.names = names,
+		.name_count = config->images.count,
+		.allowed = (const char *const *)config->allowed_images.items,
+		.allowed_count = config->allowed_images.count,
+		.insecure = (const char *const *)config->insecure_registries.items,
+		.insecure_count = config->insecure_registries.count,
+		.authfile = config->image_authfile,
+		.cache_max = config->image_cache_max,
+		.image_max = config->image_max,
+		.files_max = config->image_files_max,
+		.pull_timeout_ms = config->pull_timeout_ms,
+		.pull_attempts = (int32_t)config->pull_attempts,
+		.recheck_ms = config->image_recheck_ms,
+	};
 }
 
 struct places {

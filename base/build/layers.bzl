@@ -64,6 +64,7 @@ USERS = {
 # system library (//base/build:<name>) -> the rooms that may use it, besides testing.
 LIBRARY_USERS = {
     "cmocka": ["*"],
+    "crypto": ["worker"],
     "grpc": [
         "proto/rpc",
         "server/rpc",

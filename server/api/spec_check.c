@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/reference.h"
 #include "server/api/spec.h"
 
 #define NAME_MAX_BYTES  128
@@ -109,10 +110,13 @@ static struct jv_status check_image(const Jarvis__V1__TaskSpec *spec)
 		(spec->executor[0] == '\0' || strcmp(spec->executor, "runc") == 0))
 		return INVALID("spec.image",
 			"is missing; name an image that the workers know, or a path on them");
-	if (strncmp(spec->image, "docker://", 9) == 0)
-		return REFUSED("spec.image",
-			"docker:// images are not available in this release; use a "
-			"configured image, a directory, a tar or oci:PATH[:TAG]");
+	struct jv_reference reference;
+	if (!jv_reference_is(jv_bytes_of_text(spec->image)))
+		return jv_ok();
+	struct jv_status status = jv_reference_parse(jv_bytes_of_text(spec->image), &reference);
+	if (!jv_is_ok(&status))
+		return INVALID("spec.image", "is no docker://[HOST[:PORT]/]PATH[:TAG][@DIGEST]: %s",
+			status.message);
 	return jv_ok();
 }
 

@@ -135,6 +135,13 @@ static bool is_gone(const struct jv_execution *execution)
 			execution->phase == JV_EXECUTION_WAITING);
 }
 
+/* Nothing that it was given is needed any more. */
+static bool is_over(const struct jv_execution *execution)
+{
+	return execution->phase == JV_EXECUTION_FINISHED ||
+		(execution->removed && execution->phase == JV_EXECUTION_WAITING);
+}
+
 /* The only place that frees executions: whatever a sink removes meanwhile comes up here later. */
 static void look_at_dirty(struct jv_keep *keep)
 {
@@ -142,6 +149,8 @@ static void look_at_dirty(struct jv_keep *keep)
 	while ((node = jv_list_pop_front(&keep->dirty)) != NULL) {
 		struct jv_execution *execution = JV_CONTAINER_OF(node, struct jv_execution, dirty);
 		jv_execution_look(execution);
+		if (is_over(execution) && keep->variant->release != NULL)
+			keep->variant->release(execution);
 		if (is_gone(execution))
 			jv_execution_free(execution);
 	}
@@ -150,14 +159,19 @@ static void look_at_dirty(struct jv_keep *keep)
 int64_t jv_keep_dispatch(struct jv_executor *executor, int64_t now_ms)
 {
 	struct jv_keep *keep = keep_of(executor);
+	int64_t due_ms = INT64_MAX;
 	take_events(keep);
+	if (keep->variant->dispatch != NULL)
+		due_ms = keep->variant->dispatch(keep);
 	JV_LIST_EACH(node, &keep->cleaning)
 	jv_execution_clean_more(JV_CONTAINER_OF(node, struct jv_execution, link));
 	do {
 		start_ready(keep);
 		look_at_dirty(keep);
 	} while (keep->starting < keep->starting_max && !jv_list_empty(&keep->ready));
-	return jv_list_empty(&keep->cleaning) ? INT64_MAX : now_ms + CLEAN_INTERVAL_MS;
+	if (!jv_list_empty(&keep->cleaning) && now_ms + CLEAN_INTERVAL_MS < due_ms)
+		due_ms = now_ms + CLEAN_INTERVAL_MS;
+	return due_ms;
 }
 
 static void wake_ready(struct jv_source *source)

@@ -117,8 +117,14 @@ struct jv_keep_variant {
 	/* After the keeper's death: kills what is left of the execution outside of its control
 	 * group, and returns how many were found; may be NULL. */
 	uint32_t (*kill_left)(struct jv_execution *execution);
-	/* It was found with this plan, which an earlier worker made; may be NULL. */
+	/* It was found, ended or not, with this plan, which an earlier worker made; may be NULL.
+	 * plan is lent. */
 	void (*found)(struct jv_execution *execution, const struct jv_attempt_plan *plan);
+	/* It has ended, and needs nothing of the variant any more; may come again, and be NULL. */
+	void (*release)(struct jv_execution *execution);
+	/* Does what else is due; returns when it wants to be called again, as the executor's
+	 * dispatch does. May be NULL. */
+	int64_t (*dispatch)(struct jv_keep *keep);
 	/* The execution is about to be freed; may be NULL. */
 	void (*forget)(struct jv_execution *execution);
 	/* Frees what the variant has, and itself but for what jv_keep_deinit frees. */

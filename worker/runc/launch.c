@@ -58,7 +58,7 @@ static struct jv_status add_config(struct jv_launch *launch)
 {
 	const struct jv_execution *execution = launch->execution;
 	const struct jv_runc *runc = jv_runc_of(execution->keep);
-	const struct jv_image *image = jv_runc_execution_of(launch->execution)->image;
+	const struct jv_image *image = jv_runc_execution_of(launch->execution)->use.image;
 	const struct jv_bundle bundle = {
 		.task = execution->id.task,
 		.scratch = JV_RUNC_SCRATCH,
@@ -80,9 +80,9 @@ static struct jv_status add_config(struct jv_launch *launch)
 struct jv_status jv_runc_plan(struct jv_launch *launch)
 {
 	struct jv_runc *runc = jv_runc_of(launch->execution->keep);
-	const struct jv_image *image = jv_runc_execution_of(launch->execution)->image;
+	const struct jv_image *image = jv_runc_execution_of(launch->execution)->use.image;
 	struct jv_attempt_plan *plan = &launch->plan;
-	JV_ASSERT(image->state == JV_IMAGE_READY);
+	JV_ASSERT(image != NULL && image->state == JV_IMAGE_READY);
 	plan->runtime = runc->probe.runtime;
 	plan->lower = image->rootfs;
 	plan->scratch = JV_RUNC_SCRATCH;

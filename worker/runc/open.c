@@ -23,7 +23,7 @@ static char *or_default(const char *text, const char *otherwise)
 	return jv_strdup(text != NULL && text[0] != '\0' ? text : otherwise);
 }
 
-static void copy_lists(struct jv_runc *runc, const struct jv_runc_options *options)
+static void copy_mounts(struct jv_runc *runc, const struct jv_runc_options *options)
 {
 	runc->mount_count = options->mount_count;
 	runc->mounts = jv_calloc(options->mount_count + 1, sizeof(*runc->mounts));
@@ -31,19 +31,72 @@ static void copy_lists(struct jv_runc *runc, const struct jv_runc_options *optio
 		runc->mounts[i] = options->mounts[i];
 		runc->mounts[i].path = jv_strdup(options->mounts[i].path);
 	}
-	runc->images.name_count = options->image_count;
-	runc->image_names = jv_calloc(options->image_count + 1, sizeof(*runc->image_names));
-	for (size_t i = 0; i < options->image_count; i++) {
-		runc->image_names[i].name = jv_strdup(options->images[i].name);
-		runc->image_names[i].reference = jv_strdup(options->images[i].reference);
+}
+
+static const char *const *copy_texts(const char *const *texts, size_t count)
+{
+	char **copy = jv_calloc(count + 1, sizeof(*copy));
+	for (size_t i = 0; i < count; i++)
+		copy[i] = jv_strdup(texts[i]);
+	return (const char *const *)(uintptr_t)copy;
+}
+
+static void free_texts(const char *const *texts)
+{
+	char **owned = (char **)(uintptr_t)texts;
+	for (char **text = owned; text != NULL && *text != NULL; text++)
+		free(*text);
+	free(owned);
+}
+
+/* The images borrow what the executor has copied. */
+static void copy_images(struct jv_runc *runc, const struct jv_images_options *from)
+{
+	struct jv_images_options *to = &runc->image_options;
+	struct jv_image_name *names = jv_calloc(from->name_count + 1, sizeof(*names));
+	*to = *from;
+	for (size_t i = 0; i < from->name_count; i++) {
+		names[i].name = jv_strdup(from->names[i].name);
+		names[i].reference = jv_strdup(from->names[i].reference);
 	}
-	runc->images.names = runc->image_names;
-	runc->images.allowed_count = options->allowed_image_count;
-	runc->allowed_images =
-		jv_calloc(options->allowed_image_count + 1, sizeof(*runc->allowed_images));
-	for (size_t i = 0; i < options->allowed_image_count; i++)
-		runc->allowed_images[i] = jv_strdup(options->allowed_images[i]);
-	runc->images.allowed = runc->allowed_images;
+	to->names = names;
+	to->allowed = copy_texts(from->allowed, from->allowed_count);
+	to->insecure = copy_texts(from->insecure, from->insecure_count);
+	to->authfile = or_default(from->authfile, "");
+	to->directory = NULL;
+	to->unpack = NULL;
+}
+
+static void free_images(struct jv_images_options *options)
+{
+	for (size_t i = 0; i < options->name_count; i++) {
+		free((char *)(uintptr_t)options->names[i].name);
+		free((char *)(uintptr_t)options->names[i].reference);
+	}
+	free((void *)(uintptr_t)options->names);
+	free_texts(options->allowed);
+	free_texts(options->insecure);
+	free((char *)(uintptr_t)options->authfile);
+	free((char *)(uintptr_t)options->directory);
+	free((char *)(uintptr_t)options->unpack);
+}
+
+/* jarvis-unpack is installed beside jarvis-shim, or as the build lays them out. */
+static char *find_unpack(const char *shim)
+{
+	static const char *const places[] = {"jarvis-unpack", "../image/unpack/jarvis-unpack"};
+	const char *slash = strrchr(shim, '/');
+	const size_t length = slash == NULL ? 0 : (size_t)(slash - shim) + 1;
+	char *path = NULL;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct jv_buffer place = {0};
+		jv_buffer_printf(&place, "%.*s%s", (int)length, shim, places[i]);
+		free(path);
+		path = (char *)(uintptr_t)jv_buffer_text(&place);
+		if (access(path, X_OK) == 0)
+			return path;
+	}
+	return path;
 }
 
 static struct jv_status compile_profile(const char *path, struct jv_buffer *filter)
@@ -125,7 +178,8 @@ static struct jv_status open_all(struct jv_runc *runc, const struct jv_runc_opti
 			: JV_RUNC_DEFAULT_RUNTIME,
 		options->shim, runc->cgroup_root, &runc->probe));
 	JV_TRY(open_keep(runc, options));
-	runc->images.directory = jv_keep_path(runc->keep.state, JV_RUNC_IMAGES);
+	runc->image_options.directory = jv_keep_path(runc->keep.state, JV_RUNC_IMAGES);
+	runc->image_options.unpack = find_unpack(options->shim);
 	runc->tools = jv_keep_path(runc->keep.state, JV_RUNC_TOOLS);
 	JV_TRY(jv_file_directories(JV_RUNC_SCRATCH, 0711));
 	JV_TRY(jv_runc_open_user_namespaces(runc, options));
@@ -147,7 +201,8 @@ struct jv_status jv_runc_open(const struct jv_runc_options *options, struct jv_e
 	runc->cgroup_root = or_default(options->cgroup_root, JV_CGROUP_ROOT);
 	runc->disk_bytes_max = options->disk_bytes_max;
 	runc->files_max = options->files_max;
-	copy_lists(runc, options);
+	copy_mounts(runc, options);
+	copy_images(runc, &options->images);
 	struct jv_status status = open_all(runc, options);
 	if (jv_is_ok(&status)) {
 		*executor = &runc->keep.base;
@@ -164,31 +219,17 @@ const char *jv_runc_describe(const struct jv_executor *executor)
 	return ((const struct jv_runc *)executor)->description;
 }
 
-static void free_lists(struct jv_runc *runc)
-{
-	for (size_t i = 0; i < runc->mount_count; i++)
-		free((char *)(uintptr_t)runc->mounts[i].path);
-	for (size_t i = 0; i < runc->images.name_count; i++) {
-		free((char *)(uintptr_t)runc->image_names[i].name);
-		free((char *)(uintptr_t)runc->image_names[i].reference);
-	}
-	for (size_t i = 0; i < runc->images.allowed_count; i++)
-		free((char *)(uintptr_t)runc->allowed_images[i]);
-	free(runc->mounts);
-	free(runc->image_names);
-	free((void *)runc->allowed_images);
-}
-
 void jv_runc_free(struct jv_keep *keep)
 {
 	struct jv_runc *runc = jv_runc_of(keep);
-	if (runc->images.directory != NULL)
-		jv_images_close(&runc->images);
+	jv_images_close(runc->images);
 	jv_keep_deinit(keep);
 	jv_runc_close_user_namespaces(runc);
-	free_lists(runc);
+	for (size_t i = 0; i < runc->mount_count; i++)
+		free((char *)(uintptr_t)runc->mounts[i].path);
+	free(runc->mounts);
+	free_images(&runc->image_options);
 	free(runc->tools);
 	free(runc->cgroup_root);
-	free(runc->images.directory);
 	free(runc);
 }

@@ -5,6 +5,7 @@
 #ifndef JV_WORKER_RUNC_PRIVATE_H
 #define JV_WORKER_RUNC_PRIVATE_H
 
+#include "worker/image/image.h"
 #include "worker/keep/keep.h"
 #include "worker/runc/bundle.h"
 #include "worker/runc/ids.h"
@@ -19,9 +20,9 @@
 #define JV_RUNC_SCRATCH "/run/jarvis"
 
 struct jv_runc_execution {
-	struct jv_execution base; /* first; its link may be in image->waiters */
-	struct jv_image *image;   /* NULL: adopted, or refused */
-	uint32_t id_base;         /* its range of ids; 0: none */
+	struct jv_execution base; /* first */
+	struct jv_image_use use;
+	uint32_t id_base; /* its range of ids; 0: none */
 };
 
 struct jv_runc {
@@ -30,12 +31,11 @@ struct jv_runc {
 	char description[200];
 	char *tools;
 	char *cgroup_root;
-	struct jv_images images;
+	struct jv_images *images;
+	struct jv_images_options image_options; /* owned: the copies that are borrowed */
 	struct jv_bundle_settings settings;
 	struct jv_mount_rule *mounts;
 	size_t mount_count;
-	struct jv_image_name *image_names;
-	const char **allowed_images;
 	enum jv_user_namespaces user_namespaces; /* what is done, not what was asked for */
 	int idmap;                               /* a user namespace to try with; -1: none */
 	struct jv_ids ids;

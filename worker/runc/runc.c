@@ -1,6 +1,9 @@
 #include "worker/runc/runc.h"
 
+#include "base/assert.h"
 #include "worker/runc/private.h"
+
+JV_STATIC_ASSERT(JV_PROGRESS_MAX >= 256, "what images tell fits");
 
 static Jarvis__V1__FailureReason image_failure(const struct jv_status *status)
 {
@@ -11,38 +14,74 @@ static Jarvis__V1__FailureReason image_failure(const struct jv_status *status)
 
 static void admit(struct jv_execution *execution, const Jarvis__V1__TaskSpec *spec)
 {
-	struct jv_images *images = &jv_runc_of(execution->keep)->images;
-	struct jv_image **image = &jv_runc_execution_of(execution)->image;
-	struct jv_status status = jv_images_find(images, spec->image, image);
-	if (!jv_is_ok(&status))
-		jv_execution_fail(execution, image_failure(&status), status.message);
-	else if ((*image)->state == JV_IMAGE_UNPACKING)
-		jv_list_push_back(&(*image)->waiters, &execution->link);
-	else
+	jv_images_use(jv_runc_of(execution->keep)->images, spec->image,
+		&jv_runc_execution_of(execution)->use);
+}
+
+static struct jv_execution *execution_of(struct jv_image_use *use)
+{
+	return &JV_CONTAINER_OF(use, struct jv_runc_execution, use)->base;
+}
+
+static void image_ready(void *context, struct jv_image_use *use)
+{
+	struct jv_execution *execution = execution_of(use);
+	(void)context;
+	if (execution->phase == JV_EXECUTION_WAITING && !execution->removed)
 		jv_execution_ready(execution);
 }
 
-/* Everyone who waited for an image goes on, or fails with it. */
-static void image_unpacked(void *context, struct jv_image *image)
+static void image_failed(void *context, struct jv_image_use *use, const struct jv_status *status)
 {
+	struct jv_execution *execution = execution_of(use);
 	(void)context;
-	struct jv_list *node;
-	while ((node = jv_list_pop_front(&image->waiters)) != NULL) {
-		struct jv_execution *execution = JV_CONTAINER_OF(node, struct jv_execution, link);
-		if (image->state == JV_IMAGE_READY)
-			jv_execution_ready(execution);
-		else
-			jv_execution_fail(
-				execution, image_failure(&image->status), image->status.message);
-	}
+	if (execution->phase == JV_EXECUTION_WAITING)
+		jv_execution_fail(execution, image_failure(status), status->message);
+}
+
+static void image_progress(void *context, struct jv_image_use *use, const char *text)
+{
+	struct jv_runc *runc = context;
+	struct jv_execution *execution = execution_of(use);
+	const struct jv_executor_sink *sink = &runc->keep.base.sink;
+	if (execution->phase == JV_EXECUTION_WAITING && !execution->removed)
+		sink->progress(sink->context, &execution->id, text);
 }
 
 struct jv_status jv_runc_open_images(struct jv_runc *runc)
 {
-	runc->images.epoll = runc->keep.epoll;
-	runc->images.unpacked = image_unpacked;
-	runc->images.context = runc;
-	return jv_images_open(&runc->images);
+	const struct jv_images_events events = {.ready = image_ready,
+		.failed = image_failed,
+		.progress = image_progress,
+		.context = runc};
+	runc->image_options.epoll = runc->keep.epoll;
+	return jv_images_open(&runc->image_options, &events, &runc->images);
+}
+
+static void found(struct jv_execution *execution, const struct jv_attempt_plan *plan)
+{
+	jv_runc_claim_ids(execution, plan);
+	if (execution->phase == JV_EXECUTION_FINISHED)
+		return;
+	jv_images_hold(jv_runc_of(execution->keep)->images, plan->lower,
+		&jv_runc_execution_of(execution)->use);
+}
+
+static void release(struct jv_execution *execution)
+{
+	jv_images_release(
+		jv_runc_of(execution->keep)->images, &jv_runc_execution_of(execution)->use);
+}
+
+static void forget(struct jv_execution *execution)
+{
+	release(execution);
+	jv_runc_release_ids(execution);
+}
+
+static int64_t dispatch(struct jv_keep *keep)
+{
+	return jv_images_dispatch(jv_runc_of(keep)->images);
 }
 
 const struct jv_keep_variant jv_runc_variant = {
@@ -52,7 +91,9 @@ const struct jv_keep_variant jv_runc_variant = {
 	.admit = admit,
 	.plan = jv_runc_plan,
 	.fill = jv_runc_fill,
-	.found = jv_runc_claim_ids,
-	.forget = jv_runc_release_ids,
+	.found = found,
+	.release = release,
+	.dispatch = dispatch,
+	.forget = forget,
 	.free = jv_runc_free,
 };

@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "worker/executor.h"
-#include "worker/runc/image.h"
+#include "worker/image/image.h"
 #include "worker/runc/mount.h"
 
 #define JV_RUNC_DEFAULT_RUNTIME "runc"
@@ -34,10 +34,9 @@ struct jv_runc_options {
 				 * their containers; none */
 	const struct jv_mount_rule *mounts; /* what tasks may mount; nothing */
 	size_t mount_count;
-	const struct jv_image_name *images; /* names for images */
-	size_t image_count;
-	const char *const *allowed_images; /* directories below which tasks may name images; none */
-	size_t allowed_image_count;
+	/* Names, permissions and limits of images; its epoll, directory and program are set here.
+	 */
+	struct jv_images_options images;
 	bool allow_host_network;
 	enum jv_user_namespaces user_namespaces;
 	uint32_t user_ids;      /* first host id of containers' ranges, worker/runc/ids.h; 2^30 */

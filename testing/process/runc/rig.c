@@ -96,8 +96,7 @@ void jv_rig_init(struct jv_rig *rig)
 		.state_directory = rig->state,
 		.shim = shim,
 		.cgroup_parent = rig->parent,
-		.allowed_images = allowed,
-		.allowed_image_count = 1,
+		.images = {.allowed = allowed, .allowed_count = 1},
 	};
 }
 

@@ -41,7 +41,8 @@ struct refusal {
 static const struct refusal refusals[] = {
 	{"{}", JV_INVALID_ARGUMENT, "spec.image"},
 	{"{\"executor\":\"runc\"}", JV_INVALID_ARGUMENT, "spec.image"},
-	{"{\"image\":\"docker://alpine\"}", JV_UNIMPLEMENTED, "spec.image"},
+	{"{\"image\":\"docker://Alpine\"}", JV_INVALID_ARGUMENT, "spec.image"},
+	{"{\"image\":\"docker://me:secret@host.example/a\"}", JV_INVALID_ARGUMENT, "spec.image"},
 	{"{\"image\":\"a\",\"name\":\"a\\u0007\"}", JV_INVALID_ARGUMENT, "spec.name"},
 	{"{\"image\":\"a\",\"queue\":\"Upper\"}", JV_INVALID_ARGUMENT, "spec.queue"},
 	{"{\"image\":\"a\",\"priority\":1001}", JV_INVALID_ARGUMENT, "spec.priority"},
