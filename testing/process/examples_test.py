@@ -49,8 +49,8 @@ class Examples(ContainerCase):
         self.assertIn("oops", done.stderr)
         self.assertIn("code 3", done.stderr)
         self.assertEqual(done.returncode, 3, done.stderr)
-        refused = self.python("docker://alpine", "true")
-        self.assertIn("UNIMPLEMENTED", refused.stderr)
+        refused = self.python("docker://ALPINE", "true")
+        self.assertIn("INVALID_ARGUMENT", refused.stderr)
         self.assertNotEqual(refused.returncode, 0)
 
     def jarvis(self, *arguments):

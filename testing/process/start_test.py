@@ -59,7 +59,7 @@ class CannotStart(ContainerCase):
         self.fails("node.name", code=EX_CONFIG, **{"node.name": "Bad Name"})
         self.fails("state.path", code=EX_CONFIG, **{"state.path": "relative"})
         self.fails("mounts", code=EX_CONFIG, mounts="[{path: relative}]")
-        self.fails("images.names", code=EX_CONFIG, **{"images.names": "{a: docker://b}"})
+        self.fails("images.names", code=EX_CONFIG, **{"images.names": "{a: docker://B}"})
         self.fails("seccomp", **{"runtime.seccomp": "/nowhere.json"})
 
     def test_an_embedded_worker_that_cannot_start_stops_the_server(self):

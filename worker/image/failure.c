@@ -15,6 +15,9 @@ static const struct {
 	{"server gave HTTP response to HTTPS client", JV_FAILED_PRECONDITION,
 		"the registry speaks plain HTTP: if that is meant, list it in the worker's "
 		"images.insecure_registries"},
+	{"does not look like a TLS handshake", JV_FAILED_PRECONDITION,
+		"the registry speaks plain HTTP: if that is meant, list it in the worker's "
+		"images.insecure_registries"},
 	{"x509:", JV_FAILED_PRECONDITION,
 		"the registry's certificate is not trusted: put its authority's certificate into "
 		"/etc/containers/certs.d/HOST:PORT/ca.crt, or into the machine's"},

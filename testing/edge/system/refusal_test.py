@@ -86,6 +86,8 @@ WRONG_SPECS = [
     ({"constraints": [{"key": "zone", "operator": "CONSTRAINT_OPERATOR_EXISTS", "values": ["a"]}]},
      "spec.constraints[0]"),
     ({"executor": "e" * 64}, "spec.executor"),
+    ({"image": "docker://Not/Lower"}, "spec.image"),
+    ({"image": "docker://user:password@registry.example/a"}, "spec.image"),
     ({"log_limits": {"max_bytes": 1}}, "spec.log_limits.max_bytes"),
     ({"log_limits": {"max_bytes": -1}}, "spec.log_limits.max_bytes"),
     ({"request_id": "r" * 129}, "spec.request_id"),
@@ -93,7 +95,6 @@ WRONG_SPECS = [
 
 # Reserved for a later release.
 NOT_YET = [
-    ({"image": "docker://debian"}, "spec.image"),
     ({"resources": {"gpus": 1}}, "spec.resources.gpus"),
     ({"affinities": [{"weight": 1}]}, "spec.affinities"),
     ({"tolerations": [{"key": "a"}]}, "spec.tolerations"),
