@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Images of registries: by tag and digest, with credentials, shared, retried, cancelled, evicted."""
+"""Images of registries: by tag, by digest, with credentials; shared, retried, cancelled, evicted."""
 
 import base64
 import json
@@ -176,8 +176,8 @@ class RealRegistry(RegistryCase):
             self.assertNotIn(secret, seen)
 
     def test_a_reference_is_checked_at_submission(self):
-        for image in ("docker://", "docker://Upper/case", f"docker://me:{PASSWORD}@{self.open.host}/a",
-                      "docker://a:b:c", "docker://a@sha256:12"):
+        for image in ("docker://", "docker://Upper/case", "docker://a:b:c", "docker://a@sha256:12",
+                      f"docker://me:{PASSWORD}@{self.open.host}/a"):
             with self.assertRaises(Refused) as caught:
                 self.submit(image=image)
             self.assertEqual(caught.exception.code, "INVALID_ARGUMENT")

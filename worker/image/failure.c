@@ -21,8 +21,8 @@ static const struct {
 	{"x509:", JV_FAILED_PRECONDITION,
 		"the registry's certificate is not trusted: put its authority's certificate into "
 		"/etc/containers/certs.d/HOST:PORT/ca.crt, or into the machine's"},
-	{"toomanyrequests", JV_UNAVAILABLE, "the registry takes no more requests for now"},
-	{"status code 429", JV_UNAVAILABLE, "the registry takes no more requests for now"},
+	{"toomanyrequests", JV_UNAVAILABLE, "the registry takes no more requests at the moment"},
+	{"status code 429", JV_UNAVAILABLE, "the registry takes no more requests at the moment"},
 	{"unauthorized", JV_UNAUTHENTICATED,
 		"the registry asks for credentials, or does not take those of the worker's "
 		"images.authfile (skopeo login --authfile FILE HOST writes them)"},

@@ -66,7 +66,7 @@ def busybox_layer():
 
 
 class Image:
-    """Manifest and blobs. `config` is the image's settings, `manifest` overrides of the manifest."""
+    """Manifest and blobs. `config` is the image's settings, `manifest` overrides the manifest."""
 
     def __init__(self, *layers, config=None, architecture=None, manifest=None, media=LAYER):
         import platform
