@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Images of registries: by tag, by digest, with credentials; shared, retried, cancelled, evicted."""
+"""Images of registries: by tag, by digest, with credentials; shared, retried, evicted."""
 
 import base64
 import json
