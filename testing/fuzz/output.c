@@ -1,4 +1,7 @@
 /* What a crash or a disk may leave of an attempt's output, and all that a keeper may print. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -37,13 +40,37 @@ static void read_damaged(int fd, struct jv_bytes content)
 	read_all(fd);
 }
 
+static char tails[64];
+
+static void remove_tails(void)
+{
+	rmdir(tails);
+}
+
+/* Where the writer keeps the last half of a long output; empty again when it has finished. */
+static int directory_of_tails(void)
+{
+	static int directory = -1;
+
+	if (directory >= 0)
+		return directory;
+	const char *parent = getenv("TEST_TMPDIR");
+	snprintf(tails, sizeof(tails), "%.40s/jarvis-fuzz-XXXXXX",
+		parent != NULL && strlen(parent) < 40 ? parent : "/tmp");
+	JV_ASSERT(mkdtemp(tails) != NULL);
+	atexit(remove_tails);
+	directory = open(tails, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	JV_ASSERT(directory >= 0);
+	return directory;
+}
+
 /* A file that a keeper wrote, of pieces of any size and any limit. */
 static void write_and_read(int fd, struct fuzz_input *input)
 {
 	struct jv_output_writer writer;
 	int64_t time_ms = 0;
 
-	jv_output_writer_init(&writer, fd, fuzz_u16(input));
+	jv_output_writer_init(&writer, fd, directory_of_tails(), fuzz_u16(input));
 	while (input->size > 0) {
 		uint8_t how = fuzz_u8(input);
 		struct jv_bytes data = fuzz_piece(input);
