@@ -12,6 +12,7 @@
 
 #define TIMEOUT_MAX_MS 20000
 #define LOOKS_MAX      2
+#define TWICE_PERMILLE 50
 
 static void fail_status(const struct jv_sim_job *job, const struct jv_status *status)
 {
@@ -86,7 +87,7 @@ static void submitted(struct jv_sim_job *job, struct jv_arena *arena)
 		jv_sim_fail(job->clients->clock, "duplicate: %s is accepted again as %s",
 			job->request_id, response->task->id);
 	if (!job->acknowledged) {
-		if (job->sent == 1 && response->duplicate)
+		if (job->sent == 1 && !job->doubled && response->duplicate)
 			jv_sim_fail(job->clients->clock, "duplicate: %s was sent once",
 				job->request_id);
 		snprintf(job->task, sizeof(job->task), "%s", response->task->id);
@@ -269,6 +270,35 @@ static void deadline(void *context)
 
 static const struct jv_sim_peer peer = {.message = message, .ended = ended};
 
+static void unheard(void *context, struct jv_bytes bytes)
+{
+	(void)context;
+	(void)bytes;
+}
+
+static void unnoticed(void *context, const struct jv_status *status)
+{
+	(void)context;
+	(void)status;
+}
+
+static const struct jv_sim_peer nobody = {.message = unheard, .ended = unnoticed};
+
+/* The same request once more, by a client that does not wait for the first answer: what a retry of
+ * some proxy on the way does. Nobody hears its answer. */
+static void call_twice(struct jv_sim_job *job, const char *path, const ProtobufCMessage *message,
+	int64_t timeout_ms)
+{
+	struct jv_sim_stream *stream;
+
+	if (job->request_id[0] == '\0' || !jv_sim_happens(&job->random, TWICE_PERMILLE))
+		return;
+	stream = jv_sim_stream_open(job->way, path, &nobody, job);
+	stream->timeout_ms = timeout_ms;
+	jv_sim_stream_send(stream, JV_SIM_CLIENT, message);
+	job->doubled = true;
+}
+
 void jv_sim_call(struct jv_sim_job *job, const char *path, const ProtobufCMessage *message_sent,
 	int64_t timeout_ms)
 {
@@ -282,8 +312,10 @@ void jv_sim_call(struct jv_sim_job *job, const char *path, const ProtobufCMessag
 	request->stream = jv_sim_stream_open(job->way, path, &peer, job);
 	request->stream->timeout_ms = timeout_ms;
 	jv_sim_stream_send(request->stream, JV_SIM_CLIENT, message_sent);
-	if (timeout_ms > 0)
+	if (timeout_ms > 0) {
 		jv_sim_timer_arm(clock, &request->deadline, clock->now_ms + timeout_ms);
+		call_twice(job, path, message_sent, timeout_ms);
+	}
 }
 
 static void next(void *context)

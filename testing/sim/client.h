@@ -69,6 +69,7 @@ struct jv_sim_job {
 	uint32_t again; /* submissions still to be repeated after the acknowledgement */
 	uint32_t looks; /* at the final state, still to be done */
 	uint32_t sent;  /* submissions so far */
+	bool doubled;   /* some request was sent twice */
 
 	/* What it was told: */
 	bool acknowledged;

@@ -31,6 +31,7 @@ struct jv_sim_container {
 	bool refused; /* it ends without a process */
 	bool deaf;
 	bool keep;           /* on_disconnect */
+	int64_t cpu_millis;
 	int64_t prepared_ms; /* simulation's time */
 	int64_t end_ms;
 	int64_t interval_ms;               /* between pieces */
@@ -129,6 +130,19 @@ static void print(struct jv_sim_container *container)
 	tell(container);
 }
 
+/* Oracle: what runs has been promised its share. */
+static void check_capacity(const struct jv_sim_runtime *runtime)
+{
+	const struct jv_sim_container *container;
+	int64_t used = 0;
+
+	for (container = runtime->containers; container != NULL; container = container->hh.next)
+		used += container->phase == RUNNING ? container->cpu_millis : 0;
+	if (used > runtime->terms.cpu_millis)
+		jv_sim_fail(runtime->clock, "capacity: %s runs %lld millis of cpu, and has %lld",
+			runtime->node, (long long)used, (long long)runtime->terms.cpu_millis);
+}
+
 static void begin(struct jv_sim_container *container)
 {
 	struct jv_sim_runtime *runtime = container->runtime;
@@ -137,6 +151,7 @@ static void begin(struct jv_sim_container *container)
 	container->end_ms += runtime->clock->now_ms;
 	container->result.start_ms = wall(runtime);
 	jv_sim_ledger_started(runtime->ledger, &container->id, runtime->node);
+	check_capacity(runtime);
 	tell(container);
 }
 
@@ -310,6 +325,7 @@ static void sim_start(struct jv_executor *executor, const struct jv_execution_id
 	container->runtime = runtime;
 	container->random = container_random(container, spec);
 	container->keep = spec->on_disconnect == JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_KEEP;
+	container->cpu_millis = spec->resources != NULL ? spec->resources->cpu_millis : 0;
 	jv_pb_pack(&spec->base, &container->spec);
 	jv_arena_init(&container->arena, 0, 0);
 	jv_list_init(&container->link);

@@ -16,6 +16,7 @@
 #define JV_SIM_EXECUTOR "sim"
 
 struct jv_sim_runtime_terms {
+	int64_t cpu_millis; /* of the node */
 	int64_t prepare_max_ms;
 	int64_t run_max_ms;
 	int64_t term_max_ms;
