@@ -362,6 +362,7 @@ void jv_sim_server_start(struct jv_sim_server *server)
 	atomic_store(&server->api.durable_revision, stats.revision);
 	jv_edge_init(&server->edge, &server->api, edge_wake, server);
 	server->up = true;
+	server->start_ms = server->clock->now_ms;
 	server->lives++;
 	jv_sim_trace(server->clock, "server starts, life %u, revision %lld", server->lives,
 		(long long)stats.revision);
@@ -449,6 +450,11 @@ void jv_sim_server_deinit(struct jv_sim_server *server)
 bool jv_sim_server_arrived(void *context, struct jv_sim_stream *stream)
 {
 	struct jv_sim_server *server = context;
+	bool gone = stream->broken || !stream->ends[JV_SIM_CLIENT].open;
 
+	/* A connection is to one process: what comes late over one to an earlier life, from a client
+	 * that has left, comes to nobody. */
+	if (gone && stream->dialled_ms < server->start_ms)
+		return false;
 	return server->up && jv_sim_call_accept(server, stream);
 }

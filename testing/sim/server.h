@@ -48,6 +48,7 @@ struct jv_sim_server {
 	uint32_t lives;
 
 	/* Of this life: */
+	int64_t start_ms;
 	struct jv_api api;
 	struct jv_edge edge;
 	struct jv_host *host;
