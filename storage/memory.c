@@ -19,6 +19,7 @@ struct memory_store {
 	uint32_t readers;                         /* open cursors and snapshots */
 	enum jv_memory_fault fault;
 	uint32_t fault_after;
+	_Atomic bool unreadable; /* set by tests only */
 };
 
 struct memory_snapshot {
@@ -155,9 +156,12 @@ static struct jv_status memory_get(struct jv_store *store, const struct jv_snaps
 		reader_enter(memory, (const struct memory_snapshot *)(const void *)snapshot);
 	struct jv_bytes found;
 	bool exists = jv_tree_find(root, key, &found);
-	if (exists)
+	bool unreadable = memory->unreadable;
+	if (exists && !unreadable)
 		jv_buffer_append(value, found.data, found.size);
 	reader_leave(memory, root);
+	if (unreadable)
+		return fault_status(JV_MEMORY_FAULT_LOST);
 	return exists ? jv_ok() : jv_error(JV_NOT_FOUND, "the store has no such key");
 }
 
@@ -192,9 +196,10 @@ static bool memory_cursor_read(
 static struct jv_status memory_cursor_close(struct jv_cursor *base)
 {
 	struct memory_cursor *cursor = (struct memory_cursor *)base;
-	reader_leave(memory_of(base->store), cursor->root);
+	struct memory_store *memory = memory_of(base->store);
+	reader_leave(memory, cursor->root);
 	free(cursor);
-	return jv_ok();
+	return memory->unreadable ? fault_status(JV_MEMORY_FAULT_LOST) : jv_ok();
 }
 
 static struct jv_snapshot *memory_snapshot_open(struct jv_store *store)
@@ -289,6 +294,11 @@ void jv_store_memory_fail(struct jv_store *store, enum jv_memory_fault fault, ui
 	memory->fault = fault;
 	memory->fault_after = after;
 	unlock(memory);
+}
+
+void jv_store_memory_fail_reads(struct jv_store *store, bool fail)
+{
+	memory_of(store)->unreadable = fail;
 }
 
 void jv_store_memory_crash(struct jv_store *store, uint32_t kept)

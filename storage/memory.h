@@ -31,6 +31,9 @@ uint32_t jv_store_memory_held(struct jv_store *store);
 /* The commit after `after` more successes fails with the fault, and so does every later one (a
  * failed commit is fatal to a server), until the fault is set anew or the store crashes. */
 void jv_store_memory_fail(struct jv_store *store, enum jv_memory_fault fault, uint32_t after);
+/* From now on every read fails (true) with INTERNAL, an I/O error: a get at once, a cursor when it
+ * is closed. */
+void jv_store_memory_fail_reads(struct jv_store *store, bool fail);
 /* Power cut and start: back to the durable state and the first `kept` of the held commits (a log
  * loses its end, never its middle); clears faults. All cursors and snapshots are closed by then. */
 void jv_store_memory_crash(struct jv_store *store, uint32_t kept);

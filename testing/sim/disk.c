@@ -5,7 +5,8 @@
 #include "base/assert.h"
 #include "storage/record.h"
 
-#define SLOW_FACTOR 10
+#define SLOW_FACTOR    10
+#define HIDDEN_TOLD_MS 60000
 
 static void sync_start(struct jv_sim_disk *disk)
 {
@@ -49,15 +50,26 @@ static void sync_done(void *context)
 	disk->durable(disk->context, revision);
 }
 
+static void readable(void *context)
+{
+	struct jv_sim_disk *disk = context;
+
+	if (disk->unreadable_until_ms > disk->clock->now_ms)
+		disk->unreadable_until_ms = disk->clock->now_ms;
+	jv_store_memory_fail_reads(disk->store, false);
+}
+
 void jv_sim_disk_init(struct jv_sim_disk *disk, struct jv_sim_clock *clock)
 {
 	*disk = (struct jv_sim_disk){.clock = clock, .store = jv_store_memory_open()};
 	jv_sim_timer_init(&disk->done, sync_done, disk);
+	jv_sim_timer_init(&disk->readable, readable, disk);
 }
 
 void jv_sim_disk_deinit(struct jv_sim_disk *disk)
 {
 	JV_ASSERT(!disk->busy);
+	jv_sim_timer_disarm(disk->clock, &disk->readable);
 	jv_batch_deinit(&disk->waiting);
 	jv_batch_deinit(&disk->syncing);
 	jv_buffer_deinit(&disk->damage.key);
@@ -146,7 +158,8 @@ void jv_sim_disk_damage(struct jv_sim_disk *disk, struct jv_random *random)
 	uint8_t kind = kinds[jv_sim_draw(random, 0, sizeof(kinds) - 1)];
 	size_t bit;
 
-	if (disk->failing || damage->is || !pick(disk, random, kind))
+	if (disk->failing || disk->unreadable_until_ms > disk->clock->now_ms || damage->is ||
+		!pick(disk, random, kind))
 		return;
 	jv_buffer_clear(&damage->flipped);
 	jv_buffer_append(&damage->flipped, damage->sound.data, damage->sound.size);
@@ -166,7 +179,7 @@ bool jv_sim_disk_is_damaged(const struct jv_sim_disk *disk)
 	struct jv_status status;
 	bool is;
 
-	if (!damage->is)
+	if (!damage->is || disk->unreadable_until_ms > disk->clock->now_ms)
 		return false;
 	status = jv_store_get(disk->store, NULL, jv_buffer_bytes(&damage->key), &found);
 	is = jv_is_ok(&status) &&
@@ -187,6 +200,8 @@ bool jv_sim_disk_explains(const struct jv_sim_disk *disk, const struct jv_status
 {
 	struct jv_bytes names = jv_buffer_bytes(&disk->damage.names);
 
+	if (status->code == JV_INTERNAL)
+		return disk->unreadable_until_ms + HIDDEN_TOLD_MS > disk->clock->now_ms;
 	if (status->code != JV_DATA_LOSS)
 		return false;
 	while (names.size > 0) {
@@ -199,10 +214,20 @@ bool jv_sim_disk_explains(const struct jv_sim_disk *disk, const struct jv_status
 	return false;
 }
 
+void jv_sim_disk_hide(struct jv_sim_disk *disk, int64_t ms)
+{
+	jv_sim_trace(disk->clock, "disk: nothing can be read for %lld ms", (long long)ms);
+	disk->unreadable_until_ms = disk->clock->now_ms + ms;
+	jv_store_memory_fail_reads(disk->store, true);
+	jv_sim_timer_arm(disk->clock, &disk->readable, disk->unreadable_until_ms);
+}
+
 void jv_sim_disk_heal(struct jv_sim_disk *disk)
 {
 	jv_sim_disk_fail(disk, JV_MEMORY_FAULT_NONE, 0);
 	disk->slow_until_ms = 0;
 	disk->full_until_ms = 0;
+	jv_sim_timer_disarm(disk->clock, &disk->readable);
+	readable(disk);
 	jv_sim_disk_restore(disk);
 }

@@ -33,7 +33,9 @@ struct jv_sim_disk {
 	int64_t latency_max_ms;
 	int64_t slow_until_ms; /* until then ten times slower */
 	int64_t full_until_ms; /* until then nothing can be written */
-	bool failing;          /* a commit is to fail */
+	struct jv_sim_timer readable;
+	int64_t unreadable_until_ms; /* until then nothing can be read */
+	bool failing;                /* a commit is to fail */
 	struct jv_sim_damage damage;
 	/* All up to the revision is durable; or (failed) the server must stop. */
 	void (*durable)(void *context, int64_t revision);
@@ -49,13 +51,16 @@ void jv_sim_disk_deinit(struct jv_sim_disk *disk);
 void jv_sim_disk_post(struct jv_sim_disk *disk, struct jv_batch *batch, int64_t revision);
 /* The commit after so many more fails. */
 void jv_sim_disk_fail(struct jv_sim_disk *disk, enum jv_memory_fault fault, uint32_t after);
+/* For so long nothing can be read. */
+void jv_sim_disk_hide(struct jv_sim_disk *disk, int64_t ms);
 /* Flips a bit of some record. */
 void jv_sim_disk_damage(struct jv_sim_disk *disk, struct jv_random *random);
 /* Puts back what was damaged, unless it was written anew. */
 void jv_sim_disk_restore(struct jv_sim_disk *disk);
 /* The damaged record is still there. */
 bool jv_sim_disk_is_damaged(const struct jv_sim_disk *disk);
-/* Whether a status tells of damage that there is or was, by the name of the record. */
+/* Whether a status tells of damage that there is or was, by the name of the record; or of reads
+ * that fail, or did a moment ago. */
 bool jv_sim_disk_explains(const struct jv_sim_disk *disk, const struct jv_status *status);
 /* Every fault ends. */
 void jv_sim_disk_heal(struct jv_sim_disk *disk);

@@ -20,6 +20,7 @@ static const char *const names[JV_SIM_FAULTS] = {
 	[JV_SIM_FAULT_SERVER_PAUSE] = "server-pause",
 	[JV_SIM_FAULT_SERVER_JUMP] = "server-jump",
 	[JV_SIM_FAULT_FULL_DISK] = "full-disk",
+	[JV_SIM_FAULT_READ_ERROR] = "read-error",
 	[JV_SIM_FAULT_DAMAGE] = "damage",
 	[JV_SIM_FAULT_CUT] = "cut",
 	[JV_SIM_FAULT_PARTITION] = "partition",
@@ -148,6 +149,9 @@ static void inflict(struct jv_sim_world *world, uint32_t number)
 	case JV_SIM_FAULT_FULL_DISK:
 		world->server.disk.full_until_ms =
 			world->clock.now_ms + between(world, 100, 2 * world->lease_ms);
+		break;
+	case JV_SIM_FAULT_READ_ERROR:
+		jv_sim_disk_hide(&world->server.disk, between(world, 100, 3000));
 		break;
 	case JV_SIM_FAULT_DAMAGE:
 		jv_sim_disk_damage(&world->server.disk, &world->fault_random);

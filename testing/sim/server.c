@@ -345,7 +345,8 @@ void jv_sim_server_start(struct jv_sim_server *server)
 	if (!jv_is_ok(&status)) {
 		reload_refused(server, &status);
 		/* Whoever looks after it restores the backup, and starts it again. */
-		jv_sim_disk_heal(&server->disk);
+		if (status.code == JV_DATA_LOSS)
+			jv_sim_disk_heal(&server->disk);
 		jv_sim_timer_arm(
 			server->clock, &server->restart, server->clock->now_ms + RESTORE_MS);
 		return;
@@ -452,8 +453,8 @@ bool jv_sim_server_arrived(void *context, struct jv_sim_stream *stream)
 	struct jv_sim_server *server = context;
 	bool gone = stream->broken || !stream->ends[JV_SIM_CLIENT].open;
 
-	/* A connection is to one process: what comes late over one to an earlier life, from a client
-	 * that has left, comes to nobody. */
+	/* A connection is to one process: what comes late over one to an earlier life, from a
+	 * client that has left, comes to nobody. */
 	if (gone && stream->dialled_ms < server->start_ms)
 		return false;
 	return server->up && jv_sim_call_accept(server, stream);

@@ -41,6 +41,22 @@ static void a_crash_loses_nothing_by_default(void **state)
 	jv_store_expect_keys(store, NULL, "a");
 }
 
+static void reads_fail_while_the_disk_cannot_be_read(void **state)
+{
+	struct jv_store *store = *state;
+	struct jv_buffer value = {0};
+	jv_store_put(store, "a", "1");
+	jv_store_memory_fail_reads(store, true);
+	struct jv_status status = jv_store_get(store, NULL, TEXT("a"), &value);
+	assert_int_equal(status.code, JV_INTERNAL);
+	struct jv_cursor *cursor = jv_cursor_open(store, NULL);
+	status = jv_cursor_close(cursor);
+	assert_int_equal(status.code, JV_INTERNAL);
+	jv_store_memory_fail_reads(store, false);
+	jv_store_expect_keys(store, NULL, "a");
+	jv_buffer_deinit(&value);
+}
+
 static void a_crash_loses_the_end_of_what_was_not_synced(void **state)
 {
 	struct jv_store *store = *state;
@@ -234,6 +250,8 @@ int main(void)
 			a_crash_loses_nothing_by_default, open_store, close_store),
 		cmocka_unit_test_setup_teardown(
 			a_crash_loses_the_end_of_what_was_not_synced, open_store, close_store),
+		cmocka_unit_test_setup_teardown(
+			reads_fail_while_the_disk_cannot_be_read, open_store, close_store),
 		cmocka_unit_test_setup_teardown(what_was_synced_survives, open_store, close_store),
 		cmocka_unit_test_setup_teardown(
 			a_fault_fails_the_chosen_commit_and_all_after_it, open_store, close_store),
