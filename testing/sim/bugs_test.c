@@ -80,7 +80,7 @@ static uint32_t members(const struct jv_sim_set *set)
 /* From some ninety seconds of faults on five nodes to the few things that it takes. */
 static void what_fails_is_shrunk(void **state)
 {
-	struct jv_sim_options options = {.seed = 1, .bug = JV_BUG_NO_FENCE};
+	struct jv_sim_options options = {.seed = 1, .bug = JV_BUG_LOG_TWICE};
 	struct jv_sim_verdict verdict;
 	struct jv_sim_verdict again;
 	struct jv_sim_shrunk shrunk;
