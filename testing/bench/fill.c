@@ -20,7 +20,9 @@
 #include "storage/store.h"
 #include "testing/bench/spec.h"
 
-#define TABLE_TASKS 1000000
+#define TABLE_TASKS  1000000
+#define RETENTION_MS (7 * 86400000)
+#define TASK_BYTES   (1024 + 256)
 
 struct fill {
 	const char *directory;
@@ -30,6 +32,9 @@ struct fill {
 	struct jv_buffer key;
 	struct jv_buffer value;
 	struct bench_spec spec;
+	const char *queue; /* whose expiry records are being written */
+	int64_t kept;      /* tasks of it */
+	int64_t bytes;
 };
 
 static void die(const char *what, const char *why)
@@ -42,6 +47,12 @@ static void must(const char *what, const char *error)
 {
 	if (error != NULL)
 		die(what, error);
+}
+
+/* In the order of the tasks. */
+static int64_t expire_of(const struct fill *fill, uint64_t task)
+{
+	return fill->now_ms + (int64_t)task + 5120 + RETENTION_MS;
 }
 
 static void encode_done(struct fill *fill, uint64_t task)
@@ -59,6 +70,8 @@ static void encode_done(struct fill *fill, uint64_t task)
 		.finish_ms = fill->now_ms + (int64_t)task + 5120,
 		.revision = (int64_t)task,
 		.log_bytes = 0,
+		.expire_ms = expire_of(fill, task),
+		.kept_kib = 1,
 		.usage = {.cpu_micros = 4000000 + (int64_t)task % 999983,
 			.memory_peak_bytes = 30 << 20},
 		.node = jv_bytes_of_text("node-17"),
@@ -79,7 +92,33 @@ static void encode_spec(struct fill *fill, uint64_t task)
 	free(bytes);
 }
 
+/* Nothing for a task of another queue. */
+static void encode_expiry(struct fill *fill, uint64_t task)
+{
+	if (bench_spec_queue((int64_t)task) != fill->queue)
+		return;
+	struct jv_expiry_record record = {.queue = jv_bytes_of_text(fill->queue),
+		.expire_ms = expire_of(fill, task),
+		.task = task,
+		.bytes = TASK_BYTES,
+		.attempt = 1};
+	jv_expiry_encode(&record, &fill->key, &fill->value);
+	fill->kept++;
+	fill->bytes += TASK_BYTES;
+}
+
 typedef void encode_one(struct fill *fill, uint64_t task);
+
+static void ingest(rocksdb_t *db, const char *const *paths)
+{
+	char *error = NULL;
+
+	rocksdb_ingestexternalfileoptions_t *options = rocksdb_ingestexternalfileoptions_create();
+	rocksdb_ingestexternalfileoptions_set_move_files(options, 1);
+	rocksdb_ingest_external_file(db, paths, 1, options, &error);
+	must("a table could not be taken in", error);
+	rocksdb_ingestexternalfileoptions_destroy(options);
+}
 
 /* One sorted table of one kind of record, for tasks from first to before end. */
 static void write_table(
@@ -94,23 +133,25 @@ static void write_table(
 	rocksdb_sstfilewriter_t *writer = rocksdb_sstfilewriter_create(env, fill->options);
 	rocksdb_sstfilewriter_open(writer, path, &error);
 	must(path, error);
+	bool empty = true;
 	for (uint64_t task = first; task < end; task++) {
 		jv_buffer_clear(&fill->key);
 		jv_buffer_clear(&fill->value);
 		encode(fill, task);
+		if (fill->key.size == 0)
+			continue;
+		empty = false;
 		rocksdb_sstfilewriter_put(writer, (const char *)fill->key.data, fill->key.size,
 			(const char *)fill->value.data, fill->value.size, &error);
 		must("a record", error);
 	}
-	rocksdb_sstfilewriter_finish(writer, &error);
+	if (!empty)
+		rocksdb_sstfilewriter_finish(writer, &error);
 	must(path, error);
 	rocksdb_sstfilewriter_destroy(writer);
 	rocksdb_envoptions_destroy(env);
-	rocksdb_ingestexternalfileoptions_t *options = rocksdb_ingestexternalfileoptions_create();
-	rocksdb_ingestexternalfileoptions_set_move_files(options, 1);
-	rocksdb_ingest_external_file(db, paths, 1, options, &error);
-	must("a table could not be taken in", error);
-	rocksdb_ingestexternalfileoptions_destroy(options);
+	if (!empty)
+		ingest(db, paths);
 	unlink(path);
 }
 
@@ -146,6 +187,48 @@ static struct jv_store *open_store(const char *directory)
 
 	check(directory, jv_store_rocksdb_open(&options, &store));
 	return store;
+}
+
+static void add_queue(struct fill *fill, struct jv_store *store)
+{
+	struct jv_queue_record record = {0};
+	struct jv_batch batch = {0};
+
+	jv_buffer_clear(&fill->value);
+	jv_key_queue(&fill->key, jv_bytes_of_text(fill->queue));
+	if (jv_store_get(store, NULL, jv_buffer_bytes(&fill->key), &fill->value).code == JV_OK)
+		check("a queue's record",
+			jv_queue_decode(jv_buffer_bytes(&fill->key), jv_buffer_bytes(&fill->value),
+				&record));
+	record.name = jv_bytes_of_text(fill->queue);
+	record.tasks += fill->kept;
+	record.bytes += fill->bytes;
+	jv_buffer_clear(&fill->key);
+	jv_buffer_clear(&fill->value);
+	jv_queue_encode(&record, &fill->key, &fill->value);
+	jv_batch_put(&batch, jv_buffer_bytes(&fill->key), jv_buffer_bytes(&fill->value));
+	check("a queue's record", jv_store_commit(store, &batch));
+	jv_batch_deinit(&batch);
+}
+
+/* Each task's place in the order in which those of its queue are removed, and the queues' sums. */
+static void write_queues(struct fill *fill, uint64_t end)
+{
+	char *error = NULL;
+
+	for (size_t i = 0; bench_queues[i] != NULL; i++) {
+		fill->queue = bench_queues[i];
+		fill->kept = fill->bytes = 0;
+		rocksdb_t *db = rocksdb_open(fill->options, fill->directory, &error);
+		must(fill->directory, error);
+		write_table(fill, db, encode_expiry, fill->first, end);
+		rocksdb_close(db);
+		if (fill->kept == 0)
+			continue;
+		struct jv_store *store = open_store(fill->directory);
+		add_queue(fill, store);
+		jv_store_close(store);
+	}
 }
 
 /* Makes the store if there is none, and moves its numbers on by so many tasks. */
@@ -190,6 +273,7 @@ int main(int argc, char **argv)
 	fill.options = rocksdb_options_create();
 	rocksdb_options_set_compression(fill.options, rocksdb_lz4_compression);
 	write_tables(&fill, fill.first + tasks);
+	write_queues(&fill, fill.first + tasks);
 	rocksdb_options_destroy(fill.options);
 	jv_buffer_deinit(&fill.key);
 	jv_buffer_deinit(&fill.value);

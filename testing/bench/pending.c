@@ -14,6 +14,10 @@
 #define PLACE_US    INT64_C(120000000)
 #define KINDS       2
 
+/* What has ended stays: that it is there is what is measured, not its removal. */
+static const char *const keep_all[] = {
+	"--retention.tasks=1000000000", "--retention.bytes=10TiB", "--retention.total=10TiB", NULL};
+
 struct run {
 	bool made;
 	double rss_mb;
@@ -59,7 +63,7 @@ static double restart(const struct bench_programs *programs, struct bench_server
 	int64_t begun = bench_now_us();
 	double took = -1;
 
-	*server = bench_server_start_in(programs, server->directory, NULL);
+	*server = bench_server_start_in(programs, server->directory, keep_all);
 	double ready = (double)(bench_now_us() - begun) / 1e6;
 	struct bench_worker worker = bench_worker_start(programs, server->port);
 	while (took < 0 && bench_now_us() - begun < PLACE_US) {
@@ -86,7 +90,7 @@ static struct run make(const struct bench_programs *programs, int64_t finished)
 		bench_remove(directory);
 		return run;
 	}
-	struct bench_server server = bench_server_start_in(programs, directory, NULL);
+	struct bench_server server = bench_server_start_in(programs, directory, keep_all);
 	run.rss_mb = submit(programs, &server, BENCH_DISTINCT);
 	bench_stop(&server.child, SIGKILL);
 	if (run.rss_mb > 0)

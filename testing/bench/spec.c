@@ -74,11 +74,16 @@ static void fill_command(struct bench_spec *spec)
 	spec->spec.n_args = BENCH_SPEC_ARGS;
 }
 
+const char *const bench_queues[] = {"default", "interactive", "media", "night", NULL};
+
+const char *bench_spec_queue(int64_t number)
+{
+	return bench_queues[number % SHAPES % 4];
+}
+
 /* What scheduling reads. */
 static void fill_shape(struct bench_spec *spec, int64_t shape)
 {
-	static const char *const queues[] = {"default", "interactive", "media", "night"};
-
 	jarvis__v1__resources__init(&spec->resources);
 	jarvis__v1__retry_policy__init(&spec->retry);
 	jarvis__v1__timeouts__init(&spec->timeouts);
@@ -88,7 +93,7 @@ static void fill_shape(struct bench_spec *spec, int64_t shape)
 	spec->retry.max_attempts = 3;
 	spec->running.seconds = 600;
 	spec->timeouts.running = &spec->running;
-	spec->spec.queue = text(queues[shape % 4]);
+	spec->spec.queue = text(bench_queues[shape % 4]);
 	spec->spec.resources = &spec->resources;
 	spec->spec.retry = &spec->retry;
 	spec->spec.timeouts = &spec->timeouts;

@@ -40,6 +40,11 @@ struct bench_spec {
 	char rack[BENCH_SPEC_TEXT];
 };
 
+/* Of all tasks, NULL at the end. */
+extern const char *const bench_queues[];
+/* That of the task of that number. */
+const char *bench_spec_queue(int64_t number);
+
 /* The task of that number: a name, arguments, an environment, a label and a request_id of its own,
  * one of a few shapes. */
 void bench_spec_fill(struct bench_spec *spec, int64_t number);

@@ -4,11 +4,15 @@
 import base64
 import json
 import os
+import signal
+import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.getcwd())
+
+import grpc  # noqa: E402
 
 from testing.process.harness.containers import ContainerCase  # noqa: E402
 from testing.process.harness.programs import chunk_data, eventually  # noqa: E402
@@ -105,6 +109,57 @@ class Logs(ContainerCase):
         self.ended(task, "SUCCEEDED")
         self.assertTrue(self.both(task).endswith(b"300\nthe end\n"))
 
+    def test_hundreds_of_containers_lose_no_line(self):
+        tasks = [self.sh(f"echo line {i}", resources={"cpu_millis": 100}) for i in range(150)]
+        for i, task in enumerate(tasks):
+            self.ended(task, "SUCCEEDED")
+            self.assertEqual(self.server.log_of(task), f"line {i}\n".encode())
+
+    def test_a_killed_keeper_leaves_both_ends(self):
+        """What a keeper had not come to at its death, the worker does."""
+        task = self.sh("seq 1 5000; echo ready >&2; sleep 100", log_limits={"max_bytes": 2048})
+        directory = f"{self.state}/runc/attempts/{task}.1"
+        eventually(lambda: [name for name in os.listdir(directory) if name.startswith("tail.")]
+                   if os.path.exists(directory) else [], bool)
+        time.sleep(0.5)
+        keepers = [pid for pid, what in self.machine.processes().items()
+                   if "jarvis-shim" in what and directory in what]
+        self.assertEqual(len(keepers), 1, self.machine.processes())
+        os.kill(keepers[0], signal.SIGKILL)
+        self.ended(task, "FAILED", "EXECUTOR")
+        text = self.both(task)
+        self.assertTrue(text.startswith(b"1\n2\n3\n"))
+        self.assertIn(b"bytes of output are missing here: the limit is 2048 bytes]\n", text)
+        self.assertTrue(text.endswith(b"4999\n5000\nready\n") or text.endswith(b"5000\n"), text)
+
+    def test_follow_goes_on_where_it_was_cut(self):
+        """A client that is cut off, and a server that is killed: no gap, nothing twice."""
+        task = self.sh("i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo line $i; sleep 0.05; done")
+        expected = b"".join(b"line %d\n" % i for i in range(1, 61))
+        got, cuts = b"", 0
+        deadline = time.monotonic() + 60
+        while got != expected:
+            self.assertLess(time.monotonic(), deadline, got)
+            self.assertTrue(expected.startswith(got), got)
+            try:
+                call = self.server.grpc.begin(
+                    "GetTaskLogs", {"id": task, "follow": True, "offset": len(got)}, timeout=20)
+                for count, answer in enumerate(call):
+                    self.assertEqual(answer.chunk.offset, len(got))
+                    got += answer.chunk.data
+                    if count == 4 and cuts < 3:
+                        cuts += 1
+                        if cuts == 2:
+                            self.server.restart(kill=True)
+                        break
+                call.cancel()
+            except grpc.RpcError as error:
+                self.assertEqual(error.code(), grpc.StatusCode.UNAVAILABLE)
+                time.sleep(0.05)
+        self.assertEqual(cuts, 3)
+        self.ended(task, "SUCCEEDED", attempt=1)
+        self.assertEqual(self.both(task), expected)
+
     def test_follow(self):
         task = self.sh("for i in 1 2 3 4 5; do echo line $i; sleep 0.3; done")
         arrivals = []
@@ -143,6 +198,37 @@ class Logs(ContainerCase):
         self.ended(task, "SUCCEEDED")
         self.assertEqual(self.output(self.sh("echo meanwhile")), "meanwhile\n")
         call.cancel()
+
+
+class FullDisk(ContainerCase):
+    """The disk of the worker's state is small, and a task fills it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.worker.stop()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", cls.state], check=True)
+        cls.addClassCleanup(cls.unmount)
+        cls.worker.start()
+
+    @classmethod
+    def unmount(cls):
+        cls.worker.stop()
+        subprocess.run(["umount", cls.state], check=True)
+
+    @classmethod
+    def directories_to_be_empty(cls):
+        return []
+
+    def test_the_exit_status_survives(self):
+        task = self.sh("echo before; dd if=/dev/zero of=/fill bs=64k 2>/dev/null; "
+                       "dd if=/dev/zero of=/fill2 bs=1 2>/dev/null; seq 1 100000; exit 7")
+        status = self.ended(task, "FAILED", "EXIT_CODE", exit_code=7)
+        text = self.both(task)
+        self.assertTrue(text.startswith(b"before\n"), text[:100])
+        self.assertIn("No space left on device", status["message"])
+        # There is room again, so the next one is as if nothing had been.
+        self.assertEqual(self.output(self.sh("echo fine")), "fine\n")
 
 
 if __name__ == "__main__":

@@ -376,6 +376,71 @@ static void a_backup_is_a_store_of_its_own(void **state)
 	jv_store_close(store);
 }
 
+/* Bytes that the disk gives to the files of a directory. */
+static int64_t disk_used(const char *path)
+{
+	char name[2 * PATH_SIZE];
+	struct stat found;
+	int64_t bytes = 0;
+	DIR *directory = opendir(path);
+	assert_non_null(directory);
+	for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+		snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
+		if (lstat(name, &found) == 0 && S_ISREG(found.st_mode))
+			bytes += found.st_blocks * INT64_C(512);
+	}
+	closedir(directory);
+	return bytes;
+}
+
+/* Values that no compression makes smaller, under keys k000, k001, ... */
+static void put_large(struct jv_store *store, int count)
+{
+	static uint8_t value[64 * 1024];
+	struct jv_batch batch = {0};
+	uint32_t random = 1;
+	char key[16];
+	for (int i = 0; i < count; i++) {
+		for (size_t at = 0; at < sizeof(value); at++)
+			value[at] = (uint8_t)((random = random * 1664525 + 1013904223) >> 24);
+		snprintf(key, sizeof(key), "k%03d", i);
+		jv_batch_put(&batch, TEXT(key), jv_bytes_of(value, sizeof(value)));
+		jv_expect_ok(jv_store_commit(store, &batch));
+		jv_batch_clear(&batch);
+	}
+	jv_batch_deinit(&batch);
+}
+
+/* Logs are deleted by ranges, and where nothing more is written no compaction comes by itself. */
+static void what_is_deleted_gives_its_space_back(void **state)
+{
+	(void)state;
+	char path[PATH_SIZE];
+	struct jv_store *store = open_at(fresh_path(path));
+	struct jv_batch batch = {0};
+	put_large(store, 400);
+	int64_t before = disk_used(path);
+	jv_batch_delete_range(&batch, TEXT("k000"), TEXT("k390"));
+	jv_expect_ok(jv_store_commit(store, &batch));
+	sleep(1);
+	int64_t deleted = disk_used(path);
+	jv_expect_ok(jv_store_reclaim(store, TEXT("k000"), TEXT("k390")));
+	int64_t after = disk_used(path);
+	for (int i = 0; i < 50 && after >= 4 * MIB; i++) {
+		usleep(100000); /* Files that are no longer needed go in the background. */
+		after = disk_used(path);
+	}
+	print_message("%lld KiB were used, %lld after the delete, %lld after the reclaim\n",
+		(long long)(before / 1024), (long long)(deleted / 1024), (long long)(after / 1024));
+	assert_true(before > 24 * MIB);
+	assert_true(after < 4 * MIB);
+	jv_store_expect_keys(store, NULL, "k390 k391 k392 k393 k394 k395 k396 k397 k398 k399");
+	jv_store_hurry(store);
+	jv_expect_code(jv_store_reclaim(store, TEXT("k"), TEXT("l")), JV_ABORTED);
+	jv_batch_deinit(&batch);
+	jv_store_close(store);
+}
+
 static void missing_permissions_are_told_apart_from_damage(void **state)
 {
 	(void)state;
@@ -443,6 +508,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(missing_parents_are_created_for_the_owner_only),
 		cmocka_unit_test(a_file_in_the_way_is_named),
 		cmocka_unit_test(a_backup_is_a_store_of_its_own),
+		cmocka_unit_test(what_is_deleted_gives_its_space_back),
 		cmocka_unit_test(missing_permissions_are_told_apart_from_damage),
 		cmocka_unit_test(a_full_disk_is_resource_exhausted),
 		cmocka_unit_test(tables_and_compactions_keep_everything),
