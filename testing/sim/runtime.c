@@ -9,8 +9,9 @@
 #include "proto/wire/pb.h"
 #include "worker/shim/lease.h"
 
-#define PIECES_MAX 64
-#define REFUSALS   4
+#define PIECES_MAX  64
+#define REFUSALS    4
+#define KEPT_FACTOR 4
 
 enum phase { PREPARING, RUNNING, ENDED };
 
@@ -229,6 +230,9 @@ static void draw(struct jv_sim_container *container)
 	container->prepared_ms =
 		runtime->clock->now_ms + jv_sim_draw(random, 0, terms->prepare_max_ms);
 	container->end_ms = jv_sim_draw(random, 0, terms->run_max_ms);
+	/* Long enough to outlive a lease and what follows it. */
+	if (container->keep)
+		container->end_ms *= KEPT_FACTOR;
 	container->pieces_left = jv_sim_draw(random, 0, terms->pieces_max);
 	JV_ASSERT(container->pieces_left <= PIECES_MAX);
 	container->interval_ms = container->end_ms / (container->pieces_left + 1);
