@@ -25,8 +25,8 @@
  *
  * Times are milliseconds since the epoch, unless they are called monotonic (CLOCK_BOOTTIME).
  */
-#ifndef JARVIS_EXECUTOR_ABI_H
-#define JARVIS_EXECUTOR_ABI_H
+#ifndef JV_WORKER_EXECUTOR_ABI_H
+#define JV_WORKER_EXECUTOR_ABI_H
 
 #include <stdbool.h>
 #include <stddef.h>

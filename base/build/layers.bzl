@@ -97,8 +97,8 @@ LIBRARY_USERS = {
     ],
 }
 
-# What other workspaces may use: the protocol's files and messages, the client, the ABI of executors,
-# and what these are made of. Inside, testing/tidy still holds every #include to USERS.
+# What other workspaces may use: the protocol's files and messages, the client, the ABI of
+# executors, and what these are made of. Inside, testing/tidy still holds every #include to USERS.
 PUBLIC = ["//visibility:public"]
 
 def visible_to(rooms):

@@ -27,7 +27,8 @@ def proto_c_library(name, protos, srcs, deps = [], roots = [], visibility = None
     Args:
       name: the library.
       protos: import names of the files to generate code for.
-      srcs: the .proto files that protoc reads: `protos` and all they import (@jarvis//proto:protos).
+      srcs: the .proto files that protoc reads: `protos` and all that they import
+        (@jarvis//proto:protos).
       deps: libraries with the messages of the imported files.
       roots: more include roots, from the root of the repository ("." is that root).
       visibility: as of every rule.

@@ -322,7 +322,7 @@ void jv_sim_node_jump(struct jv_sim_node *node, int64_t ms)
 void jv_sim_node_deinit(struct jv_sim_node *node)
 {
 	worker_end(node);
-	jv_sim_runtime_deinit(&node->runtime);
+	jv_sim_runtime_reboot(&node->runtime);
 	jv_sim_timer_disarm(node->clock, &node->start);
 	jv_sim_link_deinit(&node->link);
 }

@@ -31,7 +31,7 @@ struct jv_sim_container {
 	enum phase phase;
 	bool refused; /* it ends without a process */
 	bool deaf;
-	bool keep;           /* on_disconnect */
+	bool keep; /* on_disconnect */
 	int64_t cpu_millis;
 	int64_t prepared_ms; /* simulation's time */
 	int64_t end_ms;
@@ -570,36 +570,30 @@ void jv_sim_runtime_reboot(struct jv_sim_runtime *runtime)
 	JV_ASSERT(jv_list_empty(&runtime->news));
 }
 
-void jv_sim_runtime_deinit(struct jv_sim_runtime *runtime)
-{
-	jv_sim_runtime_reboot(runtime);
-}
-
 uint32_t jv_sim_runtime_kept(const struct jv_sim_runtime *runtime)
 {
 	return HASH_COUNT(runtime->containers);
 }
 
-uint32_t jv_sim_runtime_leased(const struct jv_sim_runtime *runtime)
+/* What was removed is to end, whatever it was to do without its server. */
+static uint32_t count_running(const struct jv_sim_runtime *runtime, bool kept_too)
 {
 	const struct jv_sim_container *container;
-	uint32_t leased = 0;
+	uint32_t count = 0;
 
 	for (container = runtime->containers; container != NULL; container = container->hh.next)
-		leased += container->phase == RUNNING && !container->keep;
+		count += container->phase == RUNNING && (kept_too || !container->keep);
 	JV_LIST_EACH(node, &runtime->removed)
-	leased += JV_CONTAINER_OF(node, const struct jv_sim_container, link)->phase == RUNNING;
-	return leased;
+	count += JV_CONTAINER_OF(node, const struct jv_sim_container, link)->phase == RUNNING;
+	return count;
+}
+
+uint32_t jv_sim_runtime_leased(const struct jv_sim_runtime *runtime)
+{
+	return count_running(runtime, false);
 }
 
 uint32_t jv_sim_runtime_live(const struct jv_sim_runtime *runtime)
 {
-	const struct jv_sim_container *container;
-	uint32_t live = 0;
-
-	for (container = runtime->containers; container != NULL; container = container->hh.next)
-		live += container->phase == RUNNING;
-	JV_LIST_EACH(node, &runtime->removed)
-	live += JV_CONTAINER_OF(node, const struct jv_sim_container, link)->phase == RUNNING;
-	return live;
+	return count_running(runtime, true);
 }

@@ -49,10 +49,9 @@ struct jv_sim_runtime {
 void jv_sim_runtime_init(struct jv_sim_runtime *runtime, struct jv_sim_clock *clock,
 	struct jv_sim_ledger *ledger, const struct jv_sim_machine *machine, const char *node,
 	const struct jv_sim_runtime_terms *terms);
-void jv_sim_runtime_deinit(struct jv_sim_runtime *runtime);
 /* A keeper dies, and its container with it. */
 void jv_sim_runtime_kill_keeper(struct jv_sim_runtime *runtime, struct jv_random *random);
-/* The power goes: every container is gone. */
+/* The power goes: every container is gone. Also its end: nothing else is to be freed. */
 void jv_sim_runtime_reboot(struct jv_sim_runtime *runtime);
 /* Containers that the executor still keeps, ended or not. */
 uint32_t jv_sim_runtime_kept(const struct jv_sim_runtime *runtime);

@@ -15,7 +15,6 @@
 #include "jarvis/v1/task.pb-c.h"
 #include "worker/shim/attempt.h"
 
-
 /* What all bundles of a worker have in common. */
 struct jv_bundle_settings {
 	const char *tools; /* directory of jarvis-init and its filter, on the host */

@@ -88,8 +88,9 @@ struct jv_status jv_runc_plan(struct jv_launch *launch)
 	plan->scratch = JV_RUNC_SCRATCH;
 	plan->init = !launch->spec->no_init;
 	plan->hide_unified = runc->probe.hide_unified;
-	const int64_t disk = launch->spec->resources != NULL ? launch->spec->resources->disk_bytes : 0;
-	plan->disk_bytes_max = disk > 0 ? disk : runc->disk_bytes_max;
+	const Jarvis__V1__Resources *wanted = launch->spec->resources;
+	plan->disk_bytes_max = wanted != NULL && wanted->disk_bytes > 0 ? wanted->disk_bytes
+									: runc->disk_bytes_max;
 	plan->files_max = runc->files_max;
 	launch->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_REJECTED;
 	JV_TRY(check_mounts(launch));

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Thousands of short tasks lose no line; finished ones go when their time, number or size is over."""
+"""Thousands of short tasks lose no line; finished ones go when time, number or size is over."""
 
 import os
 import sys

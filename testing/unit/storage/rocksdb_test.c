@@ -426,7 +426,7 @@ static void what_is_deleted_gives_its_space_back(void **state)
 	int64_t deleted = disk_used(path);
 	jv_expect_ok(jv_store_reclaim(store, TEXT("k000"), TEXT("k390")));
 	int64_t after = disk_used(path);
-	for (int i = 0; i < 50 && after >= 4 * MIB; i++) {
+	for (int i = 0; i < 300 && after >= 4 * MIB; i++) {
 		usleep(100000); /* Files that are no longer needed go in the background. */
 		after = disk_used(path);
 	}
