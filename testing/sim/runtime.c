@@ -199,7 +199,7 @@ static void draw_end(struct jv_sim_container *container)
 
 	if (!jv_sim_happens(&container->random, runtime->terms.failure_permille))
 		return;
-	switch (jv_sim_draw(&container->random, 0, 3)) {
+	switch (jv_sim_draw(&container->random, 0, 4)) {
 	case 0:
 		result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_OUT_OF_MEMORY;
 		result->signal = SIGKILL;
@@ -207,6 +207,10 @@ static void draw_end(struct jv_sim_container *container)
 	case 1:
 		result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_SIGNAL;
 		result->signal = SIGSEGV;
+		break;
+	case 2:
+		result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_OUT_OF_DISK;
+		result->signal = SIGKILL;
 		break;
 	default:
 		result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXIT_CODE;

@@ -69,6 +69,7 @@ static bool was_reported(const struct jv_sim_job *job)
 	return job->state == STATE(FAILED) &&
 		(job->failure == REASON(EXIT_CODE) || job->failure == REASON(SIGNAL) ||
 			job->failure == REASON(OUT_OF_MEMORY) ||
+			job->failure == REASON(OUT_OF_DISK) ||
 			job->failure == REASON(RUNNING_TIMEOUT) ||
 			job->failure == REASON(NO_OUTPUT_TIMEOUT));
 }

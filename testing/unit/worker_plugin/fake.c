@@ -13,13 +13,10 @@ struct fake_plugin fake;
 struct fake_told told;
 
 struct jv_executor *executor;
-static char directory[64];
+char directory[64];
 const struct jv_execution_id one = {.task = "t-1", .attempt = 2};
 
-static void note(char *text, size_t size, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void note(char *text, size_t size, const char *format, ...)
+void note(char *text, size_t size, const char *format, ...)
 {
 	size_t used = strlen(text);
 	va_list arguments;
@@ -114,7 +111,7 @@ const struct jarvis_plugin good = {
 	.close = fake_close,
 };
 
-static void on_started(void *context, const struct jv_execution_id *id, int64_t start_ms)
+void on_started(void *context, const struct jv_execution_id *id, int64_t start_ms)
 {
 	(void)context;
 	assert_true(start_ms > 0);
@@ -128,14 +125,14 @@ static void on_progress(void *context, const struct jv_execution_id *id, const c
 	HEAR("progress %zu;", strlen(text));
 }
 
-static void on_output(void *context, const struct jv_execution_id *id, int64_t log_bytes)
+void on_output(void *context, const struct jv_execution_id *id, int64_t log_bytes)
 {
 	(void)context;
 	(void)id;
 	HEAR("output %lld;", (long long)log_bytes);
 }
 
-static void on_finished(
+void on_finished(
 	void *context, const struct jv_execution_id *id, const struct jv_execution_result *result)
 {
 	(void)context;

@@ -42,9 +42,19 @@ struct fake_told {
 
 extern struct fake_told told;
 
+/* Of the plugin's state. */
+extern char directory[64];
 extern struct jv_executor *executor;
 extern const struct jv_execution_id one;
 extern const struct jarvis_plugin good;
+
+/* The sink's, which write to told. */
+void on_started(void *context, const struct jv_execution_id *id, int64_t start_ms);
+void on_output(void *context, const struct jv_execution_id *id, int64_t log_bytes);
+void on_finished(
+	void *context, const struct jv_execution_id *id, const struct jv_execution_result *result);
+/* Appends to a text. */
+void note(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 struct jv_plugin_options options_of(void);
 void open_fake(void);
