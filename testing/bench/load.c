@@ -12,9 +12,9 @@
 #include "testing/bench/bench.h"
 #include "testing/bench/spec.h"
 
-#define WARM_UP_US        300000
-#define CONNECT_TRIES_MAX 100
-#define CONNECT_PAUSE_US  20000
+#define WARM_UP_US       300000
+#define CONNECT_US       INT64_C(30000000)
+#define CONNECT_PAUSE_US 1000
 
 struct run {
 	struct jv_cq cq;
