@@ -12,6 +12,31 @@
 
 #define PIECES_MAX 100000
 
+/* Where tails go. */
+static char place[256];
+static int directory = -1;
+
+static void directory_remove(void)
+{
+	unlinkat(directory, "output", 0);
+	unlinkat(directory, "tail.0", 0);
+	unlinkat(directory, "tail.1", 0);
+	rmdir(place);
+}
+
+static void directory_make(void)
+{
+	const char *above = getenv("TEST_TMPDIR");
+
+	if (directory >= 0)
+		return;
+	snprintf(place, sizeof(place), "%s/fuzz-output-XXXXXX", above != NULL ? above : "/tmp");
+	JV_ASSERT(mkdtemp(place) != NULL);
+	directory = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	JV_ASSERT(directory >= 0);
+	atexit(directory_remove);
+}
+
 /* Reads everything; the offsets must join, and end where the scan says. */
 static void read_all(int fd)
 {
@@ -40,37 +65,13 @@ static void read_damaged(int fd, struct jv_bytes content)
 	read_all(fd);
 }
 
-static char tails[64];
-
-static void remove_tails(void)
-{
-	rmdir(tails);
-}
-
-/* Where the writer keeps the last half of a long output; empty again when it has finished. */
-static int directory_of_tails(void)
-{
-	static int directory = -1;
-
-	if (directory >= 0)
-		return directory;
-	const char *parent = getenv("TEST_TMPDIR");
-	snprintf(tails, sizeof(tails), "%.40s/jarvis-fuzz-XXXXXX",
-		parent != NULL && strlen(parent) < 40 ? parent : "/tmp");
-	JV_ASSERT(mkdtemp(tails) != NULL);
-	atexit(remove_tails);
-	directory = open(tails, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	JV_ASSERT(directory >= 0);
-	return directory;
-}
-
 /* A file that a keeper wrote, of pieces of any size and any limit. */
 static void write_and_read(int fd, struct fuzz_input *input)
 {
 	struct jv_output_writer writer;
 	int64_t time_ms = 0;
 
-	jv_output_writer_init(&writer, fd, directory_of_tails(), fuzz_u16(input));
+	jv_output_writer_init(&writer, fd, directory, fuzz_u16(input));
 	while (input->size > 0) {
 		uint8_t how = fuzz_u8(input);
 		struct jv_bytes data = fuzz_piece(input);
@@ -83,6 +84,30 @@ static void write_and_read(int fd, struct fuzz_input *input)
 	read_all(fd);
 }
 
+static void leave(const char *name, struct jv_bytes content)
+{
+	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	JV_ASSERT(fd >= 0);
+	JV_ASSERT(write(fd, content.data, content.size) == (ssize_t)content.size);
+	close(fd);
+}
+
+/* What a dead keeper may have left, of any bytes, is completed by the worker. */
+static void recover(struct fuzz_input *input)
+{
+	int64_t limit = fuzz_u16(input);
+
+	leave("output", fuzz_piece(input));
+	leave("tail.0", fuzz_piece(input));
+	leave("tail.1", fuzz_rest(input));
+	jv_output_recover(directory, "output", limit, 1000);
+	int fd = openat(directory, "output", O_RDONLY | O_CLOEXEC);
+	JV_ASSERT(fd >= 0);
+	read_all(fd);
+	close(fd);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input = {data, size};
@@ -90,7 +115,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int fd = memfd_create("output", MFD_CLOEXEC);
 
 	JV_ASSERT(fd >= 0);
-	if (which % 2 == 0)
+	directory_make();
+	if (which >= 0xf0)
+		recover(&input);
+	else if (which % 2 == 0)
 		read_damaged(fd, fuzz_rest(&input));
 	else
 		write_and_read(fd, &input);

@@ -16,6 +16,8 @@ static union {
 	struct jv_log_record log;
 	struct jv_log_head_record log_head;
 	struct jv_request_record request;
+	struct jv_queue_record queue;
+	struct jv_expiry_record expiry;
 } record;
 static struct jv_buffer key_again;
 static struct jv_buffer value_again;
@@ -68,6 +70,18 @@ static struct jv_status decode_log(char kind, struct jv_bytes key, struct jv_byt
 	return jv_ok();
 }
 
+static struct jv_status decode_retention(char kind, struct jv_bytes key, struct jv_bytes value)
+{
+	if (kind == JV_RECORD_QUEUE) {
+		JV_TRY(jv_queue_decode(key, value, &record.queue));
+		jv_queue_encode(&record.queue, &key_again, &value_again);
+		return jv_ok();
+	}
+	JV_TRY(jv_expiry_decode(key, value, &record.expiry));
+	jv_expiry_encode(&record.expiry, &key_again, &value_again);
+	return jv_ok();
+}
+
 static struct jv_status decode_rest(char kind, struct jv_bytes key, struct jv_bytes value)
 {
 	if (kind == JV_RECORD_NODE) {
@@ -99,6 +113,9 @@ static struct jv_status decode(char kind, struct jv_bytes key, struct jv_bytes v
 	case JV_RECORD_LOG:
 	case JV_RECORD_LOG_HEAD:
 		return decode_log(kind, key, value);
+	case JV_RECORD_QUEUE:
+	case JV_RECORD_EXPIRY:
+		return decode_retention(kind, key, value);
 	default:
 		return decode_rest(kind, key, value);
 	}

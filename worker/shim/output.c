@@ -9,6 +9,8 @@
 
 #define MAGIC          UINT32_C(0x314f564a) /* JVO1 */
 #define FLAG_TRUNCATED 1
+/* Beyond what anybody prints, and far from overflow. */
+#define OFFSET_MAX (INT64_MAX / 4)
 
 /* Of this machine only, so in its own byte order. */
 struct header {
@@ -152,7 +154,8 @@ bool jv_output_file_open(struct jv_output_file *file)
 	ssize_t got = pread(file->fd, &header, sizeof(header), 0);
 	file->position = 0;
 	file->first = file->offset = 0;
-	if (got != (ssize_t)sizeof(header) || !header_valid(&header, header.offset))
+	if (got != (ssize_t)sizeof(header) || !header_valid(&header, header.offset) ||
+		header.offset < 0 || header.offset > OFFSET_MAX)
 		return false;
 	struct jv_output_extent extent = {.total = header.offset};
 	(void)jv_output_scan(file->fd, &extent);
