@@ -13,12 +13,17 @@
 #include "storage/rocksdb_options.h"
 #include "storage/store.h"
 
+/* A batch of fewer operations is added as it is. */
+#define SORTED_MIN 8
+
 struct rocksdb_store {
 	struct jv_store store;
 	rocksdb_t *db;
 	struct jv_rocksdb_settings settings;
 	rocksdb_readoptions_t *newest;    /* of gets without a snapshot */
-	rocksdb_writebatch_t *operations; /* the committer's, reused */
+	rocksdb_writebatch_t *operations; /* the committer's, reused, as is the next */
+	size_t *places;                   /* of the operations of a batch, by first letter */
+	size_t place_count_max;
 	char *path;
 	atomic_uint readers; /* open cursors and snapshots */
 	atomic_bool closing; /* nothing long is to begin any more */
@@ -107,14 +112,64 @@ static void add_operation(rocksdb_writebatch_t *batch, const struct jv_operation
 	}
 }
 
+/* How many operations there are of each first letter of a key. False if a range spans two. */
+static bool count_letters(const struct jv_batch *batch, uint32_t counts[256])
+{
+	struct jv_operation operation;
+	for (size_t at = 0; jv_batch_next(batch, &at, &operation);) {
+		counts[operation.key.data[0]]++;
+		if (operation.kind == JV_OPERATION_DELETE_RANGE &&
+			operation.key.data[0] != operation.value.data[0])
+			return false;
+	}
+	return true;
+}
+
+/* Where each operation of the batch lies, those of one letter together and in their order. */
+static void sort_places(
+	struct rocksdb_store *store, const struct jv_batch *batch, const uint32_t counts[256])
+{
+	struct jv_operation operation;
+	uint32_t next[256];
+	uint32_t sum = 0;
+	if (batch->count > store->place_count_max) {
+		free(store->places);
+		store->place_count_max = (size_t)batch->count * 2;
+		store->places = jv_calloc(store->place_count_max, sizeof(store->places[0]));
+	}
+	for (size_t i = 0; i < 256; i++) {
+		next[i] = sum;
+		sum += counts[i];
+	}
+	JV_ASSERT(sum == batch->count);
+	for (size_t at = 0, before = 0; jv_batch_next(batch, &at, &operation); before = at)
+		store->places[next[operation.key.data[0]]++] = before;
+}
+
+/* By first letter: then keys mostly ascend, and the memtable finds the place of each beside that of
+ * the one before. Keys of different letters differ, so their order means nothing. */
+static void add_operations(struct rocksdb_store *store, const struct jv_batch *batch)
+{
+	struct jv_operation operation;
+	uint32_t counts[256] = {0};
+	bool sorted = batch->count >= SORTED_MIN && count_letters(batch, counts);
+	rocksdb_writebatch_clear(store->operations);
+	if (sorted)
+		sort_places(store, batch, counts);
+	for (size_t at = 0, i = 0; i < batch->count; i++) {
+		if (sorted)
+			at = store->places[i];
+		bool found = jv_batch_next(batch, &at, &operation);
+		JV_ASSERT(found);
+		add_operation(store->operations, &operation);
+	}
+}
+
 static struct jv_status store_commit(struct jv_store *base, const struct jv_batch *batch)
 {
 	struct rocksdb_store *store = rocksdb_of(base);
-	struct jv_operation operation;
 	char *error = NULL;
-	rocksdb_writebatch_clear(store->operations);
-	for (size_t at = 0; jv_batch_next(batch, &at, &operation);)
-		add_operation(store->operations, &operation);
+	add_operations(store, batch);
 	rocksdb_write(store->db, store->settings.write, store->operations, &error);
 	return status_of(store->path, error);
 }
@@ -258,6 +313,7 @@ static void store_hurry(struct jv_store *base)
 static void store_free(struct rocksdb_store *store)
 {
 	rocksdb_writebatch_destroy(store->operations);
+	free(store->places);
 	rocksdb_readoptions_destroy(store->newest);
 	if (store->db != NULL)
 		rocksdb_close(store->db);

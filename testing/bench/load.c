@@ -29,7 +29,7 @@ struct run {
 	int64_t failed;
 	int64_t limit; /* calls to start; INT64_MAX: none */
 	bool stopping;
-	int connect_tries;
+	int64_t begun_us;
 	char error[512];
 };
 
@@ -47,7 +47,7 @@ static void call_ended(struct jv_call *call, const struct jv_call_end *end)
 
 	/* A server that has just started may not be reached at once. */
 	if (end->status.code == JV_UNAVAILABLE && run->ended == 0 &&
-		run->connect_tries++ < CONNECT_TRIES_MAX) {
+		bench_now_us() - run->begun_us < CONNECT_US) {
 		usleep(CONNECT_PAUSE_US);
 		run->started--;
 		begin(run);
@@ -87,6 +87,7 @@ static void open_run(struct run *run, struct jv_schema *schema, int port)
 {
 	char target[64];
 
+	run->begun_us = bench_now_us();
 	jv_cq_open(&run->cq);
 	snprintf(target, sizeof(target), "127.0.0.1:%d", port);
 	struct jv_status status = jv_client_open(&run->cq, target, NULL, &run->client);
