@@ -22,6 +22,7 @@
 	BUG(END_BEFORE_LOG, "end-before-log", "an end is taken before the last byte of the log") \
 	BUG(LOG_TWICE, "log-twice", "a chunk that comes again is appended again")                \
 	BUG(NO_FENCE, "no-fence", "the server does not wait until the lease is over")            \
+	BUG(KEEP_LOST, "keep-lost", "what a lost node may still run is started elsewhere")       \
 	BUG(KEEPER_BLIND, "keeper-blind", "keepers do not end what outlives the lease")          \
 	BUG(LATE_REPORT, "late-report", "a late report of an older attempt is accepted")         \
 	BUG(REQUEST_APART, "request-apart", "a request_id is not stored with its task")          \

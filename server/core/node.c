@@ -201,7 +201,7 @@ static void lose(struct jv_core *core, struct jv_node *node)
 	JV_LIST_EACH(link, &node->attempts)
 	{
 		struct jv_task *task = JV_CONTAINER_OF(link, struct jv_task, link);
-		if (jv_shape_read(core, task->shape)->keep)
+		if (jv_shape_read(core, task->shape)->keep && !JV_BUG(KEEP_LOST))
 			jv_attempt_keep(core, task);
 		else
 			jv_attempt_lost(core, task, JV_FAILURE_NODE_LOST,

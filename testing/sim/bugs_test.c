@@ -25,6 +25,7 @@ static const char *const oracles[JV_BUG_COUNT][4] = {
 	[JV_BUG_END_BEFORE_LOG] = {"log"},
 	[JV_BUG_LOG_TWICE] = {"log"},
 	[JV_BUG_NO_FENCE] = {"ended", "alone"},
+	[JV_BUG_KEEP_LOST] = {"ended", "alone"},
 	[JV_BUG_KEEPER_BLIND] = {"lease", "ended"},
 	[JV_BUG_LATE_REPORT] = {"jv_task_active(task) && task->attempt == report->attempt"},
 	[JV_BUG_REQUEST_APART] = {"digest", "duplicate"},
