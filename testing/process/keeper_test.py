@@ -17,6 +17,8 @@ from testing.process.harness.witness import Witness  # noqa: E402
 
 # Multiplies the times of the outage below: 15 is a true minute, by the default lease.
 SCALE = float(os.environ.get("JARVIS_OUTAGE_SCALE", "1"))
+# What a worker is installed as.
+PROGRAMS = ("worker/jarvis-worker", "worker/shim/jarvis-shim", "worker/image/unpack/jarvis-unpack")
 COUNT = "i=0; while [ $i -lt {0} ]; do i=$((i+1)); echo $i; sleep 0.1; done; exit {1}"
 
 
@@ -177,7 +179,7 @@ class Upgrade(KeeperCase):
 
     @classmethod
     def install(cls, release):
-        for path in ("worker/jarvis-worker", "worker/shim/jarvis-shim"):
+        for path in PROGRAMS:
             name = os.path.join(cls.bin, os.path.basename(path))
             shutil.copyfile(places.find(path), name + ".new")
             with open(name + ".new", "ab") as file:

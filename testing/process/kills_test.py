@@ -161,9 +161,8 @@ class Kills(ContainerCase):
             for name in NODES]
 
     @classmethod
-    def directories_to_be_empty(cls):
-        return [cls.machine.path(node, "runc", name)
-                for node in NODES for name in ("attempts", "scratch", "trash")]
+    def states(cls):
+        return [cls.machine.path(node) for node in NODES]
 
     def keepers(self):
         found = []

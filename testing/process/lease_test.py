@@ -69,9 +69,8 @@ class Nodes(ContainerCase):
             file.write(struct.pack("qqq", *program.shift.values()))
 
     @classmethod
-    def directories_to_be_empty(cls):
-        return [cls.machine.path(node, "runc", name)
-                for node in (*NODES, REFUGE) for name in ("attempts", "scratch", "trash")]
+    def states(cls):
+        return [cls.machine.path(node) for node in (*NODES, REFUGE)]
 
     def start(self):
         """Tasks on each node that run until they are told to end: {id: witness}."""

@@ -64,10 +64,15 @@ class ContainerCase(case.MachineCase):
         }
 
     @classmethod
+    def states(cls):
+        """The state directories of all workers."""
+        return [cls.state]
+
+    @classmethod
     def directories_to_be_empty(cls):
         """Of the executor, whatever is not an image or a lock."""
-        return [os.path.join(cls.state, "runc", name)
-                for name in ("attempts", "trash")]
+        return [os.path.join(state, "runc", name)
+                for state in cls.states() for name in ("attempts", "trash")]
 
     @classmethod
     def check_nothing_left(cls):
