@@ -159,9 +159,9 @@ static struct jv_status judge(const struct jv_disk_watch *watch, const struct jv
 {
 	if (watch->bytes_max > 0 && usage->bytes > watch->bytes_max)
 		return jv_error(JV_RESOURCE_EXHAUSTED,
-			"it wrote more than its %lld bytes of disk: ask for more with "
+			"it took %lld bytes of disk, and may take %lld: ask for more with "
 			"resources.disk_bytes, or write less",
-			(long long)watch->bytes_max);
+			(long long)usage->bytes, (long long)watch->bytes_max);
 	if (watch->files_max > 0 && usage->files > watch->files_max)
 		return jv_error(JV_RESOURCE_EXHAUSTED,
 			"it made more than %lld files, which runtime.files of the worker allows",

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -22,6 +24,7 @@
 
 /* One page is what mount(2) takes. */
 #define OPTIONS_MAX 4096
+#define OVERFLOW_ID 65534
 
 static struct jv_status failed(const char *what)
 {
@@ -104,6 +107,36 @@ static struct jv_status attach_lower(const struct jv_attempt_plan *plan, int idm
 	return status;
 }
 
+/* All capabilities that there are to use, or all but one. */
+static struct jv_status use_capabilities(bool without_resource)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+	if (syscall(SYS_capget, &header, data) != 0)
+		return failed("read capabilities");
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted;
+	if (without_resource)
+		data[CAP_TO_INDEX(CAP_SYS_RESOURCE)].effective &= ~CAP_TO_MASK(CAP_SYS_RESOURCE);
+	return syscall(SYS_capset, &header, data) == 0 ? jv_ok() : failed("set capabilities");
+}
+
+/* The kernel writes a task's files in the name of whoever has mounted the overlay. That is nobody
+ * here, with the rights it takes: what a file system holds back for root is not for tasks, and no
+ * quota is passed over. */
+static int mount_as_nobody(const struct jv_attempt_plan *plan, const char *target,
+	unsigned long flags, const char *options)
+{
+	setfsuid(plan->id_base + OVERFLOW_ID);
+	struct jv_status status = use_capabilities(true);
+	int result = jv_is_ok(&status) ? mount("overlay", target, "overlay", flags, options) : -1;
+	const int error = errno;
+	setfsuid(0);
+	status = use_capabilities(false);
+	errno = error;
+	return jv_is_ok(&status) ? result : -1;
+}
+
 /* "volatile" spares the sync of the whole disk at unmount: what the task wrote is thrown away
  * anyway. No device node of an image is ever a device, and no set-uid file sets anything. Paths are
  * such that the container's mount table tells nothing of the host's. */
@@ -119,11 +152,11 @@ static struct jv_status mount_overlay(const struct jv_keeper *keeper)
 	snprintf(options, sizeof(options), "lowerdir=%s/%s:%s/%s,upperdir=%s,workdir=%s,volatile",
 		scratch, JV_SCRATCH_NAMES, scratch, JV_SCRATCH_LOWER, JV_ATTEMPT_UPPER,
 		JV_ATTEMPT_WORK);
-	if (mount("overlay", target, "overlay", flags, options) == 0)
+	if (mount_as_nobody(&keeper->plan, target, flags, options) == 0)
 		return jv_ok();
 	/* Linux before 5.10 does not know it. */
 	options[strlen(options) - strlen(",volatile")] = '\0';
-	if (errno == EINVAL && mount("overlay", target, "overlay", flags, options) == 0)
+	if (errno == EINVAL && mount_as_nobody(&keeper->plan, target, flags, options) == 0)
 		return jv_ok();
 	return jv_error(
 		JV_INTERNAL, "mount overlay over %s: %s", keeper->plan.lower, strerror(errno));

@@ -320,6 +320,37 @@ static void the_runtime_is_not_to_be_run_by_an_image(void **state)
 	}
 }
 
+static void assert_mode(const char *path, mode_t wanted)
+{
+	struct stat found;
+	char whole[256];
+	snprintf(whole, sizeof(whole), "%s/%s", rig.state, path);
+	assert_int_equal(stat(whole, &found), 0);
+	if ((found.st_mode & 07777) != wanted || found.st_uid != 0)
+		fail_msg("%s is %o of %u", path, found.st_mode & 07777, found.st_uid);
+}
+
+/* Specs, output and images are for root alone, also in a directory that was open to all. */
+static void the_state_is_nobody_elses(void **state)
+{
+	(void)state;
+	struct jv_rig_record *record = jv_rig_start(&rig, jv_rig_script(&rig, "sleep 100"));
+	jv_rig_wait_started(&rig, record);
+	static const char *const directories[] = {
+		"", "attempts", "trash", "images", "attempts/t-1.1"};
+	static const char *const files[] = {"lock", "attempts/t-1.1/plan", "attempts/t-1.1/output",
+		"attempts/t-1.1/keeper", "attempts/t-1.1/started"};
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
+		assert_mode(directories[i], 0700);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		assert_mode(files[i], 0600);
+	jv_rig_close(&rig);
+	assert_int_equal(chmod(rig.state, 0777), 0);
+	jv_rig_open(&rig);
+	jv_rig_recover(&rig);
+	assert_mode("", 0700);
+}
+
 #define TEST(name)         cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define TEST_WITHOUT(name) cmocka_unit_test_setup_teardown(name, set_up_without, tear_down)
 #define TEST_BOTH(name)    TEST(name), TEST_WITHOUT(name)
@@ -336,6 +367,7 @@ int main(void)
 		TEST_BOTH(no_file_of_proc_or_sys_is_writable_or_tells_secrets),
 		TEST_BOTH(capabilities_are_exactly_these),
 		TEST_BOTH(a_task_inherits_nothing_of_the_worker),
+		TEST(the_state_is_nobody_elses),
 		TEST(no_descriptor_of_the_runtime_is_a_way_out),
 		TEST(the_runtime_is_not_to_be_run_by_an_image),
 	};
