@@ -112,12 +112,22 @@ static int open_a_console(void)
 
 static int write_the_init(void)
 {
-	return open_for("/dev/init", O_WRONLY);
+	return open_for("/dev/jarvis/jarvis-init", O_WRONLY);
 }
 
 static int replace_the_init(void)
 {
-	return probe_result(rename("/bin/busybox", "/dev/init"));
+	return probe_result(unlink("/dev/jarvis/jarvis-init"));
+}
+
+static int write_the_filter(void)
+{
+	return open_for("/dev/jarvis/seccomp", O_WRONLY);
+}
+
+static int take_the_place_of_the_filter(void)
+{
+	return probe_result(rename("/dev/jarvis", "/dev/other"));
 }
 
 static int write_the_program_of_init(void)
@@ -141,6 +151,8 @@ const struct attack attacks_on_devices[] = {
 	{"open-console", open_a_console},
 	{"write-init", write_the_init},
 	{"replace-init", replace_the_init},
+	{"write-filter", write_the_filter},
+	{"rename-filter", take_the_place_of_the_filter},
 	{"write-init-exe", write_the_program_of_init},
 	{NULL, NULL},
 };
