@@ -244,7 +244,7 @@ class WithoutRoot(ProcessCase):
         os.chmod(shim, 0o755)
         os.chown(home, 65534, 65534)
         cls.state = os.path.join(home, "state")
-        flags = {**cls.flags_of_the_worker(), "node.name": "worker", "runtime.shim": shim}
+        flags = {**cls.flags_of_the_worker(), "state.path": cls.state, "runtime.shim": shim}
         cls.worker = Worker(cls.machine, cls.server, **flags)
         cls.worker.user = 65534
         cls.worker.start()
