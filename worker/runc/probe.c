@@ -84,6 +84,40 @@ bool jv_probe_refuses_hybrid(const char *version)
 	return strncmp(version, "crun ", 5) == 0;
 }
 
+/* Those of Debian 12; what is asked of a runtime is tested with them. */
+const char *jv_probe_too_old(const char *version)
+{
+	static const struct {
+		const char *prefix;
+		int major;
+		int minor;
+		const char *text;
+	} oldest[] = {{"runc version ", 1, 1, "1.1"}, {"crun version ", 1, 8, "1.8"}};
+	for (size_t i = 0; i < sizeof(oldest) / sizeof(oldest[0]); i++) {
+		const size_t length = strlen(oldest[i].prefix);
+		int major = 0;
+		int minor = 0;
+		if (strncmp(version, oldest[i].prefix, length) != 0 ||
+			sscanf(version + length, "%3d.%5d", &major, &minor) != 2)
+			continue;
+		if (major < oldest[i].major ||
+			(major == oldest[i].major && minor < oldest[i].minor))
+			return oldest[i].text;
+	}
+	return NULL;
+}
+
+static struct jv_status check_version(const struct jv_probe *probe)
+{
+	const char *oldest = jv_probe_too_old(probe->version);
+	if (oldest == NULL)
+		return jv_ok();
+	return jv_error(JV_FAILED_PRECONDITION,
+		"%s is too old: it says \"%s\", and %s or later is needed; upgrade it, or set "
+		"runtime.path to another",
+		probe->runtime, probe->version, oldest);
+}
+
 static struct jv_status check_overlay(void)
 {
 	struct jv_buffer known = {0};
@@ -123,6 +157,7 @@ struct jv_status jv_probe_run(
 			"runtime.path",
 			status.message);
 	JV_TRY(read_version(probe->runtime, probe->version, sizeof(probe->version)));
+	JV_TRY(check_version(probe));
 	JV_TRY(check_overlay());
 	JV_TRY(check_cgroups(cgroup_root, probe));
 	status = check_executable(shim);

@@ -23,6 +23,10 @@ struct jv_status jv_probe_program(const char *name, char *path, size_t size) JV_
 /* True if the version line is of a runtime that fails on the hybrid layout. */
 bool jv_probe_refuses_hybrid(const char *version);
 
+/* The oldest version of this runtime that does all that is asked of it, such as "1.1", if the
+ * version line is of an older one; else NULL. A runtime that is not known passes. */
+const char *jv_probe_too_old(const char *version);
+
 /* Checks root, runtime, overlay, cgroups and keeper. */
 struct jv_status jv_probe_run(const char *runtime, const char *shim, const char *cgroup_root,
 	struct jv_probe *probe) JV_MUST_USE;

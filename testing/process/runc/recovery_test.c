@@ -368,6 +368,31 @@ static void a_missing_runtime_is_said_with_its_remedy(void **state)
 	assert_int_equal(access("/tmp/jarvis-never-made", F_OK), -1);
 }
 
+static void a_runtime_that_is_too_old_is_said_with_its_remedy(void **state)
+{
+	(void)state;
+	static const char *const old[] = {
+		"runc version 1.0.3", "runc version 0.1", "crun version 1.7"};
+	struct jv_executor *executor;
+	struct jv_runc_options options = rig.options;
+	char runtime[256];
+	char script[128];
+	snprintf(runtime, sizeof(runtime), "%s", jv_rig_path(&rig, "old-runtime"));
+	options.state_directory = "/tmp/jarvis-never-made";
+	options.runtime = runtime;
+	for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++) {
+		snprintf(script, sizeof(script), "#!/bin/sh\necho '%s'\n", old[i]);
+		struct jv_status status =
+			jv_file_write(AT_FDCWD, runtime, jv_bytes_of_text(script), 0755);
+		assert_true(jv_is_ok(&status));
+		status = jv_runc_open(&options, &executor);
+		assert_int_equal(status.code, JV_FAILED_PRECONDITION);
+		assert_non_null(strstr(status.message, old[i]));
+		assert_non_null(strstr(status.message, "too old"));
+	}
+	assert_int_equal(access("/tmp/jarvis-never-made", F_OK), -1);
+}
+
 static void without_root_it_says_so(void **state)
 {
 	(void)state;
@@ -424,6 +449,7 @@ int main(void)
 		TEST(leftovers_are_swept),
 		TEST(a_state_directory_has_one_worker),
 		TEST(a_missing_runtime_is_said_with_its_remedy),
+		TEST(a_runtime_that_is_too_old_is_said_with_its_remedy),
 		TEST(without_root_it_says_so),
 		TEST(crun_runs_tasks_too),
 	};
