@@ -18,6 +18,12 @@ static bool is_alphanumeric(uint8_t byte)
 	return is_lower(byte) || (byte >= 'A' && byte <= 'Z');
 }
 
+/* Of a few; a NUL is none of any. */
+static bool is_one_of(uint8_t byte, const char *set)
+{
+	return byte != '\0' && strchr(set, byte) != NULL;
+}
+
 static struct jv_bytes part(struct jv_bytes text, size_t from, size_t to)
 {
 	JV_ASSERT(from <= to && to <= text.size);
@@ -100,8 +106,7 @@ static size_t separator(struct jv_bytes text, size_t at)
 	while (end < text.size && text.data[end] == text.data[at])
 		end++;
 	const size_t most = text.data[at] == '.' ? 1 : text.data[at] == '_' ? 2 : text.size;
-	const bool known = strchr("._-", text.data[at]) != NULL && text.data[at] != '\0';
-	return known && end - at <= most ? end : at;
+	return is_one_of(text.data[at], "._-") && end - at <= most ? end : at;
 }
 
 static bool component_valid(struct jv_bytes text)
@@ -135,7 +140,7 @@ static bool tag_valid(struct jv_bytes tag)
 		!(is_alphanumeric(tag.data[0]) || tag.data[0] == '_'))
 		return false;
 	for (size_t i = 1; i < tag.size; i++)
-		if (!is_alphanumeric(tag.data[i]) && strchr("_.-", tag.data[i]) == NULL)
+		if (!is_alphanumeric(tag.data[i]) && !is_one_of(tag.data[i], "_.-"))
 			return false;
 	return true;
 }
@@ -198,8 +203,6 @@ struct jv_status jv_reference_parse(struct jv_bytes text, struct jv_reference *r
 	text = part(text, strlen(JV_REFERENCE_SCHEME), text.size);
 	JV_TRY(take_digest(&text, reference));
 	JV_TRY(take_tag(&text, reference));
-	if (text.size > JV_REFERENCE_NAME_MAX)
-		return BAD("its name is longer than %d bytes", JV_REFERENCE_NAME_MAX);
 	struct jv_bytes host = take_host(&text);
 	if (!host_valid(host))
 		return BAD("its host must be a name or an IPv4 address, and perhaps a port");
@@ -208,6 +211,11 @@ struct jv_status jv_reference_parse(struct jv_bytes text, struct jv_reference *r
 			   "between them");
 	const bool short_name =
 		jv_bytes_equal(host, jv_bytes_of_text("docker.io")) && find(text, '/') == text.size;
+	/* As it is printed, so that what is printed is a reference too. */
+	if (host.size + 1 + (short_name ? strlen("library/") : 0) + text.size >
+		JV_REFERENCE_NAME_MAX)
+		return BAD("its name is longer than %d bytes, its host included",
+			JV_REFERENCE_NAME_MAX);
 	copy(reference->host, sizeof(reference->host), host);
 	snprintf(reference->path, sizeof(reference->path), "%s%.*s", short_name ? "library/" : "",
 		(int)text.size, (const char *)text.data);

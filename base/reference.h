@@ -18,10 +18,10 @@
 #define JV_REFERENCE_TEXT_MAX 768
 
 struct jv_reference {
-	char host[JV_REFERENCE_NAME_MAX + 1];  /* with its port; docker.io if none is named */
-	char path[JV_REFERENCE_NAME_MAX + 16]; /* library/ in front if docker.io wants it */
-	char tag[JV_REFERENCE_TAG_MAX + 1];    /* "" if there is a digest */
-	char digest[JV_DIGEST_TEXT_MAX + 1];   /* "" if there is none; it outweighs a tag */
+	char host[JV_REFERENCE_NAME_MAX + 1]; /* with its port; docker.io if none is named */
+	char path[JV_REFERENCE_NAME_MAX + 1]; /* library/ in front if docker.io wants it */
+	char tag[JV_REFERENCE_TAG_MAX + 1];   /* "" if there is a digest */
+	char digest[JV_DIGEST_TEXT_MAX + 1];  /* "" if there is none; it outweighs a tag */
 };
 
 /* True for docker://, whatever follows. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "worker/image/failure.h"
 #include "worker/image/private.h"
 #include "worker/shim/files.h"
@@ -58,6 +59,7 @@ struct jv_status jv_image_child_start(struct jv_images *images, struct jv_image_
 	child->images = images;
 	child->process.fd = -1;
 	child->late = false;
+	child->excessive = false;
 	jv_list_init(&child->link);
 	JV_TRY(jv_spawn_start(&spawn, &pid, &pidfd));
 	child->deadline_ms = jv_clock_monotonic_ms() + timeout_ms;
@@ -70,15 +72,53 @@ static void send_kill(const struct jv_image_child *child)
 	syscall(SYS_pidfd_send_signal, child->process.fd, SIGKILL, NULL, 0);
 }
 
+/* A process that was killed and is not reaped yet; its child is somebody else's by then. */
+struct corpse {
+	struct jv_source process;
+	struct jv_images *images;
+	struct jv_list link;
+};
+
+static void bury(struct jv_source *source)
+{
+	struct corpse *corpse = JV_CONTAINER_OF(source, struct corpse, process);
+	jv_spawn_reap(source->fd);
+	jv_source_close(corpse->images->options.epoll, source);
+	jv_list_remove(&corpse->link);
+	free(corpse);
+}
+
+/* The loop waits for nobody: a process in the middle of a system call may take a while to die. */
 void jv_image_child_end(struct jv_image_child *child)
 {
 	if (!jv_image_child_runs(child))
 		return;
+	struct jv_images *images = child->images;
+	struct corpse *corpse = jv_calloc(1, sizeof(*corpse));
 	send_kill(child);
-	poll(&(struct pollfd){.fd = child->process.fd, .events = POLLIN}, 1, KILL_WAIT_MS);
-	jv_spawn_reap(child->process.fd);
-	jv_source_close(child->images->options.epoll, &child->process);
+	const int fd = fcntl(child->process.fd, F_DUPFD_CLOEXEC, 3);
+	jv_source_close(images->options.epoll, &child->process);
 	jv_list_remove(&child->link);
+	corpse->images = images;
+	jv_list_push_back(&images->corpses, &corpse->link);
+	struct jv_status status = fd < 0
+		? jv_error(JV_RESOURCE_EXHAUSTED, "open a descriptor: %s", strerror(errno))
+		: jv_source_open(images->options.epoll, &corpse->process, fd, bury);
+	if (!jv_is_ok(&status)) {
+		/* It stays a zombie as long as the worker lives. */
+		JV_WARN("image.leftover", JV_KV("error", status.message));
+		jv_list_remove(&corpse->link);
+		free(corpse);
+	}
+}
+
+void jv_image_children_wait(struct jv_images *images)
+{
+	while (!jv_list_empty(&images->corpses)) {
+		struct corpse *corpse = JV_CONTAINER_OF(images->corpses.next, struct corpse, link);
+		poll(&(struct pollfd){.fd = corpse->process.fd, .events = POLLIN}, 1, KILL_WAIT_MS);
+		bury(&corpse->process);
+	}
 }
 
 int64_t jv_image_children_check(struct jv_images *images)
@@ -90,7 +130,7 @@ int64_t jv_image_children_check(struct jv_images *images)
 		struct jv_image_child *child = JV_CONTAINER_OF(node, struct jv_image_child, link);
 		if (child->late)
 			continue;
-		child->late = now_ms >= child->deadline_ms;
+		child->late = child->excessive || now_ms >= child->deadline_ms;
 		if (child->late)
 			send_kill(child);
 		else if (child->deadline_ms < due_ms)
@@ -106,6 +146,8 @@ struct jv_status jv_image_child_status(
 	char said[256];
 	if (wait_status == 0)
 		return jv_ok();
+	if (child->excessive)
+		return jv_error(JV_DATA_LOSS, "the registry sends more than the manifest says");
 	if (child->late)
 		return jv_error(JV_UNAVAILABLE, "it took longer than images.pull_timeout, %lld s",
 			(long long)(child->images->options.pull_timeout_ms / 1000));
@@ -113,7 +155,9 @@ struct jv_status jv_image_child_status(
 	if (!jv_is_ok(&status))
 		jv_buffer_clear(&content);
 	jv_image_last_line(jv_buffer_bytes(&content), said, sizeof(said));
-	if (host != NULL) {
+	/* Skopeo exits with 1, or 2 if it breaks down; other codes are jarvis-unpack's own. */
+	const bool own = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) > 2;
+	if (host != NULL && !own) {
 		status = jv_image_failure_of(jv_buffer_bytes(&content), host);
 	} else if (WIFEXITED(wait_status) && said[0] != '\0') {
 		status = jv_error((enum jv_code)WEXITSTATUS(wait_status), "%s", said);

@@ -299,7 +299,7 @@ void jv_image_fetch_progress(struct jv_image_job *job, char *text, size_t size)
 		layers += there;
 	}
 	if (done > all + SLACK + manifest->config.size)
-		job->child.deadline_ms = 0;
+		job->child.excessive = true;
 	/* Skopeo has more than one way to count the same byte twice for a moment. */
 	if (done > all)
 		done = all;

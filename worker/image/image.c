@@ -66,6 +66,7 @@ struct jv_status jv_images_open(const struct jv_images_options *options,
 	defaults(&opened->options);
 	opened->cache.bytes_max = opened->options.cache_max;
 	jv_list_init(&opened->children);
+	jv_list_init(&opened->corpses);
 	struct jv_status status = jv_images_store_open(opened);
 	if (jv_is_ok(&status))
 		*images = opened;
@@ -113,6 +114,7 @@ void jv_images_close(struct jv_images *images)
 		image_free(image);
 	}
 	jv_image_child_end(&images->remover);
+	jv_image_children_wait(images);
 	jv_cache_deinit(&images->cache);
 	free(images);
 }

@@ -34,6 +34,7 @@ struct jv_image_child {
 	struct jv_list link; /* in images->children while it runs */
 	int64_t deadline_ms;
 	bool late;
+	bool excessive; /* more came than was promised: it is late at once */
 	/* It has ended; child->process is closed. */
 	void (*ended)(struct jv_image_child *child, int wait_status);
 };
@@ -87,6 +88,7 @@ struct jv_images {
 	struct jv_image *by_key;
 	struct jv_image_lookup *lookups; /* in order of use: the first is dropped first */
 	struct jv_list children;
+	struct jv_list corpses;        /* processes that were killed, until they are reaped */
 	struct jv_image_child remover; /* empties the trash */
 	uint64_t trash_count;
 	uint64_t trash_seen; /* as the remover was started */
@@ -114,8 +116,10 @@ void jv_images_clean(struct jv_images *images);
 /* Starts jarvis-unpack with a command; log takes its output. */
 struct jv_status jv_image_child_start(struct jv_images *images, struct jv_image_child *child,
 	const char *const *arguments, const char *log, int64_t timeout_ms) JV_MUST_USE;
-/* Kills and reaps it; harmless if none runs. */
+/* Kills it, without waiting for its end; harmless if none runs. */
 void jv_image_child_end(struct jv_image_child *child);
+/* Waits for the end of all that were killed. */
+void jv_image_children_wait(struct jv_images *images);
 bool jv_image_child_runs(const struct jv_image_child *child);
 /* Kills those that are late; returns when the next one is. */
 int64_t jv_image_children_check(struct jv_images *images);

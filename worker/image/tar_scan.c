@@ -68,23 +68,23 @@ static bool checksum_good(const uint8_t *block)
 static struct jv_status check_name(struct jv_bytes name, const char *what)
 {
 	if (name.size > NAME_LIMIT)
-		return jv_error(
-			JV_PERMISSION_DENIED, "it has a %s longer than %d bytes", what, NAME_LIMIT);
+		return jv_error(JV_FAILED_PRECONDITION, "it has a %s longer than %d bytes", what,
+			NAME_LIMIT);
 	for (size_t start = 0; start < name.size;) {
 		size_t end = start;
 		while (end < name.size && name.data[end] != '/')
 			end++;
 		struct jv_bytes part = jv_bytes_of(name.data + start, end - start);
 		if (jv_bytes_equal(part, jv_bytes_of_text("..")))
-			return jv_error(JV_PERMISSION_DENIED, "it has a %s with \"..\" in it: %.*s",
-				what, (int)(name.size < 100 ? name.size : 100),
-				(const char *)name.data);
+			return jv_error(JV_FAILED_PRECONDITION,
+				"it has a %s with \"..\" in it: %.*s", what,
+				(int)(name.size < 100 ? name.size : 100), (const char *)name.data);
 		/* They would take away the directory itself, or the one above. */
 		if (jv_bytes_equal(part, jv_bytes_of_text(".wh.")) ||
 			jv_bytes_equal(part, jv_bytes_of_text(".wh..")) ||
 			jv_bytes_equal(part, jv_bytes_of_text(".wh...")))
 			return jv_error(
-				JV_PERMISSION_DENIED, "it has a whiteout that names no file");
+				JV_FAILED_PRECONDITION, "it has a whiteout that names no file");
 		start = end + 1;
 	}
 	return jv_ok();
@@ -140,7 +140,7 @@ static int64_t padded(int64_t size)
 static struct jv_status begin_extended(struct jv_tar_scan *scan, char type, int64_t size)
 {
 	if (size > (int64_t)JV_TAR_EXTENDED_MAX)
-		return jv_error(JV_PERMISSION_DENIED,
+		return jv_error(JV_FAILED_PRECONDITION,
 			"it has a header of %lld bytes; at most %zu are taken", (long long)size,
 			JV_TAR_EXTENDED_MAX);
 	scan->extended_type = type;
@@ -165,7 +165,7 @@ static struct jv_status take_entry(struct jv_tar_scan *scan, char type, int64_t 
 	if (type == 'S' && number(scan->block + AT_SPARSE_SIZE, 12, &real) && real > size)
 		size = real;
 	if (type == 'S' && scan->block[482] != 0)
-		return jv_error(JV_PERMISSION_DENIED,
+		return jv_error(JV_FAILED_PRECONDITION,
 			"it has a sparse file with more holes than one header holds");
 	if (scan->real_size > size)
 		size = scan->real_size;
@@ -237,7 +237,7 @@ static struct jv_status take_record(
 {
 	if (starts_with(key, "SCHILY.xattr.trusted.") ||
 		starts_with(key, "SCHILY.xattr.user.overlay."))
-		return jv_error(JV_PERMISSION_DENIED,
+		return jv_error(JV_FAILED_PRECONDITION,
 			"it has a file with the attribute %.*s, which no image needs",
 			(int)(key.size < 80 ? key.size : 80), (const char *)key.data);
 	if (starts_with(key, "GNU.sparse.") && is(key, "GNU.sparse.name"))

@@ -40,8 +40,8 @@ struct jv_tar_scan {
 	struct jv_buffer link;
 };
 
-/* The next bytes. DATA_LOSS (no tar), RESOURCE_EXHAUSTED (a limit) or PERMISSION_DENIED (what no
- * image needs) say what; then the scan is over. */
+/* The next bytes. DATA_LOSS (no tar), RESOURCE_EXHAUSTED (a limit) or FAILED_PRECONDITION (what
+ * no image needs) say what; then the scan is over. */
 struct jv_status jv_tar_scan_feed(struct jv_tar_scan *scan, struct jv_bytes piece) JV_MUST_USE;
 /* The tar has ended here: DATA_LOSS if in the middle. Ready for the next one. */
 struct jv_status jv_tar_scan_end(struct jv_tar_scan *scan) JV_MUST_USE;

@@ -62,6 +62,9 @@ static void what_is_no_reference_is_refused(void **state)
 	struct jv_reference reference;
 	struct jv_status status = jv_reference_parse(jv_bytes_of("docker://a\0b", 12), &reference);
 	assert_int_equal(status.code, JV_INVALID_ARGUMENT);
+	/* Found by the fuzzer. */
+	status = jv_reference_parse(jv_bytes_of("docker://a:b\0c", 14), &reference);
+	assert_int_equal(status.code, JV_INVALID_ARGUMENT);
 }
 
 static void a_password_is_never_repeated(void **state)
@@ -84,10 +87,17 @@ static void lengths_are_limited(void **state)
 	memset(text + prefix, 'a', 255 - 4);
 	struct jv_status status = jv_reference_parse(jv_bytes_of_text(text), &reference);
 	assert_true(jv_is_ok(&status));
+	/* The host that is not named counts too. */
 	memset(text + prefix, 'a', 256 - 4);
 	status = jv_reference_parse(jv_bytes_of_text(text), &reference);
 	assert_int_equal(status.code, JV_INVALID_ARGUMENT);
-	memset(text + prefix, 0, sizeof(text) - prefix);
+	/* A host that is longer than a whole name may be. */
+	memset(text + strlen(JV_REFERENCE_SCHEME), 'a', 600);
+	memcpy(text + strlen(JV_REFERENCE_SCHEME) + 600, ".b/c", 5);
+	status = jv_reference_parse(jv_bytes_of_text(text), &reference);
+	assert_int_equal(status.code, JV_INVALID_ARGUMENT);
+	memset(text, 0, sizeof(text));
+	memcpy(text, "docker://h.x/", prefix);
 	memcpy(text + prefix, "a:", 2);
 	memset(text + prefix + 2, 't', 128);
 	status = jv_reference_parse(jv_bytes_of_text(text), &reference);

@@ -128,7 +128,7 @@ static void limits_hold_before_anything_is_read(void **state)
 	assert_refused(&tar, JV_RESOURCE_EXHAUSTED, "images.image_max");
 	jv_buffer_clear(&tar);
 	put_header(&tar, "pax", 'x', 2 << 20, "");
-	assert_refused(&tar, JV_PERMISSION_DENIED, "header of");
+	assert_refused(&tar, JV_FAILED_PRECONDITION, "header of");
 	jv_buffer_deinit(&tar);
 }
 
@@ -153,20 +153,20 @@ static void what_no_image_needs_is_refused(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		jv_buffer_clear(&tar);
 		put_header(&tar, cases[i].name, cases[i].type, 0, cases[i].link);
-		assert_refused(&tar, JV_PERMISSION_DENIED, cases[i].says);
+		assert_refused(&tar, JV_FAILED_PRECONDITION, cases[i].says);
 	}
 	jv_buffer_clear(&tar);
 	put_pax(&tar, 'x', "path", "a/../../b");
 	put(&tar, "harmless", '0', "");
-	assert_refused(&tar, JV_PERMISSION_DENIED, "..");
+	assert_refused(&tar, JV_FAILED_PRECONDITION, "..");
 	jv_buffer_clear(&tar);
 	put_pax(&tar, 'x', "SCHILY.xattr.trusted.overlay.redirect", "/etc");
 	put(&tar, "harmless", '0', "");
-	assert_refused(&tar, JV_PERMISSION_DENIED, "trusted.overlay");
+	assert_refused(&tar, JV_FAILED_PRECONDITION, "trusted.overlay");
 	jv_buffer_clear(&tar);
 	put(&tar, "././@LongLink", 'L', "long/../name");
 	put(&tar, "short", '0', "");
-	assert_refused(&tar, JV_PERMISSION_DENIED, "..");
+	assert_refused(&tar, JV_FAILED_PRECONDITION, "..");
 	jv_buffer_deinit(&tar);
 }
 
