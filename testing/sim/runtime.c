@@ -194,30 +194,26 @@ static void next(void *context)
 
 static void draw_end(struct jv_sim_container *container)
 {
+	static const struct jv_execution_result kills[] = {
+		{.failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_OUT_OF_MEMORY,
+			.signal = SIGKILL},
+		{.failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_SIGNAL, .signal = SIGSEGV},
+		{.failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_OUT_OF_DISK,
+			.signal = SIGKILL}};
 	struct jv_sim_runtime *runtime = container->runtime;
 	struct jv_execution_result *result = &container->result;
 
 	if (!jv_sim_happens(&container->random, runtime->terms.failure_permille))
 		return;
-	switch (jv_sim_draw(&container->random, 0, 4)) {
-	case 0:
-		result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_OUT_OF_MEMORY;
-		result->signal = SIGKILL;
-		break;
-	case 1:
-		result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_SIGNAL;
-		result->signal = SIGSEGV;
-		break;
-	case 2:
-		result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_OUT_OF_DISK;
-		result->signal = SIGKILL;
-		break;
-	default:
-		result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXIT_CODE;
+	int64_t kill = jv_sim_draw(&container->random, 0, 4);
+	result->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXIT_CODE;
+	if (kill < 3) {
+		result->failure = kills[kill].failure;
+		result->signal = kills[kill].signal;
+		result->exit_code = 128 + result->signal;
+	} else {
 		result->exit_code = (int32_t)jv_sim_draw(&container->random, 1, 125);
-		return;
 	}
-	result->exit_code = 128 + result->signal;
 }
 
 static void draw(struct jv_sim_container *container)
