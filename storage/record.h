@@ -187,7 +187,7 @@ struct jv_shape_record {
 	uint8_t exit_codes[JV_RETRY_EXIT_CODES_MAX];
 	int64_t retention_ms;  /* of the finished task; 0: as its queue says */
 	int64_t log_bytes_max; /* of one attempt, but for a mark; 0: not known, of old records */
-	bool keep; /* on_disconnect: KEEP. Since version 2 */
+	bool keep;             /* on_disconnect: KEEP. Since version 2 */
 };
 
 struct jv_label {
