@@ -85,7 +85,8 @@ double bench_noop_server_cpu_us(const struct bench_programs *programs, int unuse
 	return cost;
 }
 
-/* MiB by which the server has grown while so many more tasks have come and gone. */
+/* MiB by which the server has grown while so many more tasks have come and gone. They have no
+ * request_id, which would be remembered for a day. */
 double bench_soak_growth_mb(const struct bench_programs *programs, int unused)
 {
 	struct bench_load first = noop_load(tasks_of(programs, SOAK_FIRST));
@@ -95,7 +96,6 @@ double bench_soak_growth_mb(const struct bench_programs *programs, int unused)
 	double growth = -1;
 
 	(void)unused;
-	first.tasks = more.tasks = BENCH_DISTINCT;
 	first.port = more.port = server.port;
 	if (bench_load_run(&first, NULL) > 0 && bench_wait_ended(server.port, first.calls)) {
 		double before = bench_rss_mb(server.child.pid);
