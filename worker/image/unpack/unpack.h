@@ -11,8 +11,12 @@
 
 #include "base/status.h"
 
-/* Bytes of memory that a tool may take for data. */
+/* Bytes of memory that a tool may take for data. A sanitizer's shadow is larger than any limit. */
+#ifdef JV_SANITIZER
+#define JV_UNPACK_MEMORY_MAX INT64_MAX
+#else
 #define JV_UNPACK_MEMORY_MAX (INT64_C(1) << 30)
+#endif
 
 struct jv_unpack_size {
 	int64_t bytes;
