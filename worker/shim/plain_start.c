@@ -106,7 +106,7 @@ static void reset_signals(void)
 
 static _Noreturn void complain(int fd, enum step step, int error)
 {
-	const struct complaint complaint = {.step = step, .error = error};
+	const struct complaint complaint = {.step = (int32_t)step, .error = error};
 	(void)!write(fd, &complaint, sizeof(complaint));
 	_exit(127);
 }
