@@ -151,7 +151,7 @@ struct jv_status jv_plugin_open_linked(const struct jarvis_plugin *own,
 struct jv_status jv_plugin_open(
 	const struct jv_plugin_options *options, struct jv_executor **executor)
 {
-	const struct jarvis_plugin *plugin;
+	const struct jarvis_plugin *plugin = NULL;
 	JV_TRY(load(options->path, &plugin));
 	return jv_plugin_open_linked(plugin, options, executor);
 }

@@ -18,7 +18,7 @@ static void put_header(
 	unsigned sum = 0;
 	snprintf(block, 100, "%s", name);
 	snprintf(block + 100, 8, "0000644");
-	snprintf(block + 124, 12, "%011llo", (unsigned long long)size);
+	snprintf(block + 124, 12, "%011llo", (unsigned long long)size & 077777777777);
 	memset(block + 148, ' ', 8);
 	block[156] = type;
 	snprintf(block + 157, 100, "%s", link);
