@@ -98,6 +98,9 @@ struct jv_status jv_image_failure_of(struct jv_bytes text, const char *host)
 void jv_image_last_line(struct jv_bytes text, char *out, size_t size)
 {
 	size_t length = text.size;
+	out[0] = '\0';
+	if (length == 0)
+		return;
 	while (length > 0 && (text.data[length - 1] == '\n' || text.data[length - 1] == ' '))
 		length--;
 	size_t start = length;

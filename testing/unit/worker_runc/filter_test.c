@@ -45,7 +45,10 @@ static int error_of(const struct jv_buffer *filter, long number, long argument)
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 			syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
 			_exit(200);
-		_exit(syscall(number, argument, 0, 0, 0, 0, 0) < 0 ? errno : 0);
+		/* By the kernel's own door: a sanitizer looks for leaks in _exit, with system calls
+		 * that the filter refuses. */
+		int error = syscall(number, argument, 0, 0, 0, 0, 0) < 0 ? errno : 0;
+		syscall(SYS_exit_group, error);
 	}
 	int status;
 	assert_int_equal(waitpid(pid, &status, 0), pid);
