@@ -142,7 +142,8 @@ struct jv_keep {
 	char *cgroup_root;   /* "": no control groups */
 	char *cgroup_parent; /* this state directory's own */
 	uint8_t boot_id[JV_BOOT_ID_SIZE];
-	bool rebooted; /* what recover finds was started in an earlier boot of the machine */
+	bool rebooted;  /* what recover finds was started in an earlier boot of the machine */
+	int program_fd; /* what keepers execute, as JV_ATTEMPT_PROGRAM_FD; -1: none; borrowed */
 	int lock_fd;
 	int attempts_fd;
 	int trash_fd;

@@ -95,7 +95,7 @@ static struct jv_status start_keeper(struct jv_launch *launch)
 	const struct jv_spawn spawn = {
 		.arguments = arguments,
 		.output = own_path(launch, JV_ATTEMPT_KEEPER),
-		.inherit = lock,
+		.inherit = {lock, execution->keep->program_fd},
 		.hold_signals = true,
 		.own_pids = execution->keep->variant->own_pids,
 	};

@@ -106,6 +106,7 @@ void jv_keep_init(struct jv_keep *keep, const struct jv_keep_variant *variant)
 {
 	keep->base.operations = &variant->operations;
 	keep->variant = variant;
+	keep->program_fd = -1;
 	keep->lock_fd = -1;
 	keep->attempts_fd = -1;
 	keep->trash_fd = -1;

@@ -50,11 +50,11 @@ static int add_files(posix_spawn_file_actions_t *actions, const struct jv_spawn 
 			actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (error == 0)
 		error = posix_spawn_file_actions_adddup2(actions, 1, 2);
-	if (error == 0 && spawn->inherit >= 0)
-		error = posix_spawn_file_actions_adddup2(actions, spawn->inherit, 3);
+	int next = 3;
+	for (int i = 0; i < 2 && error == 0 && spawn->inherit[i] >= 0; i++)
+		error = posix_spawn_file_actions_adddup2(actions, spawn->inherit[i], next++);
 	if (error == 0)
-		error = posix_spawn_file_actions_addclosefrom_np(
-			actions, spawn->inherit >= 0 ? 4 : 3);
+		error = posix_spawn_file_actions_addclosefrom_np(actions, next);
 	return error;
 }
 
@@ -99,8 +99,9 @@ static int spawn_as_init(const struct jv_spawn *spawn, posix_spawn_file_actions_
 
 struct jv_status jv_spawn_start(const struct jv_spawn *spawn, pid_t *pid, int *pidfd)
 {
-	/* dup2 onto itself would leave the descriptor to be closed at exec. */
-	JV_ASSERT(spawn->inherit != 3);
+	/* dup2 onto itself would leave the descriptor to be closed at exec, and onto the other one
+	 * would lose that. */
+	JV_ASSERT(spawn->inherit[0] != 3 && spawn->inherit[1] != 3 && spawn->inherit[1] != 4);
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	posix_spawn_file_actions_init(&actions);

@@ -84,6 +84,8 @@ struct jv_status jv_runc_plan(struct jv_launch *launch)
 	struct jv_attempt_plan *plan = &launch->plan;
 	JV_ASSERT(image != NULL && image->state == JV_IMAGE_READY);
 	plan->runtime = runc->probe.runtime;
+	jv_sealed_refresh(&runc->sealed, runc->probe.runtime);
+	runc->keep.program_fd = runc->sealed.fd;
 	plan->lower = image->rootfs;
 	plan->scratch = JV_RUNC_SCRATCH;
 	plan->init = !launch->spec->no_init;

@@ -180,6 +180,7 @@ static struct jv_status open_all(struct jv_runc *runc, const struct jv_runc_opti
 	JV_TRY(open_keep(runc, options));
 	runc->image_options.directory = jv_keep_path(runc->keep.state, JV_RUNC_IMAGES);
 	runc->image_options.unpack = find_unpack(options->shim);
+	jv_sealed_open(&runc->sealed, runc->probe.runtime);
 	runc->tools = jv_keep_path(runc->keep.state, JV_RUNC_TOOLS);
 	JV_TRY(jv_file_directories(JV_RUNC_SCRATCH, 0711));
 	JV_TRY(jv_runc_open_user_namespaces(runc, options));
@@ -198,6 +199,7 @@ struct jv_status jv_runc_open(const struct jv_runc_options *options, struct jv_e
 	struct jv_runc *runc = jv_calloc(1, sizeof(*runc));
 	jv_keep_init(&runc->keep, &jv_runc_variant);
 	runc->idmap = -1;
+	runc->sealed.fd = -1;
 	runc->cgroup_root = or_default(options->cgroup_root, JV_CGROUP_ROOT);
 	runc->disk_bytes_max = options->disk_bytes_max;
 	runc->files_max = options->files_max;
@@ -224,6 +226,7 @@ void jv_runc_free(struct jv_keep *keep)
 	struct jv_runc *runc = jv_runc_of(keep);
 	jv_images_close(runc->images);
 	jv_keep_deinit(keep);
+	jv_sealed_close(&runc->sealed);
 	jv_runc_close_user_namespaces(runc);
 	for (size_t i = 0; i < runc->mount_count; i++)
 		free((char *)(uintptr_t)runc->mounts[i].path);

@@ -11,6 +11,7 @@
 #include "worker/runc/ids.h"
 #include "worker/runc/probe.h"
 #include "worker/runc/runc.h"
+#include "worker/runc/sealed.h"
 
 /* Directories in the state directory, beside those of every executor with keepers. */
 #define JV_RUNC_IMAGES "images"
@@ -28,6 +29,7 @@ struct jv_runc_execution {
 struct jv_runc {
 	struct jv_keep keep; /* first */
 	struct jv_probe probe;
+	struct jv_sealed sealed; /* probe.runtime */
 	char description[200];
 	char *tools;
 	char *cgroup_root;

@@ -44,6 +44,9 @@
 
 /* The descriptor of `keeper` that a keeper is started with. */
 #define JV_ATTEMPT_KEEPER_FD 3
+/* A sealed copy of the plan's runtime to be executed instead of the file; a keeper may be started
+ * without. */
+#define JV_ATTEMPT_PROGRAM_FD 4
 
 /* Why an attempt failed; the numbers are those of jarvis.v1.FailureReason. */
 enum jv_attempt_failure {

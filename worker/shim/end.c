@@ -91,15 +91,16 @@ static void judge(struct jv_keeper *keeper, const struct jv_status *status)
 }
 
 /* The runtime's own way, if ours does not do. */
-static void runtime_delete(const struct jv_attempt_plan *plan)
+static void runtime_delete(const struct jv_keeper *keeper)
 {
+	const struct jv_attempt_plan *plan = &keeper->plan;
 	char root[PATH_MAX];
 	snprintf(root, sizeof(root), "%s/%s", plan->scratch, JV_SCRATCH_STATE);
 	pid_t pid = fork();
 	if (pid == 0) {
-		execl(plan->runtime, plan->runtime, "--root", root, "delete", "-f", plan->id,
-			(char *)NULL);
-		_exit(127);
+		const char *const arguments[] = {
+			plan->runtime, "--root", root, "delete", "-f", plan->id, NULL};
+		jv_keeper_become(keeper, arguments);
 	}
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
@@ -163,7 +164,7 @@ static void end_processes(struct jv_keeper *keeper)
 		waitpid(keeper->init, NULL, 0);
 	}
 	if (!jv_cgroup_destroy(&keeper->cgroup, DESTROY_TIMEOUT_MS) && !keeper->is_plain) {
-		runtime_delete(&keeper->plan);
+		runtime_delete(keeper);
 		jv_cgroup_destroy(&keeper->cgroup, DESTROY_TIMEOUT_MS);
 	}
 	if (keeper->is_plain)

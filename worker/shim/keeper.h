@@ -38,6 +38,7 @@ struct jv_keeper {
 	struct jv_disk_watch disk;
 	struct jv_status disk_status; /* why the disk has ended it */
 	int alarm;                    /* at lease.due_ms */
+	int program_fd;               /* to be executed instead of the plan's runtime, or -1 */
 	int signals;                  /* signalfd */
 	int pipes[2];                 /* read ends of stdout and stderr, or -1 */
 	int output_fd;
@@ -65,6 +66,8 @@ struct jv_status jv_keeper_run(struct jv_keeper *keeper) JV_MUST_USE;
 /* Instead of both: executes the plain process, with new pipes as its output. INVALID_ARGUMENT: its
  * command or directory cannot be used. */
 struct jv_status jv_keeper_exec(struct jv_keeper *keeper) JV_MUST_USE;
+/* Becomes the runtime. */
+_Noreturn void jv_keeper_become(const struct jv_keeper *keeper, const char *const *arguments);
 /* After the runtime has ended well: finds the init, verifies limits, says `started`. */
 struct jv_status jv_keeper_started(struct jv_keeper *keeper) JV_MUST_USE;
 /* Waits for runtime, init, signals, output and the end of the lease until the container has ended.

@@ -104,7 +104,7 @@ static struct jv_status keep(struct jv_keeper *keeper)
 
 int main(int argc, char **argv)
 {
-	static struct jv_keeper keeper = {.pipes = {-1, -1}, .init_pidfd = -1};
+	static struct jv_keeper keeper = {.pipes = {-1, -1}, .program_fd = -1, .init_pidfd = -1};
 	if (argc != 2) {
 		fprintf(stderr,
 			"jarvis-shim keeps one task for jarvis-worker, which starts it; "
@@ -115,6 +115,9 @@ int main(int argc, char **argv)
 	if (jv_is_ok(&status))
 		status = jv_attempt_keeper_claim(JV_ATTEMPT_KEEPER_FD);
 	keeper.directory = argv[1];
+	/* Not for containers: only who executes it sees it. */
+	if (fcntl(JV_ATTEMPT_PROGRAM_FD, F_SETFD, FD_CLOEXEC) == 0)
+		keeper.program_fd = JV_ATTEMPT_PROGRAM_FD;
 	jv_arena_init(&keeper.arena, 0, 0);
 	if (jv_is_ok(&status))
 		status = prepare(&keeper);

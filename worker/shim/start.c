@@ -48,8 +48,19 @@ static _Noreturn void become_runtime(const struct jv_keeper *keeper, int out, in
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		_exit(127);
-	execl(plan->runtime, plan->runtime, "--root", root, "--log", log, "--log-format", "json",
-		"run", "--detach", "--pid-file", pid, "--bundle", bundle, plan->id, (char *)NULL);
+	const char *const arguments[] = {plan->runtime, "--root", root, "--log", log,
+		"--log-format", "json", "run", "--detach", "--pid-file", pid, "--bundle", bundle,
+		plan->id, NULL};
+	jv_keeper_become(keeper, arguments);
+}
+
+void jv_keeper_become(const struct jv_keeper *keeper, const char *const *arguments)
+{
+	char *const *given = (char *const *)(const void *)arguments;
+	if (keeper->program_fd >= 0)
+		execveat(keeper->program_fd, "", given, environ, AT_EMPTY_PATH);
+	else
+		execv(arguments[0], given);
 	_exit(127);
 }
 
