@@ -32,6 +32,9 @@
 	BUG(END_KEPT, "end-kept", "a task that has ended stays stored as a live one")            \
 	BUG(NO_CHECKSUM, "no-checksum", "the checksum of a stored record is not compared")       \
 	BUG(NO_WAKE, "no-wake", "what was freed is offered to nobody who waits")                 \
+	BUG(LEFT_BEHIND, "left-behind", "the log of a removed task stays in the store")          \
+	BUG(EARLY_REMOVAL, "early-removal", "a finished task is removed before its time")        \
+	BUG(NO_LOG_LIMIT, "no-log-limit", "the server stores whatever a worker sends")           \
 	BUG(NOT_FORGOTTEN, "not-forgotten", "a worker keeps attempts whose end was acknowledged")
 
 enum jv_bug {

@@ -239,7 +239,7 @@ static void running(
 static int64_t log_most(const struct jv_task *task)
 {
 	int64_t limit = task->shape->log_bytes_max;
-	return limit > 0 ? limit + MARK_BYTES_MAX : INT64_MAX;
+	return limit > 0 && !JV_BUG(NO_LOG_LIMIT) ? limit + MARK_BYTES_MAX : INT64_MAX;
 }
 
 bool jv_attempt_report(

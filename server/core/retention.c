@@ -235,6 +235,8 @@ static int64_t expiry_of(const struct jv_queue *queue, int64_t retention_ms, int
 {
 	int64_t time_ms = retention_ms > 0 ? retention_ms : queue->retention.time_ms;
 	int64_t from_ms = finish_ms > 0 ? finish_ms : 0;
+	if (JV_BUG(EARLY_REMOVAL) && time_ms > 0)
+		return from_ms + 1;
 	if (time_ms <= 0 || time_ms >= JV_NEVER_MS - from_ms)
 		return JV_NEVER_MS;
 	return from_ms + time_ms;

@@ -141,6 +141,8 @@ void jv_write_expiry(struct jv_core *core, const struct jv_expiry_record *record
 /* A range delete costs a store far more than a delete, so it is for logs of several chunks only. */
 static void log_gone(struct jv_core *core, const struct jv_swept *swept)
 {
+	if (JV_BUG(LEFT_BEHIND))
+		return;
 	switch (swept->spread) {
 	case JV_LOG_NONE:
 		break;

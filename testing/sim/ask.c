@@ -37,6 +37,9 @@ static void draw_limits(struct jv_sim_job *job)
 		job->timeouts.starting = duration(job, 4, jv_sim_draw(random, 100, 2000));
 	if (jv_sim_happens(random, 50))
 		job->timeouts.no_output = duration(job, 5, jv_sim_draw(random, 500, 5000));
+	jarvis__v1__log_limits__init(&job->log_limits);
+	if (jv_sim_happens(random, 150))
+		job->log_limits.max_bytes = jv_sim_draw(random, 1024, 3000);
 	jarvis__v1__retry_policy__init(&job->retry);
 	job->retry.max_attempts = (int32_t)jv_sim_draw(random, 0, 3);
 	job->retry.max_lost = (int32_t)jv_sim_draw(random, 1, 8);
@@ -89,6 +92,7 @@ void jv_sim_ask_draw(struct jv_sim_job *job)
 	spec->resources = &job->resources;
 	spec->retry = &job->retry;
 	spec->timeouts = &job->timeouts;
+	spec->log_limits = &job->log_limits;
 }
 
 void jv_sim_ask_submit(struct jv_sim_job *job, int64_t timeout_ms)

@@ -60,6 +60,7 @@ struct jv_sim_job {
 	Jarvis__V1__Resources resources;
 	Jarvis__V1__RetryPolicy retry;
 	Jarvis__V1__Timeouts timeouts;
+	Jarvis__V1__LogLimits log_limits; /* no runtime of ours keeps to it: the server must */
 	Jarvis__V1__Constraint constraint;
 	Jarvis__V1__Constraint *constraints[1];
 	char *values[1];

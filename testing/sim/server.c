@@ -176,8 +176,8 @@ static void reload_refused(const struct jv_sim_server *server, const struct jv_s
 /* What the core has loaded was sound. */
 static void check_undamaged(const struct jv_sim_server *server)
 {
-	static const char loaded[] = {JV_RECORD_META, JV_RECORD_SHAPE, JV_RECORD_NODE,
-		JV_RECORD_LIVE, JV_RECORD_LOG_HEAD, JV_RECORD_REQUEST};
+	static const char loaded[] = {JV_RECORD_META, JV_RECORD_QUEUE, JV_RECORD_SHAPE,
+		JV_RECORD_NODE, JV_RECORD_LIVE, JV_RECORD_LOG_HEAD, JV_RECORD_REQUEST};
 
 	if (jv_sim_disk_is_damaged(&server->disk) &&
 		memchr(loaded, server->disk.damage.key.data[0], sizeof(loaded)) != NULL)

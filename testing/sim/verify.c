@@ -7,6 +7,8 @@
 #include "testing/sim/client.h"
 
 #define STATE(name) JARVIS__V1__TASK_STATE__TASK_STATE_##name
+/* What a log may have beyond its limit, for a worker's own mark. */
+#define MARK_BYTES_MAX 512
 /* The default of RetryPolicy.backoff_max. */
 #define BACKOFF_MAX_MS 300000
 
@@ -92,18 +94,35 @@ static void verify_result(const struct jv_sim_job *job, const struct jv_sim_atte
 			job->task, (int)job->state, job->exit_code, result->exit_code);
 }
 
+/* What the server should have of it: a worker that does not keep to the limit is cut short. */
+static void log_due(
+	const struct jv_sim_job *job, const struct jv_sim_attempt *attempt, struct jv_buffer *due)
+{
+	int64_t limit = job->log_limits.max_bytes;
+
+	if (attempt == NULL)
+		return;
+	jv_buffer_append(due, attempt->output.data, attempt->output.size);
+	if (limit == 0 || (int64_t)due->size <= limit + MARK_BYTES_MAX)
+		return;
+	due->size = (size_t)limit + MARK_BYTES_MAX;
+	jv_buffer_printf(due,
+		"\n[jarvis: output cut here: the worker sent more than the limit of %lld bytes]\n",
+		(long long)limit);
+}
+
 static void verify_log(const struct jv_sim_job *job, const struct jv_sim_attempt *attempt)
 {
-	struct jv_bytes printed = {0};
 	struct jv_bytes told = jv_buffer_bytes(&job->log);
+	struct jv_buffer due = {0};
 
-	if (attempt != NULL)
-		printed = jv_buffer_bytes(&attempt->output);
-	if (!jv_bytes_starts_with(printed, told) ||
-		(was_reported(job) && told.size != printed.size))
+	log_due(job, attempt, &due);
+	if (!jv_bytes_starts_with(jv_buffer_bytes(&due), told) ||
+		(was_reported(job) && told.size != due.size))
 		jv_sim_fail(job->clients->clock,
-			"log: attempt %d of %s printed %zu bytes; its log has %zu, or others",
-			job->attempt, job->task, printed.size, told.size);
+			"log: attempt %d of %s should have %zu bytes; its log has %zu, or others",
+			job->attempt, job->task, due.size, told.size);
+	jv_buffer_deinit(&due);
 }
 
 static int64_t milliseconds(const Google__Protobuf__Duration *duration)

@@ -4,12 +4,16 @@
 
 #include "base/assert.h"
 
-#define CHECK_MS       250
-#define SAFETY_MIN_MS  5000
-#define SAFETY_MAX_MS  90000
-#define LIVENESS_MS    900000
-#define PPM_MAX        10000
-#define SETTLE_MS      120000
+#define CHECK_MS      250
+#define SAFETY_MIN_MS 5000
+#define SAFETY_MAX_MS 90000
+#define LIVENESS_MS   900000
+#define PPM_MAX       10000
+#define SETTLE_MS     120000
+/* Longer than any run; a clock that jumps does so by less than the hour. */
+#define RETENTION_MS   INT64_C(604800000)
+#define HOUR_MS        INT64_C(3600000)
+#define REMOVAL_MS     60000
 #define NODE_CPU_MIN   1000
 #define TASK_CPU_MAX   1000
 #define CORE_TASKS_MAX 1000
@@ -33,7 +37,8 @@ static void server_draw(struct jv_sim_world *world)
 				 .request_window_ms = 24 * 3600000,
 				 .tasks_max = CORE_TASKS_MAX,
 				 .nodes_max = JV_SIM_NODES_MAX,
-				 .events_max = size_drawn(world, 10, 10000)},
+				 .events_max = size_drawn(world, 10, 10000),
+				 .retention = {.time_ms = RETENTION_MS}},
 			.tick_budget = size_drawn(world, 1, 100),
 			.schedule_budget = size_drawn(world, 1, 100),
 			.unsynced_max = size_drawn(world, 1, 64)},
@@ -49,6 +54,7 @@ static void server_draw(struct jv_sim_world *world)
 		.heartbeat_ms = world->lease_ms / between(world, 3, 8),
 		.core_delay_max_ms = between(world, 0, 3),
 		.edge_delay_max_ms = between(world, 0, 3),
+		.sweep_delay_max_ms = between(world, 0, 50),
 	};
 
 	jv_sim_server_init(&world->server, &world->clock, &terms);
@@ -246,6 +252,43 @@ static void check_left(struct jv_sim_world *world)
 	jv_sim_verify_watched(&world->clients);
 }
 
+/* No more is left of any task than of one that never was. */
+static void check_removed(struct jv_sim_world *world)
+{
+	static const uint8_t kinds[] = {JV_RECORD_DONE, JV_RECORD_LIVE, JV_RECORD_SPEC,
+		JV_RECORD_LOG, JV_RECORD_LOG_HEAD, JV_RECORD_EXPIRY, JV_RECORD_QUEUE};
+	struct jv_cursor *cursor = jv_cursor_open(world->server.disk.store, NULL);
+	struct jv_buffer text = {0};
+	struct jv_bytes key, value;
+	struct jv_status status;
+
+	for (size_t i = 0; i < sizeof(kinds); i++) {
+		jv_cursor_seek(cursor, jv_bytes_of(&kinds[i], 1), false);
+		if (!jv_cursor_read(cursor, &key, &value) || key.data[0] != kinds[i])
+			continue;
+		jv_key_describe(key, &text);
+		jv_sim_fail(&world->clock, "removal: %s is left when its time is over",
+			jv_buffer_text(&text));
+	}
+	status = jv_cursor_close(cursor);
+	JV_ASSERT(jv_is_ok(&status));
+	jv_buffer_deinit(&text);
+}
+
+/* The time of all finished tasks is over, and the server crashes while it removes them. */
+static void run_removal(struct jv_sim_world *world, const struct jv_sim_options *options)
+{
+	int64_t crash_ms = between(world, 1, 1000);
+
+	jv_sim_server_jump(&world->server, RETENTION_MS + 2 * HOUR_MS);
+	jv_sim_server_crash(&world->server, 0);
+	run_until(world, options, world->clock.now_ms + crash_ms, false);
+	jv_sim_server_crash(&world->server, 0);
+	run_until(world, options, world->clock.now_ms + REMOVAL_MS, false);
+	if (!over(world, options))
+		check_removed(world);
+}
+
 static struct jv_sim_outcome outcome(const struct jv_sim_world *world)
 {
 	struct jv_sim_outcome made = {.hash = world->clock.hash,
@@ -276,8 +319,10 @@ static void run_to_the_end(struct jv_sim_world *world, const struct jv_sim_optio
 	jv_sim_server_crash(&world->server, 0);
 	jv_sim_clients_audit(&world->clients);
 	run_until(world, options, world->clock.now_ms + LIVENESS_MS, true);
-	if (!over(world, options))
-		check_live(world);
+	if (over(world, options))
+		return;
+	check_live(world);
+	run_removal(world, options);
 }
 
 static void bug_plant(enum jv_bug bug)
