@@ -36,7 +36,7 @@ static const char *const oracles[JV_BUG_COUNT][4] = {
 	[JV_BUG_NO_CHECKSUM] = {"damage", "digest", "reload", "answer"},
 	[JV_BUG_NO_WAKE] = {"!blocked || shape->searched_epoch", "liveness"},
 	[JV_BUG_LEFT_BEHIND] = {"removal"},
-	[JV_BUG_EARLY_REMOVAL] = {"answer"},
+	[JV_BUG_EARLY_REMOVAL] = {"answer", "watch"},
 	[JV_BUG_NO_LOG_LIMIT] = {"log"},
 	[JV_BUG_NOT_FORGOTTEN] = {"left"},
 };
