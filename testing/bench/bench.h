@@ -103,7 +103,8 @@ struct bench_load {
 	enum bench_tasks tasks;
 	const char *executor;
 	const char *image;
-	const char *command; /* one word, or NULL */
+	const char *command;  /* one word, or NULL */
+	const char *argument; /* of the command, or NULL */
 	int64_t cpu_millis;
 };
 double bench_load_run(const struct bench_load *load, int64_t *calls_made);
@@ -143,7 +144,17 @@ double bench_pending_rss_mb(const struct bench_programs *programs, int finished)
 double bench_pending_shapes_rss_mb(const struct bench_programs *programs, int unused);
 /* From the start of a server that was killed with them until the first is placed. */
 double bench_restart_s(const struct bench_programs *programs, int finished);
-double bench_container_jarvis(const struct bench_programs *programs, int parallel);
-double bench_container_bare(const struct bench_programs *programs, int parallel);
+
+/* Containers that run `true`, two at a time, through Jarvis and in a bare loop of the runtime. */
+enum {
+	BENCH_RUNC,
+	BENCH_CRUN,
+};
+double bench_container(const struct bench_programs *programs, int which);
+double bench_container_loop(const struct bench_programs *programs, int which);
+double bench_container_loop_own(const struct bench_programs *programs, int which);
+/* What Jarvis takes beyond the bare loop; 0 if it takes less. */
+double bench_container_cpu_ms(const struct bench_programs *programs, int which);
+double bench_container_memory_kb(const struct bench_programs *programs, int unused);
 
 #endif

@@ -15,6 +15,8 @@
 #define WARM_UP_US       300000
 #define CONNECT_US       INT64_C(30000000)
 #define CONNECT_PAUSE_US 1000
+#define WAIT_PAUSE_US    5000
+#define WAIT_US          INT64_C(600000000)
 
 struct run {
 	struct jv_cq cq;
@@ -130,7 +132,7 @@ double bench_load_run(const struct bench_load *load, int64_t *calls_made)
 	struct jv_schema *schema = jv_schema_new_jarvis();
 	Jarvis__V1__TaskSpec spec = JARVIS__V1__TASK_SPEC__INIT;
 	Jarvis__V1__Resources resources = JARVIS__V1__RESOURCES__INIT;
-	char *command[] = {(char *)(uintptr_t)load->command};
+	char *command[] = {(char *)(uintptr_t)load->command, (char *)(uintptr_t)load->argument};
 	struct run run = {.request = JARVIS__V1__SUBMIT_TASK_REQUEST__INIT};
 	double rate;
 
@@ -146,7 +148,7 @@ double bench_load_run(const struct bench_load *load, int64_t *calls_made)
 	resources.memory_bytes = 32 << 20;
 	if (load->command != NULL) {
 		spec.command = command;
-		spec.n_command = 1;
+		spec.n_command = load->argument != NULL ? 2 : 1;
 	}
 	open_run(&run, schema, load->port);
 	rate = measure(&run, load);
@@ -166,21 +168,39 @@ double bench_load_run(const struct bench_load *load, int64_t *calls_made)
 	return rate;
 }
 
-struct bench_stats bench_stats(int port)
+/* A connection that is asked again and again: making one costs more than an answer. */
+struct question {
+	struct jv_schema *schema;
+	struct run run;
+};
+
+static void open_question(struct question *question, int port)
 {
-	struct jv_schema *schema = jv_schema_new_jarvis();
+	memset(question, 0, sizeof(*question));
+	question->schema = jv_schema_new_jarvis();
+	open_run(&question->run, question->schema, port);
+}
+
+static void close_question(struct question *question)
+{
+	jv_client_close(question->run.client);
+	jv_cq_close(&question->run.cq);
+	jv_schema_free(question->schema);
+}
+
+static struct bench_stats ask(struct question *question)
+{
 	Jarvis__V1__GetStatsRequest request = JARVIS__V1__GET_STATS_REQUEST__INIT;
+	const struct jv_method *method =
+		jv_schema_method(question->schema, "/jarvis.v1.Monitor/GetStats");
 	const Jarvis__V1__GetStatsResponse *stats;
 	ProtobufCMessage *answer = NULL;
 	struct jv_arena arena;
-	struct run run = {0};
 	struct bench_stats said = {-1, -1, -1, -1};
 
 	jv_arena_init(&arena, 0, 0);
-	open_run(&run, schema, port);
-	struct jv_status status =
-		jv_client_call(run.client, jv_schema_method(schema, "/jarvis.v1.Monitor/GetStats"),
-			&request.base, 5000, NULL, &arena, &answer);
+	struct jv_status status = jv_client_call(
+		question->run.client, method, &request.base, 5000, NULL, &arena, &answer);
 	stats = (const void *)answer;
 	if (jv_is_ok(&status))
 		said = (struct bench_stats){
@@ -191,9 +211,32 @@ struct bench_stats bench_stats(int port)
 				stats->tasks_cancelled,
 			.nodes = stats->nodes_ready,
 		};
-	jv_client_close(run.client);
-	jv_cq_close(&run.cq);
 	jv_arena_deinit(&arena);
-	jv_schema_free(schema);
 	return said;
+}
+
+struct bench_stats bench_stats(int port)
+{
+	struct question question;
+
+	open_question(&question, port);
+	struct bench_stats said = ask(&question);
+	close_question(&question);
+	return said;
+}
+
+bool bench_wait_ended(int port, int64_t tasks)
+{
+	struct question question;
+	int64_t until = bench_now_us() + WAIT_US;
+	int64_t ended = 0;
+
+	open_question(&question, port);
+	while ((ended = ask(&question).ended) < tasks && bench_now_us() < until)
+		usleep(WAIT_PAUSE_US);
+	close_question(&question);
+	if (ended < tasks)
+		fprintf(stderr, "bench: only %lld of %lld tasks have ended\n", (long long)ended,
+			(long long)tasks);
+	return ended >= tasks;
 }

@@ -8,8 +8,6 @@
 
 #include "testing/bench/bench.h"
 
-#define WAIT_US INT64_C(600000000)
-
 static void read_ports(struct bench_server *server)
 {
 	char line[256];
@@ -75,18 +73,4 @@ void bench_worker_stop(struct bench_worker *worker)
 {
 	bench_stop(&worker->child, SIGTERM);
 	bench_remove(worker->directory);
-}
-
-bool bench_wait_ended(int port, int64_t tasks)
-{
-	int64_t until = bench_now_us() + WAIT_US;
-
-	while (bench_now_us() < until) {
-		if (bench_stats(port).ended >= tasks)
-			return true;
-		usleep(5000);
-	}
-	fprintf(stderr, "bench: only %lld of %lld tasks have ended\n",
-		(long long)bench_stats(port).ended, (long long)tasks);
-	return false;
 }
