@@ -74,6 +74,7 @@ struct jv_agent *jv_agent_new(const struct jv_agent_options *options,
 	agent->lease_until_ms = options->lease_until_ms;
 	jv_heap_init(&agent->timers, jv_ward_timer_before);
 	jv_list_init(&agent->reporting);
+	jv_list_init(&agent->holding);
 	jv_list_init(&agent->talking);
 	jv_list_init(&agent->waiting);
 	executors_adopt(agent);
@@ -111,7 +112,7 @@ void jv_agent_session_end(struct jv_agent *agent)
 		jv_ward_unsay(agent, ward);
 	JV_ASSERT(agent->log_in_flight == 0);
 	JV_ASSERT(jv_list_empty(&agent->reporting) && jv_list_empty(&agent->talking));
-	JV_ASSERT(jv_list_empty(&agent->waiting));
+	JV_ASSERT(jv_list_empty(&agent->waiting) && jv_list_empty(&agent->holding));
 }
 
 void jv_agent_drop(struct jv_agent *agent, struct jv_status why)
@@ -247,6 +248,10 @@ int64_t jv_agent_deadline_ms(const struct jv_agent *agent)
 		due_ms = earlier(due_ms, agent->heartbeat_due_ms);
 	if (!jv_list_empty(&agent->waiting))
 		due_ms = earlier(due_ms, agent->progress_due_ms);
+	if (!jv_list_empty(&agent->holding))
+		due_ms = earlier(due_ms,
+			JV_CONTAINER_OF(agent->holding.next, struct jv_ward, holding)
+				->held_until_ms);
 	return due_ms;
 }
 
@@ -273,6 +278,7 @@ static int64_t ward_check(const struct jv_agent *agent, const struct jv_ward *wa
 		ward->log.sent >= ward->log_bytes);
 	JV_ASSERT(ward->log.flight_count <= JV_WARD_FLIGHT_MAX);
 	JV_ASSERT(jv_list_empty(&ward->waiting) || ward->progress != NULL);
+	JV_ASSERT(jv_list_empty(&ward->holding) || jv_list_empty(&ward->reporting));
 	for (uint32_t i = 0; i < ward->log.flight_count; i++) {
 		uint32_t at = (ward->log.flight_first + i) % JV_WARD_FLIGHT_MAX;
 		in_flight += ward->log.flight[at].size;

@@ -26,6 +26,9 @@
 #define JV_AGENT_ID_SIZE 16
 /* Version of the protocol that this agent speaks. */
 #define JV_AGENT_PROTOCOL_VERSION 1
+/* For how long the beginning of an attempt may go unsaid, so that one which is over so soon costs
+ * the server one write instead of three. */
+#define JV_AGENT_HOLD_MS 50
 
 /* The moment of a call. */
 struct jv_agent_now {

@@ -87,6 +87,8 @@ struct jv_ward {
 	struct jv_ward_log log;
 	struct jv_heap_node timer;
 	struct jv_list reporting; /* in agent->reporting: has something to report */
+	struct jv_list holding;   /* in agent->holding: has something to report that can wait */
+	int64_t held_until_ms;    /* monotonic: while in holding */
 	struct jv_list talking;   /* in agent->talking: has output to send */
 	struct jv_list waiting;   /* in agent->waiting: its progress is to be said */
 	UT_hash_handle hh;
@@ -134,6 +136,7 @@ struct jv_agent {
 	struct jv_agent_memory *memory; /* uthash by task */
 	struct jv_heap timers;
 	struct jv_list reporting;
+	struct jv_list holding; /* the one held longest is first */
 	struct jv_list talking;
 	struct jv_list waiting;
 	int64_t progress_due_ms; /* of the next report that says nothing but progress */
@@ -158,7 +161,7 @@ void jv_agent_say_heartbeat(struct jv_agent *agent);
 void jv_agent_hear(struct jv_agent *agent, const Jarvis__V1__SessionResponse *message);
 
 /* agent_report.c */
-/* Puts the attempt where it belongs: in reporting, talking, or neither. */
+/* Puts the attempt where it belongs: in reporting, holding, talking, or none of them. */
 void jv_ward_changed(struct jv_agent *agent, struct jv_ward *ward);
 /* Forgets what was said in the session that has ended. */
 void jv_ward_unsay(struct jv_agent *agent, struct jv_ward *ward);

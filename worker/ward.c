@@ -41,6 +41,7 @@ struct jv_ward *jv_ward_new(struct jv_agent *agent, const struct jv_execution_id
 	ward->number = ++agent->ward_number;
 	ward->begin_ms = agent->now.monotonic_ms;
 	jv_list_init(&ward->reporting);
+	jv_list_init(&ward->holding);
 	jv_list_init(&ward->talking);
 	jv_list_init(&ward->waiting);
 	HASH_ADD(hh, agent->wards, id, sizeof(ward->id), ward);

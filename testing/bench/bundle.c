@@ -8,6 +8,7 @@
 #include "testing/bench/bench.h"
 #include "testing/bench/loop.h"
 #include "worker/runc/bundle.h"
+#include "worker/runc/ids.h"
 #include "worker/runc/seccomp.h"
 #include "worker/shim/files.h"
 
@@ -32,6 +33,7 @@ static struct jv_status own(const char *directory, json_t **config)
 	const struct jv_bundle bundle = {.task = "bench",
 		.scratch = directory,
 		.cgroup_path = "/none",
+		.id_base = JV_IDS_DEFAULT_BASE,
 		.image_rootfs = "/",
 		.spec = &spec};
 	struct jv_buffer text = {0};

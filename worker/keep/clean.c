@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -197,6 +198,13 @@ static void sweep_directory(struct jv_keep *keep, const char *directory, bool ke
 	closedir(entries);
 }
 
+static void sweep_all(struct jv_keep *keep, const char *name)
+{
+	char *path = jv_keep_path(keep->state, name);
+	sweep_directory(keep, path, false);
+	free(path);
+}
+
 void jv_keep_sweep(struct jv_keep *keep)
 {
 	struct jv_cgroup parent;
@@ -204,8 +212,6 @@ void jv_keep_sweep(struct jv_keep *keep)
 	if (jv_is_ok(&status))
 		jv_cgroup_children(&parent, sweep_cgroup, keep);
 	sweep_directory(keep, keep->attempts, true);
-	struct jv_buffer trash = {0};
-	jv_buffer_printf(&trash, "%s/%s", keep->state, JV_KEEP_TRASH);
-	sweep_directory(keep, jv_buffer_text(&trash), false);
-	jv_buffer_deinit(&trash);
+	sweep_all(keep, JV_KEEP_TRASH);
+	sweep_all(keep, JV_KEEP_SPARES);
 }

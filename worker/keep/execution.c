@@ -74,6 +74,8 @@ static void remove_directory(struct jv_execution *execution)
 				JV_KV("error", strerror(errno)));
 		return;
 	}
+	if (jv_spare_put(keep, name))
+		return;
 	struct jv_status status = jv_file_remove(keep->trash_fd, name);
 	if (!jv_is_ok(&status))
 		JV_WARN("attempt.leftover", JV_KV("attempt", execution->key),

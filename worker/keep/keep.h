@@ -32,6 +32,9 @@
 /* Directories in the state directory. */
 #define JV_KEEP_ATTEMPTS "attempts"
 #define JV_KEEP_TRASH    "trash"
+#define JV_KEEP_SPARES   "spares"
+/* How many directories of ended attempts are kept for the next ones. */
+#define JV_KEEP_SPARES_MAX 32
 /* Of an attempt that has not been started yet. */
 #define JV_KEEP_FRESH ".new."
 
@@ -147,12 +150,14 @@ struct jv_keep {
 	int lock_fd;
 	int attempts_fd;
 	int trash_fd;
+	int spares_fd;
 	int epoll;
 	struct jv_source inotify;
 	struct jv_source wake; /* eventfd: something is to be done that no descriptor tells */
 	uint32_t starting;
 	uint32_t starting_max;
 	uint64_t trash_count;
+	uint32_t spare_count;
 	struct jv_execution *by_key;
 	struct jv_execution *by_watch;
 	struct jv_list ready;    /* wait for their turn to be started */
@@ -246,6 +251,14 @@ void jv_execution_release_turn(struct jv_execution *execution);
 /* launch.c */
 /* Makes the attempt's directory and starts its keeper; a failure ends the execution. */
 void jv_execution_launch(struct jv_execution *execution);
+
+/* spare.c */
+/* Empties a directory of the trash and keeps it; false if it is not kept, and is to be removed. */
+bool jv_spare_put(struct jv_keep *keep, const char *trash);
+/* Gives one of them this name below the attempts. Its files may be there already: the keeper's and
+ * the output's are empty, the others are written over before they have a name that is read. False if
+ * there is none. */
+bool jv_spare_take(struct jv_keep *keep, const char *fresh);
 
 /* clean.c */
 /* After the keeper's death: begins to end what it kept. */

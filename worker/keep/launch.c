@@ -69,7 +69,8 @@ static struct jv_status make_directory(struct jv_launch *launch)
 	char fresh[JV_EXECUTION_KEY_MAX + 8];
 	snprintf(fresh, sizeof(fresh), "%s%s", JV_KEEP_FRESH, execution->key);
 	launch->failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR;
-	JV_TRY(jv_file_directory(attempts, fresh, 0700, true));
+	if (!jv_spare_take(execution->keep, fresh))
+		JV_TRY(jv_file_directory(attempts, fresh, 0700, true));
 	launch->directory = openat(attempts, fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct jv_status status = launch->directory >= 0
 		? fill_directory(launch)

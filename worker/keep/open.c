@@ -110,6 +110,7 @@ void jv_keep_init(struct jv_keep *keep, const struct jv_keep_variant *variant)
 	keep->lock_fd = -1;
 	keep->attempts_fd = -1;
 	keep->trash_fd = -1;
+	keep->spares_fd = -1;
 	keep->epoll = -1;
 	keep->inotify.fd = -1;
 	keep->wake.fd = -1;
@@ -127,6 +128,7 @@ struct jv_status jv_keep_open(struct jv_keep *keep, const struct jv_keep_options
 	JV_TRY(lock_state(keep));
 	JV_TRY(open_directory(keep, JV_KEEP_ATTEMPTS, &keep->attempts_fd));
 	JV_TRY(open_directory(keep, JV_KEEP_TRASH, &keep->trash_fd));
+	JV_TRY(open_directory(keep, JV_KEEP_SPARES, &keep->spares_fd));
 	return jv_keep_open_events(keep);
 }
 
@@ -155,6 +157,7 @@ void jv_keep_deinit(struct jv_keep *keep)
 	close_descriptor(keep->epoll);
 	close_descriptor(keep->attempts_fd);
 	close_descriptor(keep->trash_fd);
+	close_descriptor(keep->spares_fd);
 	close_descriptor(keep->lock_fd);
 	free(keep->state);
 	free(keep->attempts);

@@ -44,7 +44,8 @@ static bool read_plan(const struct jv_execution *execution, struct jv_buffer *co
 		jv_file_read(execution->keep->attempts_fd, path, PLAN_MAX, content);
 	if (jv_is_ok(&status))
 		status = jv_attempt_plan_decode(jv_buffer_bytes(content), arena, plan);
-	return jv_is_ok(&status);
+	/* After a power cut the file may hold what an earlier attempt has left there. */
+	return jv_is_ok(&status) && strcmp(plan->id, execution->key) == 0;
 }
 
 bool jv_execution_read_limit(const struct jv_execution *execution, int64_t *log_bytes_max)

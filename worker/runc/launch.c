@@ -126,6 +126,7 @@ static struct jv_status make_upper(struct jv_launch *launch)
 
 struct jv_status jv_runc_fill(struct jv_launch *launch)
 {
-	JV_TRY(jv_file_directory(launch->directory, JV_ATTEMPT_WORK, 0700, true));
+	/* A spare directory has it already, empty. */
+	JV_TRY(jv_file_directory(launch->directory, JV_ATTEMPT_WORK, 0700, false));
 	return make_upper(launch);
 }

@@ -40,6 +40,7 @@ struct jv_runc {
 	size_t mount_count;
 	enum jv_user_namespaces user_namespaces; /* what is done, not what was asked for */
 	int idmap;                               /* a user namespace to try with; -1: none */
+	dev_t mapped_device;                     /* has mapped ids before; 0: none */
 	struct jv_ids ids;
 	int64_t disk_bytes_max; /* of tasks that ask for none; 0: no limit */
 	int64_t files_max;

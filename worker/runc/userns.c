@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -92,12 +93,23 @@ void jv_runc_close_user_namespaces(struct jv_runc *runc)
 	jv_ids_deinit(&runc->ids);
 }
 
-static struct jv_status try_all(const struct jv_runc *runc, const struct jv_launch *launch)
+/* A copy of a mount is dear to make and to drop, and every image of a file system is as good. */
+static struct jv_status try_image(struct jv_runc *runc, const char *rootfs)
+{
+	struct stat found = {0};
+	if (stat(rootfs, &found) == 0 && found.st_dev == runc->mapped_device)
+		return jv_ok();
+	JV_TRY(try_path(runc, rootfs, false));
+	runc->mapped_device = found.st_dev;
+	return jv_ok();
+}
+
+static struct jv_status try_all(struct jv_runc *runc, const struct jv_launch *launch)
 {
 	const struct jv_attempt_plan *plan = &launch->plan;
 	if (launch->spec->network == JARVIS__V1__NETWORK_MODE__NETWORK_MODE_HOST)
 		return jv_error(JV_FAILED_PRECONDITION, "it has the host's network");
-	JV_TRY(jv_status_context(try_path(runc, plan->lower, false), "image"));
+	JV_TRY(jv_status_context(try_image(runc, plan->lower), "image"));
 	for (uint32_t i = 0; i < plan->mount_count; i++) {
 		const struct jv_attempt_mount *mount = &plan->mounts[i];
 		const bool itself = strcmp(mount->relative, ".") == 0;

@@ -106,15 +106,17 @@ static void runtime_delete(const struct jv_keeper *keeper)
 		waitpid(pid, NULL, 0);
 }
 
+static void say_leftover(struct jv_status status)
+{
+	if (!jv_is_ok(&status))
+		fprintf(stderr, "%s\n", status.message);
+}
+
 /* What the task wrote. The overlay is still mounted, but nobody is left who could look. */
 static void remove_layers(void)
 {
-	static const char *const layers[] = {JV_ATTEMPT_UPPER, JV_ATTEMPT_WORK};
-	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
-		struct jv_status status = jv_file_remove(AT_FDCWD, layers[i]);
-		if (!jv_is_ok(&status))
-			fprintf(stderr, "%s\n", status.message);
-	}
+	say_leftover(jv_file_remove(AT_FDCWD, JV_ATTEMPT_UPPER));
+	say_leftover(jv_file_clear(AT_FDCWD, JV_ATTEMPT_WORK));
 }
 
 static void publish(struct jv_keeper *keeper)

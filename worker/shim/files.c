@@ -68,7 +68,7 @@ static struct jv_status write_all(int fd, const char *name, struct jv_bytes cont
 }
 
 /* What was there is cut off after the new content is: its blocks may be all that the disk has. */
-static struct jv_status write_over(
+struct jv_status jv_file_write(
 	int directory, const char *name, struct jv_bytes content, unsigned mode)
 {
 	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, (mode_t)mode);
@@ -84,32 +84,16 @@ static struct jv_status write_over(
 	return status;
 }
 
-struct jv_status jv_file_write(
-	int directory, const char *name, struct jv_bytes content, unsigned mode)
-{
-	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-		(mode_t)mode);
-	if (fd < 0)
-		return failed("create", name, errno);
-	struct jv_status status = write_all(fd, name, content);
-	if (jv_is_ok(&status) && fchmod(fd, (mode_t)mode) != 0)
-		status = failed("chmod", name, errno);
-	if (close(fd) != 0 && jv_is_ok(&status))
-		status = failed("close", name, errno);
-	return status;
-}
-
 static void fresh_name(char *fresh, const char *name)
 {
-	snprintf(fresh, NAME_SIZE, "%.200s.new", name);
+	snprintf(fresh, NAME_SIZE, "%.200s" JV_FILE_FRESH, name);
 }
 
 struct jv_status jv_file_reserve(int directory, const char *name, size_t size)
 {
 	char fresh[NAME_SIZE];
 	fresh_name(fresh, name);
-	int fd = openat(
-		directory, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = openat(directory, fresh, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return failed("create", fresh, errno);
 	int error = posix_fallocate(fd, 0, (off_t)size);
@@ -122,7 +106,7 @@ struct jv_status jv_file_publish(
 {
 	char fresh[NAME_SIZE];
 	fresh_name(fresh, name);
-	JV_TRY(write_over(directory, fresh, content, mode));
+	JV_TRY(jv_file_write(directory, fresh, content, mode));
 	if (renameat(directory, fresh, directory, name) != 0)
 		return failed("rename", fresh, errno);
 	return jv_ok();
@@ -243,6 +227,20 @@ static int sweep(struct removal *removal, bool *left)
 	return error;
 }
 
+struct jv_status jv_file_clear(int directory, const char *name)
+{
+	struct removal removal = {.top = open_directory(directory, name)};
+	if (removal.top < 0)
+		return errno == ENOENT ? jv_ok() : failed("open", name, errno);
+	int error = 0;
+	for (bool left = true; left && error == 0;) {
+		left = false;
+		error = sweep(&removal, &left);
+	}
+	close(removal.top);
+	return error == 0 ? jv_ok() : failed("clear", name, error);
+}
+
 struct jv_status jv_file_remove(int directory, const char *name)
 {
 	if (unlinkat(directory, name, 0) == 0 || errno == ENOENT)
@@ -251,18 +249,10 @@ struct jv_status jv_file_remove(int directory, const char *name)
 		return failed("remove", name, errno);
 	if (unlinkat(directory, name, AT_REMOVEDIR) == 0)
 		return jv_ok();
-	struct removal removal = {.top = open_directory(directory, name)};
-	if (removal.top < 0)
-		return failed("open", name, errno);
-	int error = 0;
-	for (bool left = true; left && error == 0;) {
-		left = false;
-		error = sweep(&removal, &left);
-	}
-	close(removal.top);
-	if (error == 0 && unlinkat(directory, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
-		error = errno;
-	return error == 0 ? jv_ok() : failed("remove", name, error);
+	JV_TRY(jv_file_clear(directory, name));
+	if (unlinkat(directory, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+		return failed("remove", name, errno);
+	return jv_ok();
 }
 
 bool jv_file_number(const char *path, int64_t *value)

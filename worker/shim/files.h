@@ -16,9 +16,11 @@
  * RESOURCE_EXHAUSTED if it is longer. */
 struct jv_status jv_file_read(
 	int directory, const char *name, size_t max, struct jv_buffer *out) JV_MUST_USE;
-/* Creates or replaces a file; mode is set exactly, whatever the umask is. */
+/* Creates a file, or writes over one; mode is set exactly, whatever the umask is. */
 struct jv_status jv_file_write(
 	int directory, const char *name, struct jv_bytes content, unsigned mode) JV_MUST_USE;
+/* What a file is called until it is whole: its name with this behind. */
+#define JV_FILE_FRESH ".new"
 /* The same under another name, then renamed: a reader sees all of it or nothing. */
 struct jv_status jv_file_publish(
 	int directory, const char *name, struct jv_bytes content, unsigned mode) JV_MUST_USE;
@@ -34,6 +36,8 @@ struct jv_status jv_file_directories(const char *path, unsigned mode) JV_MUST_US
 /* Removes a file or a whole tree; nothing there is success. Holds two descriptors at most,
  * however deep the tree is; stops at a mount with an error. */
 struct jv_status jv_file_remove(int directory, const char *name) JV_MUST_USE;
+/* The same for all that is in a directory, which stays. */
+struct jv_status jv_file_clear(int directory, const char *name) JV_MUST_USE;
 /* A decimal number at the start of a file; "max" is INT64_MAX. False if there is none. */
 bool jv_file_number(const char *path, int64_t *value);
 

@@ -240,14 +240,13 @@ static struct jv_status mount_files(const struct jv_keeper *keeper, int idmap)
 }
 
 /* A runtime that finds cgroup v2 at `unified` refuses the hybrid layout. It finds an empty tmpfs
- * instead, for it leaves files in whatever is there. */
+ * there instead, for it leaves files in whatever it finds. */
 static struct jv_status hide_unified(const char *cgroup_root)
 {
 	char unified[JV_CGROUP_PATH_MAX + 16];
 	snprintf(unified, sizeof(unified), "%s/unified", cgroup_root);
-	if (umount2(unified, MNT_DETACH) != 0 ||
-		mount("tmpfs", unified, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-			"size=256k,mode=755") != 0)
+	if (mount("tmpfs", unified, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		    "size=256k,mode=755") != 0)
 		return failed("hide the unified cgroup hierarchy");
 	return jv_ok();
 }

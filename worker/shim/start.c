@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,15 +16,26 @@
 #include "worker/shim/files.h"
 #include "worker/shim/keeper.h"
 
+/* Four paths, and what the C library needs. */
+#define RUNTIME_STACK_SIZE (8 * PATH_MAX)
+
 static struct jv_status failed(const char *what)
 {
 	return jv_error(JV_INTERNAL, "%s: %s", what, strerror(errno));
 }
 
+/* What the child is told. */
+struct run {
+	const struct jv_keeper *keeper;
+	int out;
+	int err;
+};
+
 /* In the child: input from nowhere, output into the pipes, signals as they are by default. */
-static _Noreturn void become_runtime(const struct jv_keeper *keeper, int out, int err)
+static int become_runtime(void *told)
 {
-	const struct jv_attempt_plan *plan = &keeper->plan;
+	const struct run *run = told;
+	const struct jv_attempt_plan *plan = &run->keeper->plan;
 	/* Absolute: crun goes to the bundle before it opens them. */
 	char root[PATH_MAX];
 	char log[PATH_MAX];
@@ -46,12 +58,12 @@ static _Noreturn void become_runtime(const struct jv_keeper *keeper, int out, in
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
+	if (in < 0 || dup2(in, 0) < 0 || dup2(run->out, 1) < 0 || dup2(run->err, 2) < 0)
 		_exit(127);
 	const char *const arguments[] = {plan->runtime, "--root", root, "--log", log,
 		"--log-format", "json", "run", "--detach", "--pid-file", pid, "--bundle", bundle,
 		plan->id, NULL};
-	jv_keeper_become(keeper, arguments);
+	jv_keeper_become(run->keeper, arguments);
 }
 
 void jv_keeper_become(const struct jv_keeper *keeper, const char *const *arguments)
@@ -64,6 +76,15 @@ void jv_keeper_become(const struct jv_keeper *keeper, const char *const *argumen
 	_exit(127);
 }
 
+/* As vfork: the child has the keeper's memory and a stack of its own, and the keeper waits until it
+ * has become the runtime. There is nothing to be copied. */
+static pid_t start_runtime(struct run *run)
+{
+	static _Alignas(16) char stack[RUNTIME_STACK_SIZE];
+	return clone(
+		become_runtime, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, run);
+}
+
 /* The write ends are closed here, so that the pipes end with the container. */
 struct jv_status jv_keeper_run(struct jv_keeper *keeper)
 {
@@ -73,14 +94,12 @@ struct jv_status jv_keeper_run(struct jv_keeper *keeper)
 		return failed("make pipes");
 	keeper->pipes[0] = out[0];
 	keeper->pipes[1] = err[0];
-	keeper->runtime = fork();
-	if (keeper->runtime == 0)
-		become_runtime(keeper, out[1], err[1]);
+	keeper->runtime = start_runtime(&(struct run){keeper, out[1], err[1]});
 	close(out[1]);
 	close(err[1]);
 	if (keeper->runtime < 0) {
 		keeper->runtime = 0;
-		return failed("fork");
+		return failed("start the runtime");
 	}
 	for (int i = 0; i < 2; i++)
 		if (fcntl(keeper->pipes[i], F_SETFL, O_NONBLOCK) != 0)

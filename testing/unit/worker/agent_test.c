@@ -42,8 +42,12 @@ static void a_task_runs_to_its_end(void **state)
 	jv_world_sync(world);
 	jv_world_run(world, "t-1", 1);
 	jv_world_called(world, "start t-1/1");
+	jv_world_said(world, "");
+	jv_world_pass(world, JV_AGENT_HOLD_MS);
 	jv_world_said(world, "t-1/1 starting");
 	jv_world_started(world, "t-1", 1);
+	jv_world_said(world, "");
+	jv_world_pass(world, JV_AGENT_HOLD_MS);
 	jv_world_said(world, "t-1/1 running");
 	jv_world_prints(world, "t-1", 1, 10);
 	jv_world_said(world, "t-1/1 0+10");
@@ -53,6 +57,23 @@ static void a_task_runs_to_its_end(void **state)
 	jv_world_ack_report(world, "t-1", 1, FINISHED);
 	jv_world_called(world, "remove t-1/1");
 	assert_int_equal(status_of(world).attempts, 0);
+}
+
+static void what_ends_at_once_is_said_once(void **state)
+{
+	struct jv_world *world = *state;
+
+	jv_world_sync(world);
+	jv_world_run(world, "t-1", 1);
+	jv_world_pass(world, JV_AGENT_HOLD_MS - 2);
+	jv_world_started(world, "t-1", 1);
+	jv_world_prints(world, "t-1", 1, 10);
+	jv_world_said(world, "t-1/1 0+10");
+	jv_world_pass(world, 1);
+	jv_world_exits(world, "t-1", 1, 0);
+	jv_world_said(world, "t-1/1 finished log=10");
+	jv_world_pass(world, JV_AGENT_HOLD_MS);
+	jv_world_said(world, "");
 }
 
 static void an_acknowledged_phase_before_the_end_forgets_nothing(void **state)
@@ -246,6 +267,7 @@ static void what_the_full_set_does_not_name_is_removed(void **state)
 	jv_world_hush(world);
 	jv_world_desire(world, true, "t-2", 1, RUN);
 	jv_world_called(world, "remove t-1/1");
+	jv_world_pass(world, JV_AGENT_HOLD_MS);
 	jv_world_said(world, "t-2/1 starting");
 }
 
@@ -400,6 +422,7 @@ static void progress_is_said_in_turns_and_no_faster_than_it_may_be(void **state)
 	jv_world_sync(world);
 	jv_world_run(world, "t-1", 1);
 	jv_world_run(world, "t-2", 1);
+	jv_world_pass(world, JV_AGENT_HOLD_MS);
 	jv_world_said(world, "t-1/1 starting; t-2/1 starting");
 	jv_world_waits(world, "t-1", 1, "layer 1");
 	jv_world_said(world, "t-1/1 starting (layer 1)");
@@ -420,7 +443,9 @@ static void progress_is_said_in_turns_and_no_faster_than_it_may_be(void **state)
 	jv_world_waits(world, "t-1", 1, "layer 4");
 	jv_world_waits(world, "t-2", 1, "layer 4");
 	jv_world_started(world, "t-2", 1);
-	jv_world_said(world, "t-1/1 starting (layer 4); t-2/1 running");
+	jv_world_said(world, "t-1/1 starting (layer 4)");
+	jv_world_pass(world, JV_AGENT_HOLD_MS);
+	jv_world_said(world, "t-2/1 running");
 	jv_world_waits(world, "t-2", 1, "too late");
 	jv_world_pass(world, 1000);
 	jv_world_said(world, "");
@@ -435,6 +460,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORY(a_session_opens_with_hello_and_heartbeats),
 		STORY(a_task_runs_to_its_end),
+		STORY(what_ends_at_once_is_said_once),
 		STORY(an_acknowledged_phase_before_the_end_forgets_nothing),
 		STORY(the_same_attempt_is_never_started_twice),
 		STORY(what_the_server_forgot_is_not_started_by_a_late_word),

@@ -126,9 +126,9 @@ static void a_stop_before_the_start_waits_for_the_executor(void **state)
 	jv_world_desire(world, false, "t-1", 1, STOP);
 	jv_world_called(world, "term t-1/1");
 	jv_world_started(world, "t-1", 1);
-	jv_world_said(world, "t-1/1 running");
 	/* It is ending already; its run time no longer matters. */
 	jv_world_pass(world, 1000);
+	jv_world_said(world, "t-1/1 running");
 	jv_world_called(world, "");
 	jv_world_exits(world, "t-1", 1, 143);
 	jv_world_said(world, "t-1/1 finished log=0 code=143 stopped");
