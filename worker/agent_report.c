@@ -352,7 +352,7 @@ void jv_agent_pump(struct jv_agent *agent)
 
 /* Acknowledgements. */
 
-void jv_ward_report_acked(struct jv_agent *agent, const Jarvis__V1__ReportAck *ack)
+static void report_acked(struct jv_agent *agent, const Jarvis__V1__ReportAck *ack)
 {
 	struct jv_execution_id id;
 	struct jv_ward *ward;
@@ -363,6 +363,13 @@ void jv_ward_report_acked(struct jv_agent *agent, const Jarvis__V1__ReportAck *a
 	/* An end that was said in this session only: the agent may have learned more since. */
 	if (ward != NULL && ward->said == PHASE_FINISHED && !JV_BUG(NOT_FORGOTTEN))
 		jv_ward_forget(agent, ward);
+}
+
+void jv_ward_report_acked(struct jv_agent *agent, const Jarvis__V1__ReportAck *ack)
+{
+	report_acked(agent, ack);
+	for (size_t i = 0; i < ack->n_more; i++)
+		report_acked(agent, ack->more[i]);
 }
 
 static struct jv_ward_flight flight_land(struct jv_agent *agent, struct jv_ward_log *log)

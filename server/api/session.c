@@ -14,6 +14,8 @@
 
 /* One Desired message holds at most so many changes. */
 #define DESIRED_MAX 64
+/* And one ReportAck so many others. */
+#define REPORT_ACKS_MAX 255
 /* Bytes of one session's messages in the core; beyond it the agent is not read from. */
 #define IN_FLIGHT_BYTES_MAX ((size_t)1 << 20)
 
@@ -111,16 +113,41 @@ static void say_heartbeat_ack(struct jv_rpc *rpc, const struct say *words)
 	jv_rpc_send(rpc, &response.base);
 }
 
+static Jarvis__V1__ReportAck *report_ack(struct jv_arena *arena, const struct say *words)
+{
+	Jarvis__V1__ReportAck *ack =
+		JV_NEW(arena, jarvis__v1__report_ack, Jarvis__V1__ReportAck);
+
+	ack->task_id = jv_id_format(arena, words->task);
+	ack->attempt = (int32_t)words->attempt;
+	ack->phase = (Jarvis__V1__AttemptPhase)words->phase;
+	return ack;
+}
+
+/* Behind what was said just now, if it is of that kind too. */
+static struct say *next_of(struct session_state *state, enum say_kind kind)
+{
+	struct say *next = JV_CONTAINER_OF(state->says.next, struct say, link);
+
+	return !jv_list_empty(&state->says) && next->kind == kind ? next : NULL;
+}
+
+/* Those right behind it in the same message: each message is a write to the network. */
 static void say_report_ack(struct jv_rpc *rpc, struct jv_arena *arena, const struct say *words)
 {
 	Jarvis__V1__SessionResponse response = JARVIS__V1__SESSION_RESPONSE__INIT;
-	Jarvis__V1__ReportAck ack = JARVIS__V1__REPORT_ACK__INIT;
+	struct session_state *state = rpc->state;
+	Jarvis__V1__ReportAck *more[REPORT_ACKS_MAX];
+	struct say *next;
 
-	ack.task_id = jv_id_format(arena, words->task);
-	ack.attempt = (int32_t)words->attempt;
-	ack.phase = (Jarvis__V1__AttemptPhase)words->phase;
 	response.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_REPORT_ACK;
-	response.report_ack = &ack;
+	response.report_ack = report_ack(arena, words);
+	response.report_ack->more = more;
+	while (response.report_ack->n_more < REPORT_ACKS_MAX &&
+		(next = next_of(state, SAY_REPORT_ACK)) != NULL) {
+		more[response.report_ack->n_more++] = report_ack(arena, next);
+		free_say(state, next);
+	}
 	jv_rpc_send(rpc, &response.base);
 }
 
@@ -245,14 +272,12 @@ static void say_desired(struct jv_rpc *rpc, struct jv_arena *arena, const struct
 	Jarvis__V1__Desired desired = JARVIS__V1__DESIRED__INIT;
 	struct session_state *state = rpc->state;
 	Jarvis__V1__DesiredAttempt *attempts[DESIRED_MAX];
+	struct say *next;
 
 	desired.attempts = attempts;
 	attempts[desired.n_attempts++] = desired_attempt(rpc, arena, &words->desired);
-	while (!jv_list_empty(&state->says) && desired.n_attempts < DESIRED_MAX &&
-		arena->used < most) {
-		struct say *next = JV_CONTAINER_OF(state->says.next, struct say, link);
-		if (next->kind != SAY_DESIRED)
-			break;
+	while (desired.n_attempts < DESIRED_MAX && arena->used < most &&
+		(next = next_of(state, SAY_DESIRED)) != NULL) {
 		attempts[desired.n_attempts++] = desired_attempt(rpc, arena, &next->desired);
 		free_say(state, next);
 	}

@@ -256,8 +256,8 @@ void jv_execution_launch(struct jv_execution *execution);
 /* Empties a directory of the trash and keeps it; false if it is not kept, and is to be removed. */
 bool jv_spare_put(struct jv_keep *keep, const char *trash);
 /* Gives one of them this name below the attempts. Its files may be there already: the keeper's and
- * the output's are empty, the others are written over before they have a name that is read. False if
- * there is none. */
+ * the output's are empty, the others are written over before they have a name that is read. False
+ * if there is none. */
 bool jv_spare_take(struct jv_keep *keep, const char *fresh);
 
 /* clean.c */

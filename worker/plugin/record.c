@@ -154,6 +154,18 @@ static void tell_found(struct jv_plugin_execution *execution,
 	found(context, &told);
 }
 
+/* It ended with the worker that ran it. Its number is used up: the server may not have heard of it
+ * yet, and would have it started again. */
+static void lose(struct jv_plugin_execution *execution)
+{
+	execution->ended = true;
+	execution->result = (struct jv_execution_result){
+		.failure = JARVIS__V1__FAILURE_REASON__FAILURE_REASON_NODE_LOST,
+		.finish_ms = jv_clock_wall_ms(),
+		.message = "the worker was started anew, and its executor has not kept the task",
+	};
+}
+
 /* One that nobody asked for must not go on. */
 static void remove_strays(struct jv_plugin *plugin)
 {
@@ -178,14 +190,13 @@ void jv_plugin_recover(struct jv_executor *executor,
 	remove_strays(plugin);
 	HASH_ITER (hh, plugin->executions, execution, next) {
 		plugin->telling = execution;
-		if (execution->known)
-			tell_found(execution, found, context);
-		else
-			jv_plugin_record_remove(plugin, execution);
+		if (!execution->known)
+			lose(execution);
+		tell_found(execution, found, context);
 		plugin->telling = NULL;
 		jarvis__v1__task_spec__free_unpacked(execution->recovered, NULL);
 		execution->recovered = NULL;
-		if (!execution->known || execution->removed)
+		if (execution->removed)
 			jv_plugin_execution_free(plugin, execution);
 	}
 }

@@ -76,6 +76,31 @@ static void what_ends_at_once_is_said_once(void **state)
 	jv_world_said(world, "");
 }
 
+static void one_message_acknowledges_many(void **state)
+{
+	struct jv_world *world = *state;
+	Jarvis__V1__SessionResponse message = JARVIS__V1__SESSION_RESPONSE__INIT;
+	Jarvis__V1__ReportAck first = JARVIS__V1__REPORT_ACK__INIT;
+	Jarvis__V1__ReportAck second = JARVIS__V1__REPORT_ACK__INIT;
+	Jarvis__V1__ReportAck *more[] = {&second};
+
+	jv_world_sync(world);
+	jv_world_run(world, "t-1", 1);
+	jv_world_run(world, "t-2", 1);
+	jv_world_exits(world, "t-1", 1, 0);
+	jv_world_exits(world, "t-2", 1, 0);
+	first.task_id = (char *)(uintptr_t) "t-1";
+	second.task_id = (char *)(uintptr_t) "t-2";
+	first.attempt = second.attempt = 1;
+	first.phase = second.phase = FINISHED;
+	first.more = more;
+	first.n_more = 1;
+	message.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_REPORT_ACK;
+	message.report_ack = &first;
+	jv_world_hear(world, &message);
+	assert_int_equal(status_of(world).attempts, 0);
+}
+
 static void an_acknowledged_phase_before_the_end_forgets_nothing(void **state)
 {
 	struct jv_world *world = *state;
@@ -461,6 +486,7 @@ int main(void)
 		STORY(a_session_opens_with_hello_and_heartbeats),
 		STORY(a_task_runs_to_its_end),
 		STORY(what_ends_at_once_is_said_once),
+		STORY(one_message_acknowledges_many),
 		STORY(an_acknowledged_phase_before_the_end_forgets_nothing),
 		STORY(the_same_attempt_is_never_started_twice),
 		STORY(what_the_server_forgot_is_not_started_by_a_late_word),
