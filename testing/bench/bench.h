@@ -152,7 +152,7 @@ enum {
 };
 double bench_container(const struct bench_programs *programs, int which);
 double bench_container_loop(const struct bench_programs *programs, int which);
-double bench_container_loop_own(const struct bench_programs *programs, int which);
+double bench_container_loop_example(const struct bench_programs *programs, int which);
 /* What Jarvis takes beyond the bare loop; 0 if it takes less. */
 double bench_container_cpu_ms(const struct bench_programs *programs, int which);
 double bench_container_memory_kb(const struct bench_programs *programs, int unused);

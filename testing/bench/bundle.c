@@ -24,7 +24,7 @@ static json_t *example(const char *directory)
 	return json_load_file(path, 0, NULL);
 }
 
-static struct jv_status own(const char *directory, json_t **config)
+static struct jv_status same(const char *directory, json_t **config)
 {
 	Jarvis__V1__TaskSpec spec = JARVIS__V1__TASK_SPEC__INIT;
 	Jarvis__V1__Resources resources = JARVIS__V1__RESOURCES__INIT;
@@ -66,7 +66,7 @@ struct jv_status bench_loop_bundle(const struct bench_loop *loop, const char *di
 	if (loop->config == BENCH_CONFIG_EXAMPLE)
 		config = example(directory);
 	else
-		JV_TRY(own(directory, &config));
+		JV_TRY(same(directory, &config));
 	json_t *process = json_object_get(config, "process");
 	for (size_t i = 0; loop->command[i] != NULL; i++)
 		json_array_append_new(command, json_string(loop->command[i]));

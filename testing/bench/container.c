@@ -156,40 +156,40 @@ double bench_container(const struct bench_programs *programs, int which)
 		: -1;
 }
 
-double bench_container_loop(const struct bench_programs *programs, int which)
+static double loop_rate(
+	const struct bench_programs *programs, int which, enum bench_config config)
 {
 	struct bench_loop_cost cost;
 
-	return loop_cost(programs, which == BENCH_CRUN ? "crun" : "runc", BENCH_CONFIG_EXAMPLE,
-		       PARALLEL, &cost)
+	return loop_cost(programs, which == BENCH_CRUN ? "crun" : "runc", config, PARALLEL, &cost)
 		? cost.per_second
 		: -1;
 }
 
-double bench_container_loop_own(const struct bench_programs *programs, int which)
+double bench_container_loop(const struct bench_programs *programs, int which)
 {
-	struct bench_loop_cost cost;
+	return loop_rate(programs, which, BENCH_CONFIG_SAME);
+}
 
-	return loop_cost(programs, which == BENCH_CRUN ? "crun" : "runc", BENCH_CONFIG_OWN,
-		       PARALLEL, &cost)
-		? cost.per_second
-		: -1;
+double bench_container_loop_example(const struct bench_programs *programs, int which)
+{
+	return loop_rate(programs, which, BENCH_CONFIG_EXAMPLE);
 }
 
 double bench_container_cpu_ms(const struct bench_programs *programs, int which)
 {
 	const char *runtime = which == BENCH_CRUN ? "crun" : "runc";
-	struct bench_loop_cost example, own, jarvis;
+	struct bench_loop_cost example, same, jarvis;
 
 	if (!loop_cost(programs, runtime, BENCH_CONFIG_EXAMPLE, PARALLEL, &example) ||
-		!loop_cost(programs, runtime, BENCH_CONFIG_OWN, PARALLEL, &own) ||
+		!loop_cost(programs, runtime, BENCH_CONFIG_SAME, PARALLEL, &same) ||
 		!jarvis_cost(programs, runtime, PARALLEL, &jarvis))
 		return -1;
 	fprintf(stderr,
-		"bench: CPU ms a container of %s: %.1f in the example loop, %.1f in that "
-		"with our config, %.1f through Jarvis\n",
-		runtime, example.cpu_ms, own.cpu_ms, jarvis.cpu_ms);
-	return jarvis.cpu_ms > example.cpu_ms ? jarvis.cpu_ms - example.cpu_ms : 0;
+		"bench: CPU ms a container of %s: %.1f in the bare loop, %.1f through Jarvis; "
+		"%.1f in the loop of the example\n",
+		runtime, same.cpu_ms, jarvis.cpu_ms, example.cpu_ms);
+	return jarvis.cpu_ms > same.cpu_ms ? jarvis.cpu_ms - same.cpu_ms : 0;
 }
 
 static long available_kb(void)
@@ -270,7 +270,7 @@ static double loop_memory(const struct bench_programs *programs, int count)
 	double taken = -1;
 	const struct bench_loop loop = {
 		.runtime = "runc",
-		.config = BENCH_CONFIG_OWN,
+		.config = BENCH_CONFIG_SAME,
 		.rootfs = programs->busybox,
 		.command = sleep_command,
 		.containers = count,

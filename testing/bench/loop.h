@@ -14,8 +14,11 @@
 #include "base/status.h"
 
 enum bench_config {
-	BENCH_CONFIG_EXAMPLE, /* what `runc spec` writes: no seccomp, no limits, read-only root */
-	BENCH_CONFIG_OWN, /* what Jarvis writes, with the seccomp profile for the runtime to load */
+	/* What Jarvis gives the runtime: the same container, but for overlay and jarvis-init, with
+	 * the seccomp profile for the runtime to load. */
+	BENCH_CONFIG_SAME,
+	/* What `runc spec` writes: no user namespace, no seccomp, no limits, a read-only root. */
+	BENCH_CONFIG_EXAMPLE,
 };
 
 struct bench_loop {
