@@ -14,6 +14,9 @@
 /* Limit of AttemptResult.message. */
 #define MESSAGE_MAX 1024
 
+/* In one message: a write to the network, and far below what a message may hold. */
+#define REPORTS_MAX 64
+
 /* Between two reports of any attempts that say nothing but progress: each costs the server a write,
  * so a thousand that wait for one image must not say more than one does. */
 #define PROGRESS_INTERVAL_MS 250
@@ -201,25 +204,31 @@ Jarvis__V1__AttemptReport *jv_ward_report_new(const struct jv_ward *ward, struct
 
 /* Sending. */
 
-static bool send_report(struct jv_agent *agent, struct jv_ward *ward)
+/* Each in its present phase, all in one message. */
+static bool send_reports(struct jv_agent *agent, struct jv_ward *const *wards, size_t count)
 {
 	Jarvis__V1__SessionRequest request = JARVIS__V1__SESSION_REQUEST__INIT;
-	Jarvis__V1__AttemptPhase phase = phase_to_say(ward);
+	Jarvis__V1__AttemptReport *reports[REPORTS_MAX];
 	struct jv_arena arena;
 	bool sent;
 
+	JV_ASSERT(count > 0 && count <= REPORTS_MAX);
 	jv_arena_init(&arena, 0, 0);
+	for (size_t i = 0; i < count; i++)
+		reports[i] = report_new(wards[i], phase_to_say(wards[i]), &arena);
 	request.message_case = JARVIS__V1__SESSION_REQUEST__MESSAGE_REPORT;
-	request.report = report_new(ward, phase, &arena);
+	request.report = reports[0];
+	request.report->more = reports + 1;
+	request.report->n_more = count - 1;
 	sent = agent->sink.send(agent->sink.context, &request);
 	jv_arena_deinit(&arena);
-	if (!sent)
-		return false;
-	ward->said = phase;
-	ward->said_beat = agent->heartbeat_count;
-	jv_list_remove(&ward->waiting);
-	jv_ward_changed(agent, ward);
-	return true;
+	for (size_t i = 0; i < count && sent; i++) {
+		wards[i]->said = phase_to_say(wards[i]);
+		wards[i]->said_beat = agent->heartbeat_count;
+		jv_list_remove(&wards[i]->waiting);
+		jv_ward_changed(agent, wards[i]);
+	}
+	return sent;
 }
 
 static bool send_chunk(
@@ -317,10 +326,15 @@ static void release_held(struct jv_agent *agent)
 
 static bool pump_reports(struct jv_agent *agent)
 {
-	while (!jv_list_empty(&agent->reporting))
-		if (!send_report(agent,
-			    JV_CONTAINER_OF(agent->reporting.next, struct jv_ward, reporting)))
+	while (!jv_list_empty(&agent->reporting)) {
+		struct jv_ward *wards[REPORTS_MAX];
+		size_t count = 0;
+		JV_LIST_EACH(link, &agent->reporting)
+		if (count < REPORTS_MAX)
+			wards[count++] = JV_CONTAINER_OF(link, struct jv_ward, reporting);
+		if (!send_reports(agent, wards, count))
 			return false;
+	}
 	return true;
 }
 
@@ -331,7 +345,8 @@ static bool pump_progress(struct jv_agent *agent)
 	if (jv_list_empty(&agent->waiting) || agent->now.monotonic_ms < agent->progress_due_ms)
 		return true;
 	agent->progress_due_ms = agent->now.monotonic_ms + PROGRESS_INTERVAL_MS;
-	return send_report(agent, JV_CONTAINER_OF(agent->waiting.next, struct jv_ward, waiting));
+	struct jv_ward *ward = JV_CONTAINER_OF(agent->waiting.next, struct jv_ward, waiting);
+	return send_reports(agent, &ward, 1);
 }
 
 void jv_agent_pump(struct jv_agent *agent)

@@ -47,6 +47,7 @@ void jv_edge_init(struct jv_edge *edge, struct jv_api *api, jv_mailbox_wake *wak
 	/* Bounded by construction: a call has one event in flight, a session a fixed number. */
 	jv_mailbox_init(&edge->inbox, 0, wake, context);
 	jv_list_init(&edge->calls);
+	jv_list_init(&edge->later);
 	jv_list_init(&edge->watchers_all);
 	jv_heap_init(&edge->timers, timer_before);
 }
@@ -165,6 +166,10 @@ int64_t jv_edge_run(struct jv_edge *edge)
 	jv_mailbox_drain(&edge->inbox, &mail);
 	while ((link = jv_list_pop_front(&mail)) != NULL)
 		handle(edge, link);
+	while ((link = jv_list_pop_front(&edge->later)) != NULL) {
+		struct jv_rpc *rpc = JV_CONTAINER_OF(link, struct jv_rpc, later_link);
+		rpc->handler->writable(rpc);
+	}
 	return run_timers(edge);
 }
 
@@ -239,6 +244,13 @@ void jv_rpc_watch(struct jv_rpc *rpc, uint64_t task)
 		edge->watchers_by_task = all;
 	}
 	jv_list_push_back(&watched->calls, &rpc->watch_link);
+}
+
+void jv_rpc_later(struct jv_rpc *rpc)
+{
+	JV_ASSERT(rpc->handler->writable != NULL);
+	if (jv_list_empty(&rpc->later_link) && !rpc->ended)
+		jv_list_push_back(&rpc->edge->later, &rpc->later_link);
 }
 
 void jv_rpc_unwatch(struct jv_rpc *rpc)

@@ -56,6 +56,7 @@ struct jv_edge {
 	struct jv_api *api;
 	struct jv_mailbox inbox;
 	struct jv_list calls; /* struct jv_rpc by calls_link */
+	struct jv_list later; /* struct jv_rpc by later_link */
 	uint32_t call_count;
 	struct jv_list watchers_all;
 	void *watchers_by_task; /* private to edge.c */
@@ -105,6 +106,8 @@ bool jv_rpc_post_event(struct jv_rpc *rpc, struct jv_event *event, bool past_lim
  * set of publications in which a task has changed, with no publication. */
 void jv_rpc_watch(struct jv_rpc *rpc, uint64_t task);
 void jv_rpc_unwatch(struct jv_rpc *rpc);
+/* Calls `writable` when all of the mail is handled: for who is called for each piece of it. */
+void jv_rpc_later(struct jv_rpc *rpc);
 /* Calls `timer` at a monotonic time; 0 disarms. Of an rpc that has ended: nothing. */
 void jv_rpc_set_timer(struct jv_rpc *rpc, int64_t monotonic_ms);
 

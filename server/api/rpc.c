@@ -18,6 +18,7 @@ void jv_rpc_init(struct jv_rpc *rpc, struct jv_edge *edge, const struct jv_trans
 	rpc->edge = edge;
 	jv_arena_init(&rpc->arena, 0, ARENA_LIMIT);
 	jv_list_init(&rpc->watch_link);
+	jv_list_init(&rpc->later_link);
 	jv_list_push_back(&edge->calls, &rpc->calls_link);
 	edge->call_count++;
 	/* Before the request, which may fill the arena to its limit. */
@@ -38,6 +39,7 @@ static void drop(struct jv_rpc *rpc)
 	JV_ASSERT(rpc->ended && rpc->holds == 0);
 	JV_ASSERT(!rpc->watching && !jv_heap_holds(&rpc->timer_node));
 	jv_list_remove(&rpc->calls_link);
+	jv_list_remove(&rpc->later_link);
 	rpc->edge->call_count--;
 	jv_arena_deinit(&rpc->arena);
 	rpc->transport->release(rpc);

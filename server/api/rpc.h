@@ -82,6 +82,7 @@ struct jv_rpc {
 	/* Private to edge.c: */
 	struct jv_list calls_link;
 	struct jv_list watch_link;
+	struct jv_list later_link;
 	uint64_t watch_task;
 	bool watching;
 	struct jv_heap_node timer_node;

@@ -359,30 +359,51 @@ static struct jv_status check_order(
 	return jv_ok();
 }
 
-static void session_message(struct jv_rpc *rpc, ProtobufCMessage *received)
+/* Each report is an event of its own. */
+static struct jv_status take_more(struct jv_rpc *rpc, const Jarvis__V1__AttemptReport *report)
 {
-	const Jarvis__V1__SessionRequest *message = (const void *)received;
+	const struct session_state *state = rpc->state;
+	struct jv_session_event *event = NULL;
+
+	for (size_t i = 0; i < report->n_more && !rpc->ended; i++) {
+		JV_TRY(jv_session_event_report(state->session, report->more[i], &event));
+		post(rpc, event);
+	}
+	return jv_ok();
+}
+
+static struct jv_status take(struct jv_rpc *rpc, const Jarvis__V1__SessionRequest *message)
+{
 	struct session_state *state = rpc->state;
 	struct jv_session_event *event = NULL;
-	struct jv_status status;
 
-	state->receiving = false;
-	if (message == NULL) {
-		jv_rpc_finish(rpc, jv_ok());
-		return;
-	}
-	status = check_order(state, message);
-	if (jv_is_ok(&status))
-		status = jv_session_event_new(rpc->edge->api, state->session, message, &event);
-	if (!jv_is_ok(&status)) {
-		jv_rpc_finish(rpc, status);
-		return;
-	}
+	JV_TRY(check_order(state, message));
+	JV_TRY(jv_session_event_new(rpc->edge->api, state->session, message, &event));
 	if (event->event.kind == JV_EVENT_SESSION_OPEN) {
 		state->hello = true;
 		snprintf(state->node, sizeof(state->node), "%s", message->hello->node);
 	}
 	post(rpc, event);
+	return message->message_case == JARVIS__V1__SESSION_REQUEST__MESSAGE_REPORT
+		? take_more(rpc, message->report)
+		: jv_ok();
+}
+
+static void session_message(struct jv_rpc *rpc, ProtobufCMessage *received)
+{
+	struct session_state *state = rpc->state;
+	struct jv_status status;
+
+	state->receiving = false;
+	if (received == NULL) {
+		jv_rpc_finish(rpc, jv_ok());
+		return;
+	}
+	status = take(rpc, (const Jarvis__V1__SessionRequest *)received);
+	if (!jv_is_ok(&status)) {
+		jv_rpc_finish(rpc, status);
+		return;
+	}
 	receive_more(rpc);
 }
 
@@ -456,8 +477,8 @@ static void session_replied(struct jv_rpc *rpc, struct jv_event *event)
 	else if (!own->given_up)
 		acknowledge(state, event);
 	jv_session_event_free(own);
-	pump(rpc);
-	receive_more(rpc);
+	/* With what else is to be said by then: it may share a message. */
+	jv_rpc_later(rpc);
 }
 
 static void session_directed(struct jv_rpc *rpc, struct jv_directive *directive)
@@ -470,7 +491,7 @@ static void session_directed(struct jv_rpc *rpc, struct jv_directive *directive)
 		jv_rpc_finish(rpc, directive->why);
 	} else if (!rpc->ended) {
 		say(state, SAY_DESIRED)->desired = directive->desired;
-		pump(rpc);
+		jv_rpc_later(rpc);
 	}
 	free(directive);
 }

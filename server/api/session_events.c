@@ -9,6 +9,7 @@
 
 #define PROTOCOL_VERSION 1
 #define REPORTS_MAX      100000
+#define REPORTS_MORE_MAX 255
 #define MESSAGE_MAX      1024
 #define PROGRESS_MAX     256
 #define LOG_CHUNK_MAX    65536
@@ -280,6 +281,30 @@ static struct jv_status make_open(
 	return jv_ok();
 }
 
+static struct jv_status make_report(
+	struct jv_session_event *event, const Jarvis__V1__AttemptReport *report)
+{
+	if (report->n_more > REPORTS_MORE_MAX)
+		return INVALID("report.more", "has more than %d entries", REPORTS_MORE_MAX);
+	return keep_report(event, report, &event->event.report.report);
+}
+
+struct jv_status jv_session_event_report(uint64_t session,
+	const Jarvis__V1__AttemptReport *report, struct jv_session_event **made)
+{
+	struct jv_session_event *event = new_event(JV_EVENT_SESSION_REPORT);
+	struct jv_status status = report->n_more == 0
+		? make_report(event, report)
+		: INVALID("report.more", "has an entry with entries of its own");
+
+	event->event.report.session = session;
+	if (jv_is_ok(&status))
+		*made = event;
+	else
+		jv_session_event_free(event);
+	return status;
+}
+
 static struct jv_status make_log(struct jv_session_event *event, const Jarvis__V1__AttemptLog *log)
 {
 	struct jv_log_record *record = &event->event.log.chunk;
@@ -337,7 +362,7 @@ struct jv_status jv_session_event_new(struct jv_api *api, uint64_t session,
 		break;
 	case JV_EVENT_SESSION_REPORT:
 		event->event.report.session = session;
-		status = keep_report(event, message->report, &event->event.report.report);
+		status = make_report(event, message->report);
 		break;
 	case JV_EVENT_SESSION_LOG:
 		event->event.log.session = session;

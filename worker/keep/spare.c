@@ -85,6 +85,9 @@ static struct jv_status prepare(int parent, const char *name)
 			close(fd);
 		return status;
 	}
+	/* Whoever holds its lock still could be taken for the next keeper. */
+	if (!jv_attempt_keeper_gone(fd))
+		status = jv_error(JV_FAILED_PRECONDITION, "%s is in use", name);
 	while (jv_is_ok(&status) && (entry = readdir(entries)) != NULL)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			status = prepare_entry(fd, entry->d_name);

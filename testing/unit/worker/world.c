@@ -175,6 +175,13 @@ static void say_report(struct jv_buffer *said, const Jarvis__V1__AttemptReport *
 		jv_buffer_printf(said, " (%s)", result->message);
 }
 
+static void say_reports(struct jv_buffer *said, const Jarvis__V1__AttemptReport *report)
+{
+	say_report(said, report);
+	for (size_t i = 0; i < report->n_more; i++)
+		say_report(said, report->more[i]);
+}
+
 static void say_hello(struct jv_buffer *said, const Jarvis__V1__Hello *hello)
 {
 	assert_int_equal(hello->protocol_version, 1);
@@ -201,7 +208,7 @@ static bool world_send(void *context, const Jarvis__V1__SessionRequest *request)
 	else if (request->message_case == JARVIS__V1__SESSION_REQUEST__MESSAGE_HEARTBEAT)
 		line(&world->said, "heartbeat %" PRId64, request->heartbeat->sequence);
 	else if (request->message_case == JARVIS__V1__SESSION_REQUEST__MESSAGE_REPORT)
-		say_report(&world->said, request->report);
+		say_reports(&world->said, request->report);
 	else
 		line(&world->said, "%s/%d %" PRId64 "+%zu%s", request->log->task_id,
 			(int)request->log->chunk->attempt, request->log->chunk->offset,
