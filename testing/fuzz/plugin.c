@@ -1,5 +1,5 @@
 /* A hostile plugin: whatever it says, of whatever, whenever. What the worker hears of an execution
- * keeps its order and its ranges, and every execution that a worker began is heard of by the next. */
+ * keeps its order and its ranges, and each execution that one worker began the next one hears of. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
