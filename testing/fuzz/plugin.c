@@ -1,5 +1,5 @@
 /* A hostile plugin: whatever it says, of whatever, whenever. What the worker hears of an execution
- * keeps its order and its ranges, and each execution that one worker began the next one hears of. */
+ * keeps its order and its ranges, and what one worker has begun the next one hears of. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
