@@ -115,8 +115,7 @@ static void say_heartbeat_ack(struct jv_rpc *rpc, const struct say *words)
 
 static Jarvis__V1__ReportAck *report_ack(struct jv_arena *arena, const struct say *words)
 {
-	Jarvis__V1__ReportAck *ack =
-		JV_NEW(arena, jarvis__v1__report_ack, Jarvis__V1__ReportAck);
+	Jarvis__V1__ReportAck *ack = JV_NEW(arena, jarvis__v1__report_ack, Jarvis__V1__ReportAck);
 
 	ack->task_id = jv_id_format(arena, words->task);
 	ack->attempt = (int32_t)words->attempt;

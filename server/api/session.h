@@ -23,8 +23,8 @@ struct jv_session_event {
 struct jv_status jv_session_event_new(struct jv_api *api, uint64_t session,
 	const Jarvis__V1__SessionRequest *message, struct jv_session_event **event) JV_MUST_USE;
 /* The same for one of the others in a message with reports. */
-struct jv_status jv_session_event_report(uint64_t session,
-	const Jarvis__V1__AttemptReport *report, struct jv_session_event **event) JV_MUST_USE;
+struct jv_status jv_session_event_report(uint64_t session, const Jarvis__V1__AttemptReport *report,
+	struct jv_session_event **event) JV_MUST_USE;
 /* An event without a message: JV_EVENT_SESSION_CLOSE. */
 struct jv_session_event *jv_session_event_close(uint64_t session);
 /* A report in the agent's place, of an attempt that it cannot be told of: it has ended, lost by the

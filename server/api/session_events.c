@@ -289,8 +289,8 @@ static struct jv_status make_report(
 	return keep_report(event, report, &event->event.report.report);
 }
 
-struct jv_status jv_session_event_report(uint64_t session,
-	const Jarvis__V1__AttemptReport *report, struct jv_session_event **made)
+struct jv_status jv_session_event_report(
+	uint64_t session, const Jarvis__V1__AttemptReport *report, struct jv_session_event **made)
 {
 	struct jv_session_event *event = new_event(JV_EVENT_SESSION_REPORT);
 	struct jv_status status = report->n_more == 0

@@ -156,8 +156,7 @@ double bench_container(const struct bench_programs *programs, int which)
 		: -1;
 }
 
-static double loop_rate(
-	const struct bench_programs *programs, int which, enum bench_config config)
+static double loop_rate(const struct bench_programs *programs, int which, enum bench_config config)
 {
 	struct bench_loop_cost cost;
 

@@ -62,7 +62,8 @@ static void an_attempt_finds_nothing_of_the_last_one(void **state)
 {
 	(void)state;
 	struct jv_rig_record *first = jv_rig_start(&rig,
-		jv_rig_script(&rig, "trap 'exit 3' TERM; echo secret | tee /left; sleep 60 & wait"));
+		jv_rig_script(
+			&rig, "trap 'exit 3' TERM; echo secret | tee /left; sleep 60 & wait"));
 	jv_rig_wait_output(&rig, first, 7);
 	rig.executor->operations->stop(rig.executor, &first->id, false, JV_STOP_SERVER);
 	jv_rig_wait_finished(&rig, first);
@@ -120,8 +121,8 @@ static void a_plan_of_another_attempt_is_none(void **state)
 	(void)state;
 	struct jv_buffer plan = {0};
 	struct jv_rig_record *record = jv_rig_run(&rig, jv_rig_script(&rig, "true"));
-	int directory = open(in_state("attempts/%s.1", record->id.task),
-		O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int directory = open(
+		in_state("attempts/%s.1", record->id.task), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct jv_status status = jv_file_read(directory, JV_ATTEMPT_PLAN, 1 << 20, &plan);
 	assert_true(jv_is_ok(&status));
 	char *id = memmem(plan.data, plan.size, record->id.task, strlen(record->id.task));

@@ -29,8 +29,7 @@ static void acknowledgements_share_a_message(void **state)
 	assert_string_equal(ack->task_id, "t-1");
 	assert_int_equal(ack->n_more, 1);
 	assert_string_equal(ack->more[0]->task_id, "t-2");
-	assert_int_equal(
-		ack->more[0]->phase, JARVIS__V1__ATTEMPT_PHASE__ATTEMPT_PHASE_RUNNING);
+	assert_int_equal(ack->more[0]->phase, JARVIS__V1__ATTEMPT_PHASE__ATTEMPT_PHASE_RUNNING);
 	/* The order stays. */
 	assert_int_equal(said(session, before + 1)->heartbeat_ack->sequence, 1);
 	assert_string_equal(said(session, before + 2)->report_ack->task_id, "t-3");
