@@ -59,8 +59,9 @@ class HostileCase(ContainerCase):
         for name in ("work", "trash"):
             eventually(lambda path=os.path.join(self.images, name): os.listdir(path),
                        lambda left: not left, 10)
-        self.assertEqual([what for what in self.machine.processes().values()
-                          if "jarvis-unpack" in what], [])
+        eventually(lambda: [what for what in self.machine.processes().values()
+                            if "jarvis-unpack" in what],
+                   lambda left: not left, 10)
 
     def push(self, image, name="hostile"):
         return self.fake.push(name, "v1", image)
