@@ -324,17 +324,27 @@ static void release_held(struct jv_agent *agent)
 	}
 }
 
+/* The first ones to report; how many. */
+static size_t take_reporting(const struct jv_agent *agent, struct jv_ward *wards[REPORTS_MAX])
+{
+	size_t count = 0;
+
+	JV_LIST_EACH(link, &agent->reporting)
+	{
+		if (count == REPORTS_MAX)
+			break;
+		wards[count++] = JV_CONTAINER_OF(link, struct jv_ward, reporting);
+	}
+	return count;
+}
+
 static bool pump_reports(struct jv_agent *agent)
 {
-	while (!jv_list_empty(&agent->reporting)) {
-		struct jv_ward *wards[REPORTS_MAX];
-		size_t count = 0;
-		JV_LIST_EACH(link, &agent->reporting)
-		if (count < REPORTS_MAX)
-			wards[count++] = JV_CONTAINER_OF(link, struct jv_ward, reporting);
-		if (!send_reports(agent, wards, count))
+	struct jv_ward *wards[REPORTS_MAX];
+
+	while (!jv_list_empty(&agent->reporting))
+		if (!send_reports(agent, wards, take_reporting(agent, wards)))
 			return false;
-	}
 	return true;
 }
 

@@ -58,10 +58,13 @@ static bool reuse(int directory, const struct part *part)
 	return fd >= 0;
 }
 
+/* It was never published, or is what a part is called by now. */
 static bool is_fresh(const char *name)
 {
-	return strcmp(name, JV_ATTEMPT_STARTED JV_FILE_FRESH) == 0 ||
-		strcmp(name, JV_ATTEMPT_RESULT JV_FILE_FRESH) == 0;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (parts[i].spare != NULL && strcmp(name, parts[i].spare) == 0)
+			return true;
+	return false;
 }
 
 static struct jv_status prepare_entry(int directory, const char *name)
