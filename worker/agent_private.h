@@ -113,7 +113,7 @@ struct jv_agent {
 	struct jv_agent_sink sink;
 	struct jv_executor *executors[JV_AGENT_EXECUTORS_MAX];
 	uint32_t executor_count;
-	int64_t executors_due_ms;
+	int64_t executors_due_ms; /* 0 once one was told anything */
 	struct jv_agent_now now;
 
 	enum jv_agent_session session;

@@ -115,11 +115,12 @@ struct jv_executor_operations {
 	void (*recover)(struct jv_executor *executor,
 		void (*found)(void *context, const struct jv_execution_found *execution),
 		void *context);
-	/* A descriptor that becomes readable when dispatch has something to do; -1 if it needs
-	 * none. */
+	/* A descriptor that becomes readable when dispatch has something to do, but for what start,
+	 * stop and remove have left it: it is called after those anyway. -1 if it needs none. */
 	int (*descriptor)(struct jv_executor *executor);
 	/* Does what is due. Returns the monotonic time in milliseconds when it wants to be called
-	 * again; INT64_MAX: only when its descriptor says so. */
+	 * again; INT64_MAX: only when its descriptor says so, or after start, stop or
+	 * remove. */
 	int64_t (*dispatch)(struct jv_executor *executor, int64_t now_ms);
 	/* Stops polling and frees memory. What runs goes on running, to be found by recover. */
 	void (*close)(struct jv_executor *executor);

@@ -115,6 +115,7 @@ static void kill_it(struct jv_agent *agent, struct jv_ward *ward)
 	state_set(ward, JV_WARD_KILLING);
 	ward->kill_ms = agent->now.monotonic_ms + KILL_AGAIN_MS;
 	ward->executor->operations->stop(ward->executor, &ward->id, true, ward->cause);
+	agent->executors_due_ms = 0;
 }
 
 static void terminate(struct jv_agent *agent, struct jv_ward *ward)
@@ -126,6 +127,7 @@ static void terminate(struct jv_agent *agent, struct jv_ward *ward)
 	state_set(ward, JV_WARD_TERMINATING);
 	ward->kill_ms = agent->now.monotonic_ms + ward->limits.grace_ms;
 	ward->executor->operations->stop(ward->executor, &ward->id, false, ward->cause);
+	agent->executors_due_ms = 0;
 }
 
 static void stop(struct jv_agent *agent, struct jv_ward *ward)
@@ -352,6 +354,7 @@ void jv_ward_run(
 	ward->keep = jv_ward_keeps(spec);
 	jv_agent_note(agent, "attempt.starting", &ward->id, name);
 	executor->operations->start(executor, &ward->id, spec);
+	agent->executors_due_ms = 0;
 	jv_ward_timer_arm(agent, ward);
 	jv_ward_changed(agent, ward);
 }

@@ -66,6 +66,7 @@ void jv_ward_forget(struct jv_agent *agent, struct jv_ward *ward)
 {
 	if (ward->executor != NULL)
 		ward->executor->operations->remove(ward->executor, &ward->id);
+	agent->executors_due_ms = 0;
 	jv_ward_free(agent, ward);
 }
 

@@ -165,6 +165,14 @@ bool jv_execution_clean_more(struct jv_execution *execution)
 	return true;
 }
 
+void jv_execution_clear_cgroup(const struct jv_execution *execution)
+{
+	struct jv_cgroup cgroup;
+	struct jv_status status = open_cgroup(execution->keep, execution->key, &cgroup);
+	if (jv_is_ok(&status) && !jv_cgroup_remove(&cgroup))
+		JV_WARN("keep.leftover", JV_KV("cgroup", cgroup.path));
+}
+
 static bool is_known(struct jv_keep *keep, const char *key)
 {
 	struct jv_execution *execution;

@@ -99,6 +99,8 @@ void jv_execution_free(struct jv_execution *execution)
 	jv_source_close(keep->epoll, &execution->keeper);
 	if (execution->output_fd >= 0)
 		close(execution->output_fd);
+	if (execution->removed && execution->keeper_status != 0)
+		jv_execution_clear_cgroup(execution);
 	if (execution->removed)
 		remove_directory(execution);
 	if (keep->variant->forget != NULL)
@@ -116,8 +118,6 @@ void jv_execution_note(struct jv_execution *execution, unsigned news)
 	execution->news |= news;
 	jv_list_remove(&execution->dirty);
 	jv_list_push_back(&keep->dirty, &execution->dirty);
-	const uint64_t one = 1;
-	(void)!write(keep->wake.fd, &one, sizeof(one));
 }
 
 /* Another one may be started. */

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -174,12 +173,6 @@ int64_t jv_keep_dispatch(struct jv_executor *executor, int64_t now_ms)
 	return due_ms;
 }
 
-static void wake_ready(struct jv_source *source)
-{
-	uint64_t count;
-	(void)!read(source->fd, &count, sizeof(count));
-}
-
 static unsigned news_of(const struct inotify_event *event)
 {
 	if (event->len == 0)
@@ -253,7 +246,6 @@ struct jv_status jv_keep_open_events(struct jv_keep *keep)
 	keep->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (keep->epoll < 0)
 		return jv_error(JV_RESOURCE_EXHAUSTED, "epoll: %s", strerror(errno));
-	JV_TRY(open_source(keep, &keep->wake, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), wake_ready));
 	return open_source(
 		keep, &keep->inotify, inotify_init1(IN_CLOEXEC | IN_NONBLOCK), inotify_ready);
 }

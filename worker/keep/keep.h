@@ -153,7 +153,6 @@ struct jv_keep {
 	int spares_fd;
 	int epoll;
 	struct jv_source inotify;
-	struct jv_source wake; /* eventfd: something is to be done that no descriptor tells */
 	uint32_t starting;
 	uint32_t starting_max;
 	uint64_t trash_count;
@@ -265,6 +264,8 @@ bool jv_spare_take(struct jv_keep *keep, const char *fresh);
 void jv_execution_clean(struct jv_execution *execution, const char *cause);
 /* Goes on with it; false if it must be called again. */
 bool jv_execution_clean_more(struct jv_execution *execution);
+/* Removes what a keeper that has died behind its result has left of its control group. */
+void jv_execution_clear_cgroup(const struct jv_execution *execution);
 /* Removes cgroups and directories that belong to no execution. */
 void jv_keep_sweep(struct jv_keep *keep);
 

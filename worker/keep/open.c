@@ -113,7 +113,6 @@ void jv_keep_init(struct jv_keep *keep, const struct jv_keep_variant *variant)
 	keep->spares_fd = -1;
 	keep->epoll = -1;
 	keep->inotify.fd = -1;
-	keep->wake.fd = -1;
 	jv_list_init(&keep->ready);
 	jv_list_init(&keep->cleaning);
 	jv_list_init(&keep->dirty);
@@ -153,7 +152,6 @@ void jv_keep_deinit(struct jv_keep *keep)
 	if (keep->lock_fd >= 0)
 		prune_cgroups(keep);
 	jv_source_close(keep->epoll, &keep->inotify);
-	jv_source_close(keep->epoll, &keep->wake);
 	close_descriptor(keep->epoll);
 	close_descriptor(keep->attempts_fd);
 	close_descriptor(keep->trash_fd);

@@ -33,6 +33,7 @@
 #define JV_SCRATCH_MERGED  "merged"      /* overlay: the root file system */
 #define JV_SCRATCH_LOWER   "lower"       /* the image */
 #define JV_SCRATCH_NAMES   "names"       /* overlay: a layer with hosts, hostname, resolv.conf */
+#define JV_SCRATCH_UNIFIED "unified"     /* instead of a cgroup hierarchy that is hidden */
 #define JV_SCRATCH_MOUNTS  "mounts"      /* the task's mounts, by number */
 #define JV_SCRATCH_RUNTIME "runtime.log" /* what the runtime says */
 #define JV_SCRATCH_PID     "pid"         /* of the container's init */

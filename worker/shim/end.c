@@ -158,13 +158,17 @@ static void end_descendants(int64_t timeout_ms)
 }
 
 /* A container that was made but is not to be counted as started is killed here. */
+static void end_init(struct jv_keeper *keeper)
+{
+	if (keeper->ended || keeper->init <= 0)
+		return;
+	kill(keeper->is_plain ? -keeper->init : keeper->init, SIGKILL);
+	kill(keeper->init, SIGKILL);
+	waitpid(keeper->init, NULL, 0);
+}
+
 static void end_processes(struct jv_keeper *keeper)
 {
-	if (!keeper->ended && keeper->init > 0) {
-		kill(keeper->is_plain ? -keeper->init : keeper->init, SIGKILL);
-		kill(keeper->init, SIGKILL);
-		waitpid(keeper->init, NULL, 0);
-	}
 	if (!jv_cgroup_destroy(&keeper->cgroup, DESTROY_TIMEOUT_MS) && !keeper->is_plain) {
 		runtime_delete(keeper);
 		jv_cgroup_destroy(&keeper->cgroup, DESTROY_TIMEOUT_MS);
@@ -189,17 +193,24 @@ static void read_children_usage(struct jv_keeper *keeper)
 
 void jv_keeper_end(struct jv_keeper *keeper, struct jv_status status)
 {
+	/* The kernel has ended all that were in the PID namespace of an init before it could be
+	 * waited for. */
+	const bool all_ended = keeper->ended && !keeper->is_plain;
 	keeper->result.finish_ms = jv_clock_wall_ms();
 	read_usage(keeper);
-	end_processes(keeper);
+	end_init(keeper);
+	if (!all_ended)
+		end_processes(keeper);
 	read_children_usage(keeper);
 	if (keeper->started)
 		drain(keeper);
 	judge(keeper, &status);
 	note_output(keeper);
 	publish(keeper);
-	/* Behind the result: it is not to wait for this, and whoever removes the attempt removes
-	 * what a crash leaves here too. */
+	/* Behind the result, which is not to wait for it; whoever removes the attempt removes what
+	 * a crash leaves here too. */
+	if (all_ended)
+		end_processes(keeper);
 	if (!keeper->is_plain)
 		remove_layers();
 }

@@ -96,7 +96,9 @@ struct jv_status jv_file_reserve(int directory, const char *name, size_t size)
 	int fd = openat(directory, fresh, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return failed("create", fresh, errno);
-	int error = posix_fallocate(fd, 0, (off_t)size);
+	struct stat found;
+	const bool has_room = fstat(fd, &found) == 0 && found.st_blocks * 512 >= (blkcnt_t)size;
+	int error = has_room ? 0 : posix_fallocate(fd, 0, (off_t)size);
 	close(fd);
 	return error == 0 ? jv_ok() : failed("reserve", fresh, error);
 }

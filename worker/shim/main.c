@@ -66,7 +66,7 @@ static struct jv_status read_plan(struct jv_keeper *keeper)
 
 static struct jv_status open_output(struct jv_keeper *keeper)
 {
-	keeper->output_fd = open(JV_ATTEMPT_OUTPUT, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	keeper->output_fd = open(JV_ATTEMPT_OUTPUT, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (keeper->output_fd < 0)
 		return failed("create output");
 	jv_output_writer_init(

@@ -226,11 +226,26 @@ static struct jv_status mount_one(const struct jv_attempt_plan *plan, int idmap,
 	return status;
 }
 
+/* A runtime that finds cgroup v2 at `unified` refuses the hybrid layout. It finds an empty directory
+ * there instead, for it leaves files in whatever it finds. */
+static struct jv_status hide_unified(const struct jv_attempt_plan *plan)
+{
+	char unified[JV_CGROUP_PATH_MAX + 16];
+	if (!plan->hide_unified)
+		return jv_ok();
+	snprintf(unified, sizeof(unified), "%s/unified", plan->cgroup_root);
+	JV_TRY(jv_file_directory(AT_FDCWD, JV_SCRATCH_UNIFIED, 0755, true));
+	return mount(JV_SCRATCH_UNIFIED, unified, NULL, MS_BIND, NULL) == 0
+		? jv_ok()
+		: failed("hide the unified cgroup hierarchy");
+}
+
 /* All that the container sees of files, with owners that are its own. */
 static struct jv_status mount_files(const struct jv_keeper *keeper, int idmap)
 {
 	const struct jv_attempt_plan *plan = &keeper->plan;
 	JV_TRY(mount_scratch(plan));
+	JV_TRY(hide_unified(plan));
 	JV_TRY(write_names(plan));
 	JV_TRY(attach_lower(plan, idmap));
 	JV_TRY(mount_overlay(keeper));
@@ -239,25 +254,11 @@ static struct jv_status mount_files(const struct jv_keeper *keeper, int idmap)
 	return jv_ok();
 }
 
-/* A runtime that finds cgroup v2 at `unified` refuses the hybrid layout. It finds an empty tmpfs
- * there instead, for it leaves files in whatever it finds. */
-static struct jv_status hide_unified(const char *cgroup_root)
-{
-	char unified[JV_CGROUP_PATH_MAX + 16];
-	snprintf(unified, sizeof(unified), "%s/unified", cgroup_root);
-	if (mount("tmpfs", unified, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-		    "size=256k,mode=755") != 0)
-		return failed("hide the unified cgroup hierarchy");
-	return jv_ok();
-}
-
 struct jv_status jv_keeper_mount(const struct jv_keeper *keeper)
 {
 	const struct jv_attempt_plan *plan = &keeper->plan;
 	int idmap = -1;
 	JV_TRY(own_namespace());
-	if (plan->hide_unified)
-		JV_TRY(hide_unified(plan->cgroup_root));
 	if (plan->id_base != 0)
 		JV_TRY(jv_idmap_open(plan->id_base, &idmap));
 	struct jv_status status = mount_files(keeper, idmap);
