@@ -156,6 +156,7 @@ struct jv_keep {
 	uint32_t starting;
 	uint32_t starting_max;
 	uint64_t trash_count;
+	uint32_t spare_first;
 	uint32_t spare_count;
 	struct jv_execution *by_key;
 	struct jv_execution *by_watch;

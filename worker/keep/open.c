@@ -3,9 +3,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -102,6 +104,18 @@ static struct jv_status open_directory(const struct jv_keep *keep, const char *n
 	return status;
 }
 
+/* As chattr +T: attempts have nothing to do with one another, so ext4 may lay their directories far
+ * apart. In one place they would be searched for inodes that were freed long enough ago, where there
+ * is no journal. Other file systems know no such thing. */
+static void spread(int directory)
+{
+	int flags;
+	if (ioctl(directory, FS_IOC_GETFLAGS, &flags) != 0)
+		return;
+	flags |= FS_TOPDIR_FL;
+	(void)!ioctl(directory, FS_IOC_SETFLAGS, &flags);
+}
+
 void jv_keep_init(struct jv_keep *keep, const struct jv_keep_variant *variant)
 {
 	keep->base.operations = &variant->operations;
@@ -126,6 +140,7 @@ struct jv_status jv_keep_open(struct jv_keep *keep, const struct jv_keep_options
 	JV_TRY(resolve_state(keep, options));
 	JV_TRY(lock_state(keep));
 	JV_TRY(open_directory(keep, JV_KEEP_ATTEMPTS, &keep->attempts_fd));
+	spread(keep->attempts_fd);
 	JV_TRY(open_directory(keep, JV_KEEP_TRASH, &keep->trash_fd));
 	JV_TRY(open_directory(keep, JV_KEEP_SPARES, &keep->spares_fd));
 	return jv_keep_open_events(keep);

@@ -109,7 +109,7 @@ bool jv_spare_put(struct jv_keep *keep, const char *trash)
 	if (keep->spare_count == JV_KEEP_SPARES_MAX)
 		return false;
 	struct jv_status status = prepare(keep->trash_fd, trash);
-	spare_name(keep->spare_count, name);
+	spare_name((keep->spare_first + keep->spare_count) % JV_KEEP_SPARES_MAX, name);
 	if (!jv_is_ok(&status) || renameat(keep->trash_fd, trash, keep->spares_fd, name) != 0)
 		return false;
 	keep->spare_count++;
@@ -119,8 +119,10 @@ bool jv_spare_put(struct jv_keep *keep, const char *trash)
 bool jv_spare_take(struct jv_keep *keep, const char *fresh)
 {
 	char name[16];
-	if (keep->spare_count == 0)
+	if (keep->spare_count < JV_KEEP_SPARES_MAX)
 		return false;
-	spare_name(--keep->spare_count, name);
+	spare_name(keep->spare_first, name);
+	keep->spare_first = (keep->spare_first + 1) % JV_KEEP_SPARES_MAX;
+	keep->spare_count--;
 	return renameat2(keep->spares_fd, name, keep->attempts_fd, fresh, RENAME_NOREPLACE) == 0;
 }
