@@ -168,13 +168,14 @@ static void *run(void *context)
 	return NULL;
 }
 
-/* Signals are for the main thread. */
+/* Signals are for the main thread, which is not to be woken for each child of this one. */
 static int start_thread(struct jv_worker *worker)
 {
 	sigset_t all, before;
 	int error;
 
 	sigfillset(&all);
+	sigdelset(&all, SIGCHLD);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(&worker->thread, NULL, run, worker);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

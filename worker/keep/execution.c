@@ -3,9 +3,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -172,6 +174,29 @@ static void keeper_ended(struct jv_source *source)
 	jv_execution_note(execution, JV_NEWS_ALL);
 }
 
+/* With its result told, the keeper's end is nothing to be woken for: soon something else is. */
+static void let_leave(struct jv_execution *execution)
+{
+	if (execution->keeper.fd < 0)
+		return;
+	epoll_ctl(execution->keep->epoll, EPOLL_CTL_DEL, execution->keeper.fd, NULL);
+	jv_list_push_back(&execution->keep->leaving, &execution->link);
+}
+
+void jv_keep_reap(struct jv_keep *keep)
+{
+	struct jv_list *node;
+	while ((node = jv_list_pop_front(&keep->leaving)) != NULL) {
+		struct jv_execution *execution = JV_CONTAINER_OF(node, struct jv_execution, link);
+		struct pollfd keeper = {.fd = execution->keeper.fd, .events = POLLIN};
+		if (poll(&keeper, 1, 0) == 0) {
+			jv_list_push_back(&keep->leaving, node);
+			return;
+		}
+		keeper_ended(&execution->keeper);
+	}
+}
+
 struct jv_status jv_execution_keep(struct jv_execution *execution, int pidfd)
 {
 	return jv_source_open(execution->keep->epoll, &execution->keeper, pidfd, keeper_ended);
@@ -328,8 +353,10 @@ static void read_news(struct jv_execution *execution)
 	if ((news & JV_NEWS_OUTPUT) != 0)
 		jv_execution_read_output(execution);
 	execution->printing |= (news & JV_NEWS_TAIL) != 0;
-	if ((news & JV_NEWS_RESULT) != 0 && jv_execution_read_result(execution))
+	if ((news & JV_NEWS_RESULT) != 0 && jv_execution_read_result(execution)) {
+		let_leave(execution);
 		return;
+	}
 	if (execution->keeper.fd < 0)
 		keeper_lost(execution);
 }

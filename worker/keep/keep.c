@@ -11,6 +11,7 @@
 #include "base/assert.h"
 
 #define CLEAN_INTERVAL_MS 10
+#define LEAVE_INTERVAL_MS 50
 #define EVENTS_MAX        64
 
 static struct jv_keep *keep_of(struct jv_executor *executor)
@@ -164,12 +165,15 @@ int64_t jv_keep_dispatch(struct jv_executor *executor, int64_t now_ms)
 		due_ms = keep->variant->dispatch(keep);
 	JV_LIST_EACH(node, &keep->cleaning)
 	jv_execution_clean_more(JV_CONTAINER_OF(node, struct jv_execution, link));
+	jv_keep_reap(keep);
 	do {
 		start_ready(keep);
 		look_at_dirty(keep);
 	} while (keep->starting < keep->starting_max && !jv_list_empty(&keep->ready));
 	if (!jv_list_empty(&keep->cleaning) && now_ms + CLEAN_INTERVAL_MS < due_ms)
 		due_ms = now_ms + CLEAN_INTERVAL_MS;
+	if (!jv_list_empty(&keep->leaving) && now_ms + LEAVE_INTERVAL_MS < due_ms)
+		due_ms = now_ms + LEAVE_INTERVAL_MS;
 	return due_ms;
 }
 

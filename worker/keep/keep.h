@@ -33,8 +33,10 @@
 #define JV_KEEP_ATTEMPTS "attempts"
 #define JV_KEEP_TRASH    "trash"
 #define JV_KEEP_SPARES   "spares"
-/* How many directories of ended attempts are kept for the next ones. */
-#define JV_KEEP_SPARES_MAX 32
+/* How many directories of ended attempts are kept for the next ones, and from how many on they are
+ * used again, in turn, so that each rests a while. */
+#define JV_KEEP_SPARES_MAX   32
+#define JV_KEEP_SPARES_LEAST 16
 /* Of an attempt that has not been started yet. */
 #define JV_KEEP_FRESH ".new."
 
@@ -65,7 +67,7 @@ struct jv_execution {
 	struct jv_keep *keep;
 	enum jv_execution_phase phase;
 	struct jv_buffer spec; /* packed; emptied once the keeper has started */
-	struct jv_list link;   /* in keep->ready, keep->cleaning, or a list of the variant */
+	struct jv_list link;   /* in keep->ready, cleaning or leaving, or a list of the variant */
 	struct jv_list dirty;  /* in keep->dirty: something is to be looked at or told */
 	unsigned news;
 	int watch; /* inotify; -1: none */
@@ -162,6 +164,7 @@ struct jv_keep {
 	struct jv_execution *by_watch;
 	struct jv_list ready;    /* wait for their turn to be started */
 	struct jv_list cleaning; /* phase CLEANING */
+	struct jv_list leaving;  /* phase FINISHED, with a keeper that is about to end */
 	struct jv_list dirty;
 	uint8_t chunk[JV_OUTPUT_DATA_MAX]; /* of the last read_output */
 };
@@ -233,6 +236,8 @@ void jv_execution_fail(
 struct jv_status jv_execution_watch(struct jv_execution *execution) JV_MUST_USE;
 /* Takes the pidfd of its keeper. */
 struct jv_status jv_execution_keep(struct jv_execution *execution, int pidfd) JV_MUST_USE;
+/* Reaps a keeper that has been waited for, if it has ended; if not, it is the next one's turn. */
+void jv_keep_reap(struct jv_keep *keep);
 /* Reads what its directory tells, and tells it on. The sink may remove the execution, which then
  * lives until the dispatch is over. */
 void jv_execution_look(struct jv_execution *execution);

@@ -129,6 +129,7 @@ void jv_keep_init(struct jv_keep *keep, const struct jv_keep_variant *variant)
 	keep->inotify.fd = -1;
 	jv_list_init(&keep->ready);
 	jv_list_init(&keep->cleaning);
+	jv_list_init(&keep->leaving);
 	jv_list_init(&keep->dirty);
 }
 

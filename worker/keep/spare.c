@@ -119,7 +119,7 @@ bool jv_spare_put(struct jv_keep *keep, const char *trash)
 bool jv_spare_take(struct jv_keep *keep, const char *fresh)
 {
 	char name[16];
-	if (keep->spare_count < JV_KEEP_SPARES_MAX)
+	if (keep->spare_count < JV_KEEP_SPARES_LEAST)
 		return false;
 	spare_name(keep->spare_first, name);
 	keep->spare_first = (keep->spare_first + 1) % JV_KEEP_SPARES_MAX;
