@@ -11,7 +11,7 @@
 #include "testing/bench/bench.h"
 #include "testing/bench/loop.h"
 
-#define CONTAINERS     120
+#define CONTAINERS     300
 #define SLEEPERS       200
 #define SLEEP_SECONDS  "3600"
 #define START_US       INT64_C(120000000)

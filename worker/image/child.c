@@ -53,7 +53,7 @@ struct jv_status jv_image_child_start(struct jv_images *images, struct jv_image_
 		JV_ASSERT(count + 1 < ARGUMENTS_MAX);
 		all[count++] = *arguments;
 	}
-	const struct jv_spawn spawn = {.arguments = all, .output = log, .inherit = {-1, -1}};
+	const struct jv_spawn spawn = {.arguments = all, .output = log, .inherit = -1};
 	if (log != NULL)
 		unlink(log);
 	child->images = images;

@@ -155,6 +155,8 @@ struct jv_keep {
 	int spares_fd;
 	int epoll;
 	struct jv_source inotify;
+	struct jv_source zygote; /* pidfd */
+	int zygote_fd;           /* its socket; -1: there is none */
 	uint32_t starting;
 	uint32_t starting_max;
 	uint64_t trash_count;
@@ -256,6 +258,15 @@ void jv_execution_release_turn(struct jv_execution *execution);
 /* launch.c */
 /* Makes the attempt's directory and starts its keeper; a failure ends the execution. */
 void jv_execution_launch(struct jv_execution *execution);
+
+/* zygote.c */
+/* Starts the keeper of an attempt, whose lock the caller holds too; *pidfd is the caller's.
+ * UNAVAILABLE: somebody has killed or stopped the zygote, which is gone by now; the keeper may run or
+ * not, and holds the lock if it does. */
+struct jv_status jv_zygote_fork(
+	struct jv_keep *keep, const char *key, int lock, int *pidfd) JV_MUST_USE;
+/* Harmless if there is none. Keepers stay. */
+void jv_zygote_stop(struct jv_keep *keep);
 
 /* spare.c */
 /* Empties a directory of the trash and keeps it; false if it is not kept, and is to be removed. */

@@ -14,13 +14,6 @@
 #include "worker/keep/limits.h"
 #include "worker/shim/files.h"
 
-static const char *own_path(struct jv_launch *launch, const char *name)
-{
-	const struct jv_execution *execution = launch->execution;
-	return jv_arena_printf(&launch->arena, "%s/%s%s%s", execution->keep->attempts,
-		execution->key, name[0] == '\0' ? "" : "/", name);
-}
-
 static struct jv_status make_plan(struct jv_launch *launch)
 {
 	const struct jv_execution *execution = launch->execution;
@@ -87,27 +80,33 @@ static struct jv_status make_directory(struct jv_launch *launch)
 	return status;
 }
 
+static struct jv_status try_keeper(struct jv_launch *launch, int *pidfd)
+{
+	const struct jv_execution *execution = launch->execution;
+	int lock;
+	JV_TRY(jv_attempt_keeper_create(launch->directory, &lock));
+	struct jv_status status = jv_zygote_fork(execution->keep, execution->key, lock, pidfd);
+	/* From here on only the keeper holds the lock. */
+	close(lock);
+	return status;
+}
+
 static struct jv_status start_keeper(struct jv_launch *launch)
 {
 	struct jv_execution *execution = launch->execution;
-	const char *const arguments[] = {execution->keep->shim, own_path(launch, ""), NULL};
-	int lock;
-	JV_TRY(jv_attempt_keeper_create(launch->directory, &lock));
-	const struct jv_spawn spawn = {
-		.arguments = arguments,
-		.output = own_path(launch, JV_ATTEMPT_KEEPER),
-		.inherit = {lock, execution->keep->program_fd},
-		.hold_signals = true,
-		.own_pids = execution->keep->variant->own_pids,
-	};
-	pid_t pid;
 	int pidfd;
-	struct jv_status status = jv_spawn_start(&spawn, &pid, &pidfd);
-	/* From here on only the keeper holds the lock. */
-	close(lock);
-	JV_TRY(status);
-	execution->phase = JV_EXECUTION_KEPT;
-	return jv_execution_keep(execution, pidfd);
+	struct jv_status status = try_keeper(launch, &pidfd);
+	if (status.code == JV_UNAVAILABLE && jv_attempt_keeper_gone(launch->directory))
+		status = try_keeper(launch, &pidfd);
+	if (jv_is_ok(&status) || status.code == JV_UNAVAILABLE)
+		execution->phase = JV_EXECUTION_KEPT;
+	if (jv_is_ok(&status))
+		return jv_execution_keep(execution, pidfd);
+	if (status.code != JV_UNAVAILABLE)
+		return status;
+	/* It may run: that is ended before anything is told. */
+	jv_execution_clean(execution, status.message);
+	return jv_ok();
 }
 
 static struct jv_status run(struct jv_launch *launch)

@@ -127,6 +127,8 @@ void jv_keep_init(struct jv_keep *keep, const struct jv_keep_variant *variant)
 	keep->spares_fd = -1;
 	keep->epoll = -1;
 	keep->inotify.fd = -1;
+	keep->zygote.fd = -1;
+	keep->zygote_fd = -1;
 	jv_list_init(&keep->ready);
 	jv_list_init(&keep->cleaning);
 	jv_list_init(&keep->leaving);
@@ -167,6 +169,7 @@ void jv_keep_deinit(struct jv_keep *keep)
 	JV_ASSERT(keep->by_key == NULL);
 	if (keep->lock_fd >= 0)
 		prune_cgroups(keep);
+	jv_zygote_stop(keep);
 	jv_source_close(keep->epoll, &keep->inotify);
 	close_descriptor(keep->epoll);
 	close_descriptor(keep->attempts_fd);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -13,6 +12,8 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+
+#define INHERITED_FD 3
 
 extern char **environ;
 
@@ -50,11 +51,11 @@ static int add_files(posix_spawn_file_actions_t *actions, const struct jv_spawn 
 			actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (error == 0)
 		error = posix_spawn_file_actions_adddup2(actions, 1, 2);
-	int next = 3;
-	for (int i = 0; i < 2 && error == 0 && spawn->inherit[i] >= 0; i++)
-		error = posix_spawn_file_actions_adddup2(actions, spawn->inherit[i], next++);
+	if (error == 0 && spawn->inherit >= 0)
+		error = posix_spawn_file_actions_adddup2(actions, spawn->inherit, INHERITED_FD);
 	if (error == 0)
-		error = posix_spawn_file_actions_addclosefrom_np(actions, next);
+		error = posix_spawn_file_actions_addclosefrom_np(
+			actions, INHERITED_FD + (spawn->inherit >= 0));
 	return error;
 }
 
@@ -80,34 +81,15 @@ static int spawn_with(const struct jv_spawn *spawn, posix_spawn_file_actions_t *
 		(char *const *)(uintptr_t)spawn->arguments, environ);
 }
 
-/* Children of this thread are made in a new PID namespace until it returns. */
-static int spawn_as_init(const struct jv_spawn *spawn, posix_spawn_file_actions_t *actions,
-	posix_spawnattr_t *attributes, pid_t *pid)
-{
-	int before = open("/proc/thread-self/ns/pid_for_children", O_RDONLY | O_CLOEXEC);
-	if (before < 0)
-		return errno;
-	int error = unshare(CLONE_NEWPID) != 0 ? errno : 0;
-	if (error == 0)
-		error = spawn_with(spawn, actions, attributes, pid);
-	/* Without the way back everything that this thread starts would be in there. */
-	if (setns(before, CLONE_NEWPID) != 0)
-		jv_fatal("return to the worker's PID namespace: %s", strerror(errno));
-	close(before);
-	return error;
-}
-
 struct jv_status jv_spawn_start(const struct jv_spawn *spawn, pid_t *pid, int *pidfd)
 {
-	/* dup2 onto itself would leave the descriptor to be closed at exec, and onto the other one
-	 * would lose that. */
-	JV_ASSERT(spawn->inherit[0] != 3 && spawn->inherit[1] != 3 && spawn->inherit[1] != 4);
+	/* dup2 onto itself would leave the descriptor to be closed at exec. */
+	JV_ASSERT(spawn->inherit != INHERITED_FD);
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
-	int error = spawn->own_pids ? spawn_as_init(spawn, &actions, &attributes, pid)
-				    : spawn_with(spawn, &actions, &attributes, pid);
+	int error = spawn_with(spawn, &actions, &attributes, pid);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	if (error != 0)

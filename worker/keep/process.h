@@ -26,10 +26,8 @@ void jv_source_close(int epoll, struct jv_source *source);
 struct jv_spawn {
 	const char *const *arguments; /* NULL-terminated; the first is the path */
 	const char *output; /* file that takes standard output and error; NULL: none does */
-	int inherit[2];     /* descriptors to pass as numbers 3 and 4, or -1; neither is 3, the
-			     * second neither 4 */
+	int inherit;        /* a descriptor to pass as number 3, which it is not yet; -1: none */
 	bool hold_signals;  /* what is sent before it is ready waits for it */
-	bool own_pids;      /* as the init of a new PID namespace: all in it dies with it */
 };
 
 /* Starts a process in a session of its own, with default signals and no descriptor but 0, 1, 2 and

@@ -58,7 +58,7 @@ static struct jv_status read_version(const char *runtime, char *version, size_t 
 	if (fd < 0)
 		return jv_error(JV_INTERNAL, "make a file in /tmp: %s", strerror(errno));
 	const char *const arguments[] = {runtime, "--version", NULL};
-	const struct jv_spawn spawn = {.arguments = arguments, .output = file, .inherit = {-1, -1}};
+	const struct jv_spawn spawn = {.arguments = arguments, .output = file, .inherit = -1};
 	pid_t pid;
 	int pidfd = -1;
 	int wait_status = -1;

@@ -1,7 +1,8 @@
 /*
- * jarvis-shim: keeps one container, or one plain process. Started by the worker as `jarvis-shim
- * DIRECTORY`, with the locked descriptor of the attempt's `keeper` file as descriptor 3. Not meant
- * to be run by hand.
+ * jarvis-shim: keeps one container, or one plain process. Started by the worker as the zygote of its
+ * keepers (worker/shim/zygote.h), `jarvis-shim ATTEMPTS ROOM`: each works in a directory below
+ * ATTEMPTS, with the locked descriptor of the attempt's `keeper` file as descriptor 3. Not meant to
+ * be run by hand.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 
 #include "worker/shim/files.h"
 #include "worker/shim/keeper.h"
+#include "worker/shim/zygote.h"
 
 #define PLAN_MAX (8 << 20)
 
@@ -102,22 +104,47 @@ static struct jv_status keep(struct jv_keeper *keeper)
 	return jv_keeper_loop(keeper);
 }
 
+/* What lists processes shows shall be the keeper's directory: the name goes into the room behind
+ * the zygote's. */
+static const char *own_directory(char **argv, const char *key)
+{
+	char *end = argv[1] + strlen(argv[1]);
+	const size_t room = (size_t)(argv[2] + strlen(argv[2]) - end);
+	memset(end, 0, room);
+	snprintf(end, room, "/%s", key);
+	prctl(PR_SET_MM, PR_SET_MM_ARG_END, end + strlen(end) + 1, 0, 0);
+	return argv[1];
+}
+
+/* Its standard error is the attempt's `keeper`, where the worker looks for a last word. */
+static struct jv_status settle(struct jv_keeper *keeper, const char *directory)
+{
+	keeper->directory = directory;
+	setsid();
+	if (chdir(directory) != 0)
+		return failed(directory);
+	int log = open(JV_ATTEMPT_KEEPER, O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (log < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+		return failed(JV_ATTEMPT_KEEPER);
+	close(log);
+	/* Not for containers: only who executes it sees it. */
+	if (fcntl(JV_ATTEMPT_PROGRAM_FD, F_SETFD, FD_CLOEXEC) == 0)
+		keeper->program_fd = JV_ATTEMPT_PROGRAM_FD;
+	return jv_attempt_keeper_claim(JV_ATTEMPT_KEEPER_FD);
+}
+
 int main(int argc, char **argv)
 {
 	static struct jv_keeper keeper = {.pipes = {-1, -1}, .program_fd = -1, .init_pidfd = -1};
-	if (argc != 2) {
+	struct jv_zygote_request request;
+	if (argc != 3) {
 		fprintf(stderr,
-			"jarvis-shim keeps one task for jarvis-worker, which starts it; "
+			"jarvis-shim keeps the tasks of jarvis-worker, which starts it; "
 			"it is of no use by hand\n");
 		return 64;
 	}
-	struct jv_status status = chdir(argv[1]) == 0 ? jv_ok() : failed(argv[1]);
-	if (jv_is_ok(&status))
-		status = jv_attempt_keeper_claim(JV_ATTEMPT_KEEPER_FD);
-	keeper.directory = argv[1];
-	/* Not for containers: only who executes it sees it. */
-	if (fcntl(JV_ATTEMPT_PROGRAM_FD, F_SETFD, FD_CLOEXEC) == 0)
-		keeper.program_fd = JV_ATTEMPT_PROGRAM_FD;
+	jv_zygote_serve(&request);
+	struct jv_status status = settle(&keeper, own_directory(argv, request.key));
 	jv_arena_init(&keeper.arena, 0, 0);
 	if (jv_is_ok(&status))
 		status = prepare(&keeper);

@@ -86,8 +86,10 @@ class ContainerCase(case.MachineCase):
     @classmethod
     def check_idle(cls):
         programs = {p.process.pid for p in cls.machine.programs if p.process is not None}
+        # Zygotes, from which keepers are forked, belong to the worker and end with it.
         eventually(lambda: {pid: what for pid, what in cls.machine.processes().items()
-                            if pid not in programs}, lambda left: not left, 15)
+                            if pid not in programs and not what.endswith("/attempts")},
+                   lambda left: not left, 15)
         eventually(cls.machine.mounts, lambda left: not left, 15)
         # While it serves, it clears away after itself: at its end is too late for a long life.
         for directory in cls.directories_to_be_empty():

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "testing/process/runc/rig.h"
+#include "worker/keep/keep.h"
 #include "worker/shim/attempt.h"
 #include "worker/shim/files.h"
 
@@ -72,6 +73,12 @@ static void an_attempt_finds_nothing_of_the_last_one(void **state)
 	assert_false(has_spare(0));
 	jv_rig_remove(&rig, first);
 	assert_true(has_spare(0));
+	/* They are used in turn, once there are enough of them. */
+	for (int i = 1; i < JV_KEEP_SPARES_LEAST; i++) {
+		assert_true(has_spare(0));
+		jv_rig_remove(&rig, jv_rig_run(&rig, jv_rig_script(&rig, "true")));
+		assert_true(has_spare(i));
+	}
 
 	struct jv_rig_record *second =
 		jv_rig_start(&rig, jv_rig_script(&rig, "test ! -e /left && sleep 2"));

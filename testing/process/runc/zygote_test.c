@@ -1,0 +1,76 @@
+/* The process that keepers are forked from may be killed or stopped: no attempt is lost. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "testing/process/runc/rig.h"
+#include "worker/keep/keep.h"
+
+static struct jv_rig rig;
+
+static int set_up(void **state)
+{
+	(void)state;
+	jv_rig_init(&rig);
+	jv_rig_open(&rig);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	jv_rig_deinit(&rig);
+	return 0;
+}
+
+static void signal_zygote(int number)
+{
+	const struct jv_keep *keep = (const struct jv_keep *)rig.executor;
+	assert_true(keep->zygote.fd >= 0);
+	assert_int_equal(syscall(SYS_pidfd_send_signal, keep->zygote.fd, number, NULL, 0), 0);
+}
+
+static void a_killed_zygote_is_replaced(void **state)
+{
+	(void)state;
+	struct jv_rig_record *before =
+		jv_rig_start(&rig, jv_rig_script(&rig, "sleep 1; echo x; exit 5"));
+	jv_rig_wait_started(&rig, before);
+	signal_zygote(SIGKILL);
+	/* Its end was not dispatched yet. */
+	struct jv_rig_record *after = jv_rig_run(&rig, jv_rig_script(&rig, "exit 6"));
+	assert_int_equal(after->result.exit_code, 6);
+	jv_rig_wait_finished(&rig, before);
+	assert_int_equal(before->result.exit_code, 5);
+	assert_int_equal(before->result.log_bytes, 2);
+
+	signal_zygote(SIGKILL);
+	jv_rig_dispatch_for(&rig, 100);
+	after = jv_rig_run(&rig, jv_rig_script(&rig, "exit 7"));
+	assert_int_equal(after->result.exit_code, 7);
+}
+
+static void a_stopped_zygote_is_replaced(void **state)
+{
+	(void)state;
+	jv_rig_run(&rig, jv_rig_script(&rig, "true"));
+	signal_zygote(SIGSTOP);
+	const struct jv_rig_record *next = jv_rig_run(&rig, jv_rig_script(&rig, "exit 8"));
+	assert_int_equal(next->result.exit_code, 8);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_killed_zygote_is_replaced),
+		TEST(a_stopped_zygote_is_replaced),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
