@@ -37,20 +37,27 @@ void jv_mailbox_deinit(struct jv_mailbox *box)
 	must(pthread_mutex_destroy(&box->lock));
 }
 
+/* The receiver takes all there is, so that one wake serves all that follows. With the lock held. */
+static void took(struct jv_mailbox *box, uint32_t count)
+{
+	JV_ASSERT(box->count < UINT32_MAX - count);
+	box->count += count;
+	if (box->count != count)
+		return;
+	if (box->wake != NULL)
+		box->wake(box->wake_context);
+	else
+		must(pthread_cond_signal(&box->arrived));
+}
+
 static bool post(struct jv_mailbox *box, struct jv_mail *mail, bool past_limit)
 {
 	must(pthread_mutex_lock(&box->lock));
 	bool full = box->limit != 0 && box->count >= box->limit && !past_limit;
 	bool taken = box->open && !full;
 	if (taken) {
-		JV_ASSERT(box->count < UINT32_MAX);
 		jv_list_push_back(&box->mails, &mail->link);
-		box->count++;
-		/* The receiver takes all there is, so that one wake serves all that follows. */
-		if (box->count == 1 && box->wake != NULL)
-			box->wake(box->wake_context);
-		else if (box->count == 1)
-			must(pthread_cond_signal(&box->arrived));
+		took(box, 1);
 	}
 	must(pthread_mutex_unlock(&box->lock));
 	return taken;
@@ -64,6 +71,21 @@ bool jv_mailbox_post(struct jv_mailbox *box, struct jv_mail *mail)
 bool jv_mailbox_post_always(struct jv_mailbox *box, struct jv_mail *mail)
 {
 	return post(box, mail, true);
+}
+
+bool jv_mailbox_post_all(struct jv_mailbox *box, struct jv_list *mails, uint32_t count)
+{
+	JV_ASSERT((count == 0) == jv_list_empty(mails));
+	if (count == 0)
+		return true;
+	must(pthread_mutex_lock(&box->lock));
+	const bool taken = box->open;
+	if (taken) {
+		jv_list_splice_back(&box->mails, mails);
+		took(box, count);
+	}
+	must(pthread_mutex_unlock(&box->lock));
+	return taken;
 }
 
 /* With the lock held. */

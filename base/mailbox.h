@@ -43,6 +43,8 @@ bool jv_mailbox_post(struct jv_mailbox *box, struct jv_mail *mail);
 /* The same, past the limit: for mail that must not be refused (the end of a session, shutdown).
  * False only if closed. */
 bool jv_mailbox_post_always(struct jv_mailbox *box, struct jv_mail *mail);
+/* The same for all of a list at once, which is empty then: the receiver is woken once. */
+bool jv_mailbox_post_all(struct jv_mailbox *box, struct jv_list *mails, uint32_t count);
 /* Moves all mail to the end of `into` and returns how many. Does not wait. */
 uint32_t jv_mailbox_drain(struct jv_mailbox *box, struct jv_list *into);
 /* The same; waits for the first mail until jv_env_system's monotonic_ms says deadline_ms

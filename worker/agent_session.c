@@ -260,8 +260,11 @@ static struct jv_status check_desired(struct jv_agent *agent, const Jarvis__V1__
 
 static void hear_desired(struct jv_agent *agent, const Jarvis__V1__Desired *desired)
 {
-	struct jv_status status = check_desired(agent, desired);
+	struct jv_status status;
 
+	for (size_t i = 0; i < desired->n_acknowledged; i++)
+		jv_ward_report_acked(agent, desired->acknowledged[i]);
+	status = check_desired(agent, desired);
 	if (!jv_is_ok(&status)) {
 		jv_agent_drop(agent, status);
 		return;

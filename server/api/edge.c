@@ -46,6 +46,7 @@ void jv_edge_init(struct jv_edge *edge, struct jv_api *api, jv_mailbox_wake *wak
 	edge->api = api;
 	/* Bounded by construction: a call has one event in flight, a session a fixed number. */
 	jv_mailbox_init(&edge->inbox, 0, wake, context);
+	jv_list_init(&edge->outgoing);
 	jv_list_init(&edge->calls);
 	jv_list_init(&edge->later);
 	jv_list_init(&edge->watchers_all);
@@ -56,6 +57,7 @@ void jv_edge_deinit(struct jv_edge *edge)
 {
 	JV_ASSERT(jv_list_empty(&edge->calls));
 	JV_ASSERT(edge->watchers_by_task == NULL);
+	JV_ASSERT(jv_list_empty(&edge->outgoing));
 	jv_heap_deinit(&edge->timers);
 	jv_mailbox_deinit(&edge->inbox);
 }
@@ -175,11 +177,17 @@ int64_t jv_edge_run(struct jv_edge *edge)
 
 static void post(struct jv_edge *edge, struct jv_list *link)
 {
+	jv_list_push_back(&edge->outgoing, link);
+	edge->outgoing_count++;
+}
+
+void jv_edge_mail_send(struct jv_edge *edge)
+{
 	/* Edges close their inbox only after the host has stopped. */
-	bool posted =
-		jv_mailbox_post_always(&edge->inbox, JV_CONTAINER_OF(link, struct jv_mail, link));
+	bool posted = jv_mailbox_post_all(&edge->inbox, &edge->outgoing, edge->outgoing_count);
 
 	JV_ASSERT(posted);
+	edge->outgoing_count = 0;
 }
 
 void jv_edge_mail_reply(struct jv_edge *edge, struct jv_event *event)

@@ -55,6 +55,8 @@ struct jv_limits {
 struct jv_edge {
 	struct jv_api *api;
 	struct jv_mailbox inbox;
+	struct jv_list outgoing; /* the core's thread: what is to go into the inbox with the rest */
+	uint32_t outgoing_count;
 	struct jv_list calls; /* struct jv_rpc by calls_link */
 	struct jv_list later; /* struct jv_rpc by later_link */
 	uint32_t call_count;
@@ -71,12 +73,14 @@ void jv_edge_deinit(struct jv_edge *edge);
  * is none. */
 int64_t jv_edge_run(struct jv_edge *edge);
 
-/* For the host's sink, from the core's thread. Each takes its object. False: the edge is closed;
- * freed already. */
+/* For the host's sink, from the core's thread. Each takes its object, and keeps it until
+ * jv_edge_mail_send: what is released together is handled together. */
 void jv_edge_mail_reply(struct jv_edge *edge, struct jv_event *event);
 void jv_edge_mail_directive(struct jv_edge *edge, struct jv_directive *directive);
 void jv_edge_mail_publications(struct jv_edge *edge, int64_t revision,
 	const struct jv_publication *publications, uint32_t count);
+/* Lets the edge have it all. */
+void jv_edge_mail_send(struct jv_edge *edge);
 
 /* For transports. */
 /* The handler of a method; NULL if this server does not serve it. */

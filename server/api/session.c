@@ -131,25 +131,6 @@ static struct say *next_of(struct session_state *state, enum say_kind kind)
 	return !jv_list_empty(&state->says) && next->kind == kind ? next : NULL;
 }
 
-/* Those right behind it in the same message: each message is a write to the network. */
-static void say_report_ack(struct jv_rpc *rpc, struct jv_arena *arena, const struct say *words)
-{
-	Jarvis__V1__SessionResponse response = JARVIS__V1__SESSION_RESPONSE__INIT;
-	struct session_state *state = rpc->state;
-	Jarvis__V1__ReportAck *more[REPORT_ACKS_MAX];
-	struct say *next;
-
-	response.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_REPORT_ACK;
-	response.report_ack = report_ack(arena, words);
-	response.report_ack->more = more;
-	while (response.report_ack->n_more < REPORT_ACKS_MAX &&
-		(next = next_of(state, SAY_REPORT_ACK)) != NULL) {
-		more[response.report_ack->n_more++] = report_ack(arena, next);
-		free_say(state, next);
-	}
-	jv_rpc_send(rpc, &response.base);
-}
-
 static void say_log_ack(struct jv_rpc *rpc, struct jv_arena *arena, const struct say *words)
 {
 	Jarvis__V1__SessionResponse response = JARVIS__V1__SESSION_RESPONSE__INIT;
@@ -263,9 +244,11 @@ static void say_full(struct jv_rpc *rpc, struct jv_arena *arena, const struct sa
 	send_desired(rpc, &desired);
 }
 
-/* This change and those right behind it in one message: the last one begins below half of what a
- * message may hold, and a spec takes at most the other half (submit.c). */
-static void say_desired(struct jv_rpc *rpc, struct jv_arena *arena, const struct say *words)
+/* This change and those right behind it in one message, behind reports that are acknowledged: the
+ * last one begins below half of what a message may hold, and a spec takes at most the other half
+ * (submit.c). */
+static void say_desired(struct jv_rpc *rpc, struct jv_arena *arena, const struct say *words,
+	Jarvis__V1__ReportAck **acks, size_t ack_count)
 {
 	size_t most = jv_answer_bytes_max(rpc->edge->api) / 2;
 	Jarvis__V1__Desired desired = JARVIS__V1__DESIRED__INIT;
@@ -273,6 +256,8 @@ static void say_desired(struct jv_rpc *rpc, struct jv_arena *arena, const struct
 	Jarvis__V1__DesiredAttempt *attempts[DESIRED_MAX];
 	struct say *next;
 
+	desired.acknowledged = acks;
+	desired.n_acknowledged = ack_count;
 	desired.attempts = attempts;
 	attempts[desired.n_attempts++] = desired_attempt(rpc, arena, &words->desired);
 	while (desired.n_attempts < DESIRED_MAX && arena->used < most &&
@@ -281,6 +266,35 @@ static void say_desired(struct jv_rpc *rpc, struct jv_arena *arena, const struct
 		free_say(state, next);
 	}
 	send_desired(rpc, &desired);
+}
+
+/* Those right behind it in the same message, and what is desired in their place: each message is a
+ * write to the network, and an end often makes room for what begins. */
+static void say_report_ack(struct jv_rpc *rpc, struct jv_arena *arena, const struct say *words)
+{
+	Jarvis__V1__SessionResponse response = JARVIS__V1__SESSION_RESPONSE__INIT;
+	struct session_state *state = rpc->state;
+	Jarvis__V1__ReportAck *acks[REPORT_ACKS_MAX];
+	size_t count = 0;
+	struct say *next;
+
+	acks[count++] = report_ack(arena, words);
+	while (count < REPORT_ACKS_MAX && (next = next_of(state, SAY_REPORT_ACK)) != NULL) {
+		acks[count++] = report_ack(arena, next);
+		free_say(state, next);
+	}
+	next = next_of(state, SAY_DESIRED);
+	if (next != NULL) {
+		jv_list_remove(&next->link);
+		say_desired(rpc, arena, next, acks, count);
+		free_say(state, next);
+		return;
+	}
+	response.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_REPORT_ACK;
+	response.report_ack = acks[0];
+	response.report_ack->more = acks + 1;
+	response.report_ack->n_more = count - 1;
+	jv_rpc_send(rpc, &response.base);
 }
 
 static void utter(struct jv_rpc *rpc, struct jv_arena *arena, const struct say *words)
@@ -302,7 +316,7 @@ static void utter(struct jv_rpc *rpc, struct jv_arena *arena, const struct say *
 		say_full(rpc, arena, words);
 		break;
 	case SAY_DESIRED:
-		say_desired(rpc, arena, words);
+		say_desired(rpc, arena, words, NULL, 0);
 		break;
 	default:
 		JV_UNREACHABLE();

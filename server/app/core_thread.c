@@ -259,6 +259,12 @@ static void note_lost(struct jv_core_thread *core)
 	core->lost = stats.lost;
 }
 
+static void send_mail(const struct jv_core_thread *core)
+{
+	for (size_t i = 0; i < core->edge_count; i++)
+		jv_edge_mail_send(core->edges[i]);
+}
+
 static void turn(struct jv_core_thread *core, struct jv_list *mail, bool *again)
 {
 	const struct jv_env *env = core->api->env;
@@ -273,8 +279,11 @@ static void turn(struct jv_core_thread *core, struct jv_list *mail, bool *again)
 		core->in_hand += jv_mailbox_take(&core->inbox, mail, deadline_ms);
 	now = read_now(env);
 	take_durable(core, mail);
+	/* The pass may be long. */
+	send_mail(core);
 	const struct jv_list *first = mail->next;
 	*again = jv_host_pass(core->host, now, mail);
+	send_mail(core);
 	count_taken(core, mail, first);
 	note_lost(core);
 	atomic_store(&core->api->core_seen_ms, now.monotonic_ms);

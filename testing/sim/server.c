@@ -108,6 +108,7 @@ static void sink_reply(void *context, struct jv_event *event)
 	struct jv_sim_server *server = context;
 
 	jv_edge_mail_reply(&server->edge, event);
+	jv_edge_mail_send(&server->edge);
 }
 
 static void sink_direct(void *context, struct jv_directive *directive)
@@ -115,6 +116,7 @@ static void sink_direct(void *context, struct jv_directive *directive)
 	struct jv_sim_server *server = context;
 
 	jv_edge_mail_directive(&server->edge, directive);
+	jv_edge_mail_send(&server->edge);
 }
 
 static bool post_event(void *context, struct jv_event *event, bool past_limit)
@@ -161,8 +163,10 @@ static void sink_publish(
 {
 	struct jv_sim_server *server = context;
 
-	if (server->up)
-		jv_edge_mail_publications(&server->edge, revision, publications, count);
+	if (!server->up)
+		return;
+	jv_edge_mail_publications(&server->edge, revision, publications, count);
+	jv_edge_mail_send(&server->edge);
 }
 
 /* A disk that is sound, or damaged where the status says, is no reason to refuse. */
@@ -389,6 +393,7 @@ static void collect(struct jv_sim_server *server)
 		event->status = jv_error(JV_UNAVAILABLE, "the server is gone");
 		jv_edge_mail_reply(&server->edge, event);
 	}
+	jv_edge_mail_send(&server->edge);
 	jv_host_durable(server->host, server->committed);
 	jv_edge_run(&server->edge);
 	JV_LIST_EACH(node, &server->edge.calls)

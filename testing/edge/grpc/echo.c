@@ -221,6 +221,7 @@ void jv_echo_core_answer(struct echo *echo)
 		struct jv_rpc *rpc = event->origin;
 		atomic_fetch_sub(&echo->held_count, 1);
 		jv_edge_mail_reply(rpc->edge, event);
+		jv_edge_mail_send(rpc->edge);
 	}
 }
 

@@ -263,6 +263,7 @@ void server_core_answer(struct server *server)
 		jv_edge_mail_reply(jv_rest_edge_edge(server->rest),
 			JV_CONTAINER_OF(link, struct jv_event, link));
 	}
+	jv_edge_mail_send(jv_rest_edge_edge(server->rest));
 }
 
 void server_publish(struct server *server, int64_t revision)
@@ -270,6 +271,7 @@ void server_publish(struct server *server, int64_t revision)
 	const struct jv_publication publication = {.task = WATCHED_TASK, .kinds = 1};
 
 	jv_edge_mail_publications(jv_rest_edge_edge(server->rest), revision, &publication, 1);
+	jv_edge_mail_send(jv_rest_edge_edge(server->rest));
 }
 
 struct jv_rest_options server_options(void)

@@ -56,19 +56,27 @@ static void sink_commit(void *context, struct jv_batch *batch, int64_t revision)
 
 static void sink_reply(void *context, struct jv_event *event)
 {
-	jv_edge_mail_reply(&((struct fixture *)context)->edge, event);
+	struct jv_edge *edge = &((struct fixture *)context)->edge;
+
+	jv_edge_mail_reply(edge, event);
+	jv_edge_mail_send(edge);
 }
 
 static void sink_direct(void *context, struct jv_directive *directive)
 {
-	jv_edge_mail_directive(&((struct fixture *)context)->edge, directive);
+	struct jv_edge *edge = &((struct fixture *)context)->edge;
+
+	jv_edge_mail_directive(edge, directive);
+	jv_edge_mail_send(edge);
 }
 
 static void sink_publish(
 	void *context, int64_t revision, const struct jv_publication *publications, uint32_t count)
 {
-	jv_edge_mail_publications(
-		&((struct fixture *)context)->edge, revision, publications, count);
+	struct jv_edge *edge = &((struct fixture *)context)->edge;
+
+	jv_edge_mail_publications(edge, revision, publications, count);
+	jv_edge_mail_send(edge);
 }
 
 static bool post_event(void *context, struct jv_event *event, bool past_limit)

@@ -36,6 +36,32 @@ static void acknowledgements_share_a_message(void **state)
 	assert_int_equal(said(session, before + 2)->report_ack->n_more, 0);
 }
 
+static void what_is_desired_shares_it_too(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call *session = jv_fixture_node(fixture, "n1");
+	const uint64_t first = jv_fixture_submit(fixture, "");
+	const uint64_t second = jv_fixture_submit(fixture, "");
+	const uint32_t before = session->answer_count;
+
+	session->room = 0;
+	jv_fixture_report_finished(session, first, 1, 0, 0);
+	jv_fixture_report_finished(session, second, 1, 0, 0);
+	jv_fixture_submit(fixture, "");
+	jv_fixture_submit(fixture, "");
+	jv_call_read(session, 10);
+	const Jarvis__V1__Desired *desired = said(session, before)->desired;
+	assert_int_equal(said(session, before)->message_case,
+		JARVIS__V1__SESSION_RESPONSE__MESSAGE_DESIRED);
+	assert_int_equal(desired->n_acknowledged, 2);
+	assert_string_equal(desired->acknowledged[0]->task_id, "t-1");
+	assert_string_equal(desired->acknowledged[1]->task_id, "t-2");
+	assert_int_equal(desired->n_attempts, 2);
+	assert_string_equal(desired->attempts[0]->task_id, "t-3");
+	assert_string_equal(desired->attempts[1]->task_id, "t-4");
+	assert_int_equal(session->answer_count, before + 1);
+}
+
 static void reports_share_a_message(void **state)
 {
 	struct fixture *fixture = *state;
@@ -96,6 +122,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		JV_FIXTURE_TEST(acknowledgements_share_a_message),
+		JV_FIXTURE_TEST(what_is_desired_shares_it_too),
 		JV_FIXTURE_TEST(reports_share_a_message),
 		JV_FIXTURE_TEST(no_message_has_too_many_reports),
 	};

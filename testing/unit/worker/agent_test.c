@@ -101,6 +101,29 @@ static void one_message_acknowledges_many(void **state)
 	assert_int_equal(status_of(world).attempts, 0);
 }
 
+static void a_desired_acknowledges_too(void **state)
+{
+	struct jv_world *world = *state;
+	Jarvis__V1__SessionResponse message = JARVIS__V1__SESSION_RESPONSE__INIT;
+	Jarvis__V1__Desired desired = JARVIS__V1__DESIRED__INIT;
+	Jarvis__V1__ReportAck ack = JARVIS__V1__REPORT_ACK__INIT;
+	Jarvis__V1__ReportAck *acks[] = {&ack};
+
+	jv_world_sync(world);
+	jv_world_run(world, "t-1", 1);
+	jv_world_exits(world, "t-1", 1, 0);
+	ack.task_id = (char *)(uintptr_t) "t-1";
+	ack.attempt = 1;
+	ack.phase = FINISHED;
+	desired.sequence = ++world->desired_sequence;
+	desired.acknowledged = acks;
+	desired.n_acknowledged = 1;
+	message.message_case = JARVIS__V1__SESSION_RESPONSE__MESSAGE_DESIRED;
+	message.desired = &desired;
+	jv_world_hear(world, &message);
+	assert_int_equal(status_of(world).attempts, 0);
+}
+
 static void an_acknowledged_phase_before_the_end_forgets_nothing(void **state)
 {
 	struct jv_world *world = *state;
@@ -487,6 +510,7 @@ int main(void)
 		STORY(a_task_runs_to_its_end),
 		STORY(what_ends_at_once_is_said_once),
 		STORY(one_message_acknowledges_many),
+		STORY(a_desired_acknowledges_too),
 		STORY(an_acknowledged_phase_before_the_end_forgets_nothing),
 		STORY(the_same_attempt_is_never_started_twice),
 		STORY(what_the_server_forgot_is_not_started_by_a_late_word),
