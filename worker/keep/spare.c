@@ -7,9 +7,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -67,13 +70,31 @@ static bool is_fresh(const char *name)
 	return false;
 }
 
+/* As a new directory is, but for mode and owner: no attribute, no flag that a task could set, not
+ * grown long. */
+static bool is_like_new(int directory, const char *name)
+{
+	struct stat found;
+	int flags = 0;
+	int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	const bool plain = fstat(fd, &found) == 0 && found.st_size <= SPARE_FILE_MAX &&
+		flistxattr(fd, NULL, 0) <= 0 && (ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0 ||
+			(flags & ~(FS_EXTENT_FL | FS_INDEX_FL | FS_INLINE_DATA_FL)) == 0);
+	close(fd);
+	return plain;
+}
+
 static struct jv_status prepare_entry(int directory, const char *name)
 {
 	const struct part *part = find_part(name);
+	const bool upper = strcmp(name, JV_ATTEMPT_UPPER) == 0;
 	if (is_fresh(name) || (part != NULL && reuse(directory, part)))
 		return jv_ok();
-	return strcmp(name, JV_ATTEMPT_WORK) == 0 ? jv_file_clear(directory, name)
-						  : jv_file_remove(directory, name);
+	if (strcmp(name, JV_ATTEMPT_WORK) == 0 || (upper && is_like_new(directory, name)))
+		return jv_file_clear(directory, name);
+	return jv_file_remove(directory, name);
 }
 
 static struct jv_status prepare(int parent, const char *name)

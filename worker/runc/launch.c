@@ -117,7 +117,8 @@ static struct jv_status make_upper(struct jv_launch *launch)
 	struct stat lower;
 	if (stat(launch->plan.lower, &lower) != 0)
 		return jv_error(JV_NOT_FOUND, "image %s: %s", launch->plan.lower, strerror(errno));
-	JV_TRY(jv_file_directory(launch->directory, JV_ATTEMPT_UPPER, lower.st_mode & 07777, true));
+	JV_TRY(jv_file_directory(
+		launch->directory, JV_ATTEMPT_UPPER, lower.st_mode & 07777, false));
 	if (fchownat(launch->directory, JV_ATTEMPT_UPPER, host_id(launch, lower.st_uid),
 		    host_id(launch, lower.st_gid), 0) != 0)
 		return jv_error(JV_INTERNAL, "chown %s: %s", JV_ATTEMPT_UPPER, strerror(errno));
@@ -126,7 +127,7 @@ static struct jv_status make_upper(struct jv_launch *launch)
 
 struct jv_status jv_runc_fill(struct jv_launch *launch)
 {
-	/* A spare directory has it already, empty. */
+	/* A spare directory has both already, empty. */
 	JV_TRY(jv_file_directory(launch->directory, JV_ATTEMPT_WORK, 0700, false));
 	return make_upper(launch);
 }

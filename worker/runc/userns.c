@@ -59,7 +59,7 @@ static struct jv_status try_path(const struct jv_runc *runc, const char *path, b
 static struct jv_status probe(struct jv_runc *runc)
 {
 	JV_TRY(check_kernel());
-	struct jv_status status = jv_idmap_open(runc->ids.base, &runc->idmap);
+	struct jv_status status = jv_idmap_open(runc->ids.base, true, &runc->idmap);
 	if (!jv_is_ok(&status))
 		return jv_error(JV_FAILED_PRECONDITION, "%s (see user.max_user_namespaces)",
 			status.message);

@@ -237,6 +237,13 @@ static void write_number(
 	close(fd);
 }
 
+int jv_cgroup_open_procs(const struct jv_cgroup *cgroup)
+{
+	char path[FILE_PATH_MAX];
+	snprintf(path, sizeof(path), "%s/%s/cgroup.procs", cgroup->root, cgroup->hierarchies[0]);
+	return open(path, O_WRONLY | O_CLOEXEC);
+}
+
 static void visit_in(const struct jv_cgroup *cgroup, const char *hierarchy,
 	void (*visit)(void *context, int64_t pid), void *context)
 {

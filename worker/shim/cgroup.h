@@ -44,6 +44,10 @@ struct jv_status jv_cgroup_open(
 /* Takes a hierarchy out of what is looked at, killed and removed. */
 void jv_cgroup_forget(struct jv_cgroup *cgroup, const char *hierarchy);
 
+/* The list of processes of the uppermost group of a hierarchy, to be written to; -1 if it must not
+ * be. */
+int jv_cgroup_open_procs(const struct jv_cgroup *cgroup);
+
 /* What the kernel has counted; 0 for what it does not count. */
 struct jv_cgroup_usage {
 	int64_t cpu_micros;

@@ -1,6 +1,6 @@
 /*
  * The end of an attempt: what is left is killed, counted, drained and removed, and the result is
- * published as the last thing of all.
+ * published. What nobody waits for is removed behind that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -115,7 +115,7 @@ static void say_leftover(struct jv_status status)
 /* What the task wrote. The overlay is still mounted, but nobody is left who could look. */
 static void remove_layers(void)
 {
-	say_leftover(jv_file_remove(AT_FDCWD, JV_ATTEMPT_UPPER));
+	say_leftover(jv_file_clear(AT_FDCWD, JV_ATTEMPT_UPPER));
 	say_leftover(jv_file_clear(AT_FDCWD, JV_ATTEMPT_WORK));
 }
 

@@ -75,9 +75,13 @@ struct jv_status jv_file_write(
 	if (fd < 0)
 		return failed("create", name, errno);
 	struct jv_status status = write_all(fd, name, content);
-	if (jv_is_ok(&status) && ftruncate(fd, (off_t)content.size) != 0)
+	struct stat found;
+	if (jv_is_ok(&status) && fstat(fd, &found) != 0)
+		status = failed("stat", name, errno);
+	if (jv_is_ok(&status) && found.st_size != (off_t)content.size &&
+		ftruncate(fd, (off_t)content.size) != 0)
 		status = failed("cut", name, errno);
-	if (jv_is_ok(&status) && fchmod(fd, (mode_t)mode) != 0)
+	if (jv_is_ok(&status) && (found.st_mode & 07777) != mode && fchmod(fd, (mode_t)mode) != 0)
 		status = failed("chmod", name, errno);
 	if (close(fd) != 0 && jv_is_ok(&status))
 		status = failed("close", name, errno);

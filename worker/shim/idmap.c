@@ -53,17 +53,17 @@ static struct jv_status open_namespace(pid_t pid, uint32_t base, int *fd)
 }
 
 /* Whoever makes a user namespace is in it. A process that shares our memory and does nothing is
- * the cheapest there is; it sends no signal when it ends. */
-struct jv_status jv_idmap_open(uint32_t base, int *fd)
+ * the cheapest there is; it sends no signal when it ends, and need not be waited for. */
+struct jv_status jv_idmap_open(uint32_t base, bool reap, int *fd)
 {
-	_Alignas(16) char stack[4096];
+	static _Alignas(16) char stack[4096];
 	*fd = -1;
 	pid_t pid = clone(wait_in_namespace, stack + sizeof(stack), CLONE_NEWUSER | CLONE_VM, NULL);
 	if (pid < 0)
 		return failed("make a user namespace");
 	struct jv_status status = open_namespace(pid, base, fd);
 	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+	while (reap && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
 		continue;
 	return status;
 }

@@ -15,8 +15,10 @@
 /* How many ids a container has. */
 #define JV_IDMAP_SIZE 65536
 
-/* Makes a user namespace whose ids are those of the host from `base` on; *fd is the caller's. */
-struct jv_status jv_idmap_open(uint32_t base, int *fd) JV_MUST_USE;
+/* Makes a user namespace whose ids are those of the host from `base` on; *fd is the caller's. For
+ * that it takes a child, which sends no signal when it ends, and is the caller's to reap (__WCLONE)
+ * unless `reap`. */
+struct jv_status jv_idmap_open(uint32_t base, bool reap, int *fd) JV_MUST_USE;
 
 /* What a copy of a mount is to be like. */
 struct jv_tree_options {

@@ -85,6 +85,7 @@ static struct jv_status prepare(struct jv_keeper *keeper)
 			&keeper->cgroup, keeper->plan.cgroup_root, keeper->plan.cgroup_path));
 	if (keeper->plan.hide_unified)
 		jv_cgroup_forget(&keeper->cgroup, "unified");
+	jv_keeper_stir(keeper);
 	JV_TRY(jv_alarm_open(&keeper->alarm));
 	JV_TRY(jv_lease_watch_init(&keeper->lease, keeper->plan.lease));
 	JV_TRY(open_output(keeper));

@@ -260,7 +260,7 @@ struct jv_status jv_keeper_mount(const struct jv_keeper *keeper)
 	int idmap = -1;
 	JV_TRY(own_namespace());
 	if (plan->id_base != 0)
-		JV_TRY(jv_idmap_open(plan->id_base, &idmap));
+		JV_TRY(jv_idmap_open(plan->id_base, false, &idmap));
 	struct jv_status status = mount_files(keeper, idmap);
 	if (idmap >= 0)
 		close(idmap);

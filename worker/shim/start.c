@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -22,6 +23,29 @@
 static struct jv_status failed(const char *what)
 {
 	return jv_error(JV_INTERNAL, "%s: %s", what, strerror(errno));
+}
+
+/* In a child that shares the keeper's memory: moves itself. */
+static int stir(void *told)
+{
+	const int *procs = told;
+	syscall(SYS_write, *procs, "0", 1);
+	return 0;
+}
+
+/* It is reaped when the container has started; it ends with the keeper's PID namespace at the latest. Without control groups
+ * there is nothing to stir. */
+void jv_keeper_stir(const struct jv_keeper *keeper)
+{
+	static _Alignas(16) char stack[4096];
+	static int procs;
+	if (keeper->plan.cgroup_root[0] == '\0')
+		return;
+	procs = jv_cgroup_open_procs(&keeper->cgroup);
+	if (procs < 0)
+		return;
+	clone(stir, stack + sizeof(stack), CLONE_VM, &procs);
+	close(procs);
 }
 
 /* What the child is told. */
@@ -142,6 +166,9 @@ struct jv_status jv_keeper_started(struct jv_keeper *keeper)
 {
 	JV_ASSERT(!keeper->started);
 	JV_ASSERT(keeper->runtime == 0);
+	/* Children of its own, which send no signal when they end. */
+	while (waitpid(-1, NULL, WNOHANG | (int)__WCLONE) > 0)
+		continue;
 	if (!keeper->is_plain) {
 		const struct jv_cgroup_limits limits = jv_keeper_limits(keeper);
 		JV_TRY(find_init(keeper));

@@ -1,8 +1,11 @@
-/* The process that keepers are forked from may be killed or stopped: no attempt is lost. */
+/* The process that keepers are forked from may be killed or stopped: no attempt is lost. What
+ * keepers fork for themselves is not seen. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -64,6 +67,24 @@ static void a_stopped_zygote_is_replaced(void **state)
 	assert_int_equal(next->result.exit_code, 8);
 }
 
+/* All that a keeper starts for itself is reaped by the time that the task runs. */
+static void a_keeper_has_no_dead_children(void **state)
+{
+	(void)state;
+	char path[64];
+	char states[64] = "";
+	const struct jv_rig_record *record = jv_rig_start(&rig, jv_rig_script(&rig, "sleep 2"));
+	jv_rig_wait_started(&rig, record);
+	const int keeper = jv_rig_keeper(&rig, record);
+	snprintf(path, sizeof(path), "ps -o stat= --ppid %d", keeper);
+	FILE *children = popen(path, "r");
+	assert_non_null(children);
+	assert_true(fread(states, 1, sizeof(states) - 1, children) > 0);
+	assert_int_equal(pclose(children), 0);
+	assert_null(strchr(states, 'Z'));
+	jv_rig_wait_finished(&rig, record);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -71,6 +92,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_killed_zygote_is_replaced),
 		TEST(a_stopped_zygote_is_replaced),
+		TEST(a_keeper_has_no_dead_children),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
