@@ -261,8 +261,8 @@ void jv_execution_launch(struct jv_execution *execution);
 
 /* zygote.c */
 /* Starts the keeper of an attempt, whose lock the caller holds too; *pidfd is the caller's.
- * UNAVAILABLE: somebody has killed or stopped the zygote, which is gone by now; the keeper may run or
- * not, and holds the lock if it does. */
+ * UNAVAILABLE: somebody has killed or stopped the zygote, which is gone by now; the keeper may run
+ * or not, and holds the lock if it does. */
 struct jv_status jv_zygote_fork(
 	struct jv_keep *keep, const char *key, int lock, int *pidfd) JV_MUST_USE;
 /* Harmless if there is none. Keepers stay. */

@@ -105,8 +105,8 @@ static struct jv_status open_directory(const struct jv_keep *keep, const char *n
 }
 
 /* As chattr +T: attempts have nothing to do with one another, so ext4 may lay their directories far
- * apart. In one place they would be searched for inodes that were freed long enough ago, where there
- * is no journal. Other file systems know no such thing. */
+ * apart. In one place they would be searched for inodes that were freed long enough ago, where
+ * there is no journal. Other file systems know no such thing. */
 static void spread(int directory)
 {
 	int flags;

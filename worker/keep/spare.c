@@ -80,7 +80,8 @@ static bool is_like_new(int directory, const char *name)
 	if (fd < 0)
 		return false;
 	const bool plain = fstat(fd, &found) == 0 && found.st_size <= SPARE_FILE_MAX &&
-		flistxattr(fd, NULL, 0) <= 0 && (ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0 ||
+		flistxattr(fd, NULL, 0) <= 0 &&
+		(ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0 ||
 			(flags & ~(FS_EXTENT_FL | FS_INDEX_FL | FS_INLINE_DATA_FL)) == 0);
 	close(fd);
 	return plain;

@@ -59,9 +59,9 @@ struct jv_keeper {
 };
 
 /* Whoever moves a process into a control group waits for all processors to pass by, some ten
- * milliseconds on an idle machine, unless another was moved shortly before: the kernel is then still
- * prepared (cgroup_threadgroup_rwsem; the mount option favordynmods prepares it for good). This has
- * it prepare while the mounts are made, so that the runtime need not wait. */
+ * milliseconds on an idle machine, unless another was moved shortly before: the kernel is then
+ * still prepared (cgroup_threadgroup_rwsem; the mount option favordynmods prepares it for good).
+ * This has it prepare while the mounts are made, so that the runtime need not wait. */
 void jv_keeper_stir(const struct jv_keeper *keeper);
 /* Makes mount namespace, scratch directory, overlay and the task's mounts. They end with the
  * processes that see them. */

@@ -1,6 +1,6 @@
 /*
- * jarvis-shim: keeps one container, or one plain process. Started by the worker as the zygote of its
- * keepers (worker/shim/zygote.h), `jarvis-shim ATTEMPTS ROOM`: each works in a directory below
+ * jarvis-shim: keeps one container, or one plain process. Started by the worker as the zygote of
+ * its keepers (worker/shim/zygote.h), `jarvis-shim ATTEMPTS ROOM`: each works in a directory below
  * ATTEMPTS, with the locked descriptor of the attempt's `keeper` file as descriptor 3. Not meant to
  * be run by hand.
  */

@@ -226,8 +226,8 @@ static struct jv_status mount_one(const struct jv_attempt_plan *plan, int idmap,
 	return status;
 }
 
-/* A runtime that finds cgroup v2 at `unified` refuses the hybrid layout. It finds an empty directory
- * there instead, for it leaves files in whatever it finds. */
+/* A runtime that finds cgroup v2 at `unified` refuses the hybrid layout. It finds an empty
+ * directory there instead, for it leaves files in whatever it finds. */
 static struct jv_status hide_unified(const struct jv_attempt_plan *plan)
 {
 	char unified[JV_CGROUP_PATH_MAX + 16];

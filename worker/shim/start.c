@@ -33,8 +33,8 @@ static int stir(void *told)
 	return 0;
 }
 
-/* It is reaped when the container has started; it ends with the keeper's PID namespace at the latest. Without control groups
- * there is nothing to stir. */
+/* It is reaped when the container has started; it ends with the keeper's PID namespace at the
+ * latest. Without control groups there is nothing to stir. */
 void jv_keeper_stir(const struct jv_keeper *keeper)
 {
 	static _Alignas(16) char stack[4096];

@@ -21,8 +21,8 @@ union passed {
 	struct cmsghdr alignment;
 };
 
-struct jv_status jv_zygote_ask(int socket, const struct jv_zygote_request *request, int lock,
-	int program, pid_t *pid)
+struct jv_status jv_zygote_ask(
+	int socket, const struct jv_zygote_request *request, int lock, int program, pid_t *pid)
 {
 	struct iovec content = {(void *)(uintptr_t)request, sizeof(*request)};
 	const int fds[PASSED_MAX] = {lock, program};
@@ -40,11 +40,12 @@ struct jv_status jv_zygote_ask(int socket, const struct jv_zygote_request *reque
 	header->cmsg_len = CMSG_LEN(size);
 	memcpy(CMSG_DATA(header), fds, size);
 	int32_t answer = 0;
-	const bool asked =
-		sendmsg(socket, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*request);
+	const bool asked = sendmsg(socket, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*request);
 	errno = asked ? ECONNRESET : errno;
 	if (!asked || recv(socket, &answer, sizeof(answer), 0) != (ssize_t)sizeof(answer))
-		return jv_error(JV_UNAVAILABLE, "a keeper was asked for, and jarvis-shim has not answered: %s", strerror(errno));
+		return jv_error(JV_UNAVAILABLE,
+			"a keeper was asked for, and jarvis-shim has not answered: %s",
+			strerror(errno));
 	if (answer <= 0)
 		return jv_error(JV_INTERNAL, "fork a keeper: %s", strerror(-answer));
 	*pid = answer;

@@ -2,9 +2,9 @@
  * The zygote: a jarvis-shim that keeps nothing but forks the keepers.
  *
  * A fork of a small process that has done its start-up is several times cheaper than executing one
- * anew. The executor starts a zygote when it first needs a keeper, and asks it for each; a keeper is
- * the zygote's sibling (CLONE_PARENT), hence the executor's own child, and outlives both. The zygote
- * ends with the executor's end of the socket. One request at a time; single-threaded.
+ * anew. The executor starts a zygote when it first needs a keeper, and asks it for each; a keeper
+ * is the zygote's sibling (CLONE_PARENT), hence the executor's own child, and outlives both. The
+ * zygote ends with the executor's end of the socket. One request at a time; single-threaded.
  */
 #ifndef JV_WORKER_SHIM_ZYGOTE_H
 #define JV_WORKER_SHIM_ZYGOTE_H
@@ -22,7 +22,7 @@
 
 struct jv_zygote_request {
 	char key[JV_ZYGOTE_KEY_MAX]; /* the attempt's directory, below the zygote's */
-	bool own_pids;               /* as the init of a new PID namespace: all in it dies with it */
+	bool own_pids; /* as the init of a new PID namespace: all in it dies with it */
 };
 
 /* The executor's side: *pid is a child of the caller, which holds the attempt's lock as descriptor

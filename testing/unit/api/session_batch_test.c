@@ -51,8 +51,8 @@ static void what_is_desired_shares_it_too(void **state)
 	jv_fixture_submit(fixture, "");
 	jv_call_read(session, 10);
 	const Jarvis__V1__Desired *desired = said(session, before)->desired;
-	assert_int_equal(said(session, before)->message_case,
-		JARVIS__V1__SESSION_RESPONSE__MESSAGE_DESIRED);
+	assert_int_equal(
+		said(session, before)->message_case, JARVIS__V1__SESSION_RESPONSE__MESSAGE_DESIRED);
 	assert_int_equal(desired->n_acknowledged, 2);
 	assert_string_equal(desired->acknowledged[0]->task_id, "t-1");
 	assert_string_equal(desired->acknowledged[1]->task_id, "t-2");
