@@ -10,7 +10,7 @@
 #define TASKS_QUICK 200
 #define IN_FLIGHT   256
 /* The first of them fill caches and pools, the others find them full. */
-#define SOAK_FIRST 250000
+#define SOAK_FIRST 2000000
 #define SOAK_MORE  2000000
 
 static int64_t tasks_of(const struct bench_programs *programs, int64_t tasks)
