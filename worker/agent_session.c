@@ -30,6 +30,7 @@ static void hello_fill(struct jv_agent *agent, Jarvis__V1__Hello *hello, struct 
 	hello->protocol_version = JV_AGENT_PROTOCOL_VERSION;
 	hello->dial_time_ms = agent->hello_ms;
 	hello->life = options->life;
+	hello->hears_acknowledged = true;
 	/* protobuf-c does not write to what it packs. */
 	hello->node = (char *)(uintptr_t)options->node;
 	hello->inventory = (Jarvis__V1__NodeInventory *)(uintptr_t)options->inventory;

@@ -44,7 +44,8 @@ struct say {
 struct session_state {
 	uint64_t session;
 	char node[JV_NODE_NAME_MAX];
-	bool hello; /* a Hello was posted: the core must be told of the end */
+	bool hello;              /* a Hello was posted: the core must be told of the end */
+	bool hears_acknowledged; /* as it says */
 	bool receiving;
 	uint32_t in_flight;     /* events in the core */
 	size_t in_flight_bytes; /* theirs */
@@ -284,7 +285,7 @@ static void say_report_ack(struct jv_rpc *rpc, struct jv_arena *arena, const str
 		free_say(state, next);
 	}
 	next = next_of(state, SAY_DESIRED);
-	if (next != NULL) {
+	if (next != NULL && state->hears_acknowledged) {
 		jv_list_remove(&next->link);
 		say_desired(rpc, arena, next, acks, count);
 		free_say(state, next);
@@ -394,6 +395,7 @@ static struct jv_status take(struct jv_rpc *rpc, const Jarvis__V1__SessionReques
 	JV_TRY(jv_session_event_new(rpc->edge->api, state->session, message, &event));
 	if (event->event.kind == JV_EVENT_SESSION_OPEN) {
 		state->hello = true;
+		state->hears_acknowledged = message->hello->hears_acknowledged;
 		snprintf(state->node, sizeof(state->node), "%s", message->hello->node);
 	}
 	post(rpc, event);

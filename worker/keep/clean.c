@@ -135,7 +135,9 @@ static bool kill_cgroup(struct jv_execution *execution)
 	struct jv_cgroup cgroup;
 	struct jv_status status = open_cgroup(execution->keep, execution->key, &cgroup);
 	const bool released = is_released(execution);
-	if (!jv_is_ok(&status) || (jv_cgroup_remove(&cgroup) && released))
+	if (!jv_is_ok(&status))
+		return !released;
+	if (jv_cgroup_remove(&cgroup) && released)
 		return false;
 	jv_cgroup_kill(&cgroup);
 	return true;

@@ -94,17 +94,18 @@ static struct jv_status try_keeper(struct jv_launch *launch, int *pidfd)
 static struct jv_status start_keeper(struct jv_launch *launch)
 {
 	struct jv_execution *execution = launch->execution;
-	int pidfd;
+	int pidfd = -1;
 	struct jv_status status = try_keeper(launch, &pidfd);
 	if (status.code == JV_UNAVAILABLE && jv_attempt_keeper_gone(launch->directory))
 		status = try_keeper(launch, &pidfd);
-	if (jv_is_ok(&status) || status.code == JV_UNAVAILABLE)
-		execution->phase = JV_EXECUTION_KEPT;
-	if (jv_is_ok(&status))
-		return jv_execution_keep(execution, pidfd);
-	if (status.code != JV_UNAVAILABLE)
+	if (!jv_is_ok(&status) && status.code != JV_UNAVAILABLE)
 		return status;
-	/* It may run: that is ended before anything is told. */
+	execution->phase = JV_EXECUTION_KEPT;
+	/* It holds the lock, so it is there: a child of ours, and as good as any other. */
+	if (status.code == JV_UNAVAILABLE)
+		pidfd = jv_attempt_keeper_find(launch->directory);
+	if (pidfd >= 0)
+		return jv_execution_keep(execution, pidfd);
 	jv_execution_clean(execution, status.message);
 	return jv_ok();
 }

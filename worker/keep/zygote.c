@@ -16,7 +16,7 @@
 #include "worker/shim/zygote.h"
 
 /* It answers within a millisecond, unless somebody has stopped it. */
-#define ANSWER_MAX_S 3
+#define ANSWER_MAX_US 500000
 
 JV_STATIC_ASSERT(JV_EXECUTION_KEY_MAX <= JV_ZYGOTE_KEY_MAX, "an attempt's key fits");
 
@@ -35,7 +35,7 @@ static struct jv_status start(struct jv_keep *keep)
 	char room[JV_ZYGOTE_KEY_MAX + 1];
 	snprintf(room, sizeof(room), "%*s", JV_ZYGOTE_KEY_MAX, "");
 	const char *const arguments[] = {keep->shim, keep->attempts, room, NULL};
-	const struct timeval most = {.tv_sec = ANSWER_MAX_S};
+	const struct timeval most = {.tv_usec = ANSWER_MAX_US};
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return jv_error(JV_RESOURCE_EXHAUSTED, "make a socket: %s", strerror(errno));

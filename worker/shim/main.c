@@ -138,14 +138,19 @@ int main(int argc, char **argv)
 {
 	static struct jv_keeper keeper = {.pipes = {-1, -1}, .program_fd = -1, .init_pidfd = -1};
 	struct jv_zygote_request request;
-	if (argc != 3) {
+	if (argc != 2 && argc != 3) {
 		fprintf(stderr,
 			"jarvis-shim keeps the tasks of jarvis-worker, which starts it; "
 			"it is of no use by hand\n");
 		return 64;
 	}
-	jv_zygote_serve(&request);
-	struct jv_status status = settle(&keeper, own_directory(argv, request.key));
+	/* A worker of an earlier release, which is being upgraded, executes each keeper. */
+	const char *directory = argv[1];
+	if (argc == 3) {
+		jv_zygote_serve(&request);
+		directory = own_directory(argv, request.key);
+	}
+	struct jv_status status = settle(&keeper, directory);
 	jv_arena_init(&keeper.arena, 0, 0);
 	if (jv_is_ok(&status))
 		status = prepare(&keeper);

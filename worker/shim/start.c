@@ -25,7 +25,7 @@ static struct jv_status failed(const char *what)
 	return jv_error(JV_INTERNAL, "%s: %s", what, strerror(errno));
 }
 
-/* In a child that shares the keeper's memory: moves itself. */
+/* In a child: moves itself. */
 static int stir(void *told)
 {
 	const int *procs = told;
@@ -34,17 +34,18 @@ static int stir(void *told)
 }
 
 /* It is reaped when the container has started; it ends with the keeper's PID namespace at the
- * latest. Without control groups there is nothing to stir. */
+ * latest. A plain process has neither, and without control groups there is nothing
+ * to stir. */
 void jv_keeper_stir(const struct jv_keeper *keeper)
 {
 	static _Alignas(16) char stack[4096];
 	static int procs;
-	if (keeper->plan.cgroup_root[0] == '\0')
+	if (keeper->is_plain || keeper->plan.cgroup_root[0] == '\0')
 		return;
 	procs = jv_cgroup_open_procs(&keeper->cgroup);
 	if (procs < 0)
 		return;
-	clone(stir, stack + sizeof(stack), CLONE_VM, &procs);
+	clone(stir, stack + sizeof(stack), 0, &procs);
 	close(procs);
 }
 

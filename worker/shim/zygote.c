@@ -41,11 +41,14 @@ struct jv_status jv_zygote_ask(
 	memcpy(CMSG_DATA(header), fds, size);
 	int32_t answer = 0;
 	const bool asked = sendmsg(socket, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*request);
-	errno = asked ? ECONNRESET : errno;
-	if (!asked || recv(socket, &answer, sizeof(answer), 0) != (ssize_t)sizeof(answer))
+	ssize_t got = asked ? 0 : -1;
+	/* Whoever is stopped and goes on is interrupted, too. */
+	while (asked && (got = recv(socket, &answer, sizeof(answer), 0)) < 0 && errno == EINTR)
+		continue;
+	if (got != (ssize_t)sizeof(answer))
 		return jv_error(JV_UNAVAILABLE,
 			"a keeper was asked for, and jarvis-shim has not answered: %s",
-			strerror(errno));
+			got == 0 ? "it is gone" : strerror(errno));
 	if (answer <= 0)
 		return jv_error(JV_INTERNAL, "fork a keeper: %s", strerror(-answer));
 	*pid = answer;

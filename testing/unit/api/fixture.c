@@ -520,7 +520,8 @@ struct call *jv_fixture_node(struct fixture *fixture, const char *node)
 
 	jv_call_say(session,
 		"{'hello':{'node':'%s','workerId':'AAAAAAAAAAAAAAAAAAAA%c%c==',"
-		"'bootId':'AAAAAAAAAAAAAAAAAAAAAA==','protocolVersion':1,'inventory':{"
+		"'bootId':'AAAAAAAAAAAAAAAAAAAAAA==','protocolVersion':1,'hearsAcknowledged':true,"
+		"'inventory':{"
 		"'capacity':{'cpuMillis':4000,'memoryBytes':4294967296,'pids':10000,"
 		"'diskBytes':1000000000},'labels':{'zone':'%s'},'executors':['noop']}}}",
 		node, 'A' + (int)(strlen(node) % 26), 'A' + (node[strlen(node) - 1] & 1) * 16,
