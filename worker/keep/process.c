@@ -94,14 +94,19 @@ struct jv_status jv_spawn_start(const struct jv_spawn *spawn, pid_t *pid, int *p
 	posix_spawnattr_destroy(&attributes);
 	if (error != 0)
 		return jv_error(JV_INTERNAL, "start %s: %s", spawn->arguments[0], strerror(error));
+	return jv_spawn_open(*pid, spawn->arguments[0], pidfd);
+}
+
+struct jv_status jv_spawn_open(pid_t pid, const char *name, int *pidfd)
+{
 	/* An unreaped child keeps its pid, so this is certainly the one. */
-	*pidfd = (int)syscall(SYS_pidfd_open, *pid, 0);
+	*pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (*pidfd >= 0)
 		return jv_ok();
-	error = errno;
-	kill(*pid, SIGKILL);
-	waitpid(*pid, NULL, 0);
-	return jv_error(JV_INTERNAL, "pidfd of %s: %s", spawn->arguments[0], strerror(error));
+	const int error = errno;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return jv_error(JV_INTERNAL, "pidfd of %s: %s", name, strerror(error));
 }
 
 int jv_spawn_reap(int pidfd)

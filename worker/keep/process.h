@@ -33,6 +33,8 @@ struct jv_spawn {
 /* Starts a process in a session of its own, with default signals and no descriptor but 0, 1, 2 and
  * `inherit`. Its signal mask is empty, or blocks TERM and USR1 if hold_signals. */
 struct jv_status jv_spawn_start(const struct jv_spawn *spawn, pid_t *pid, int *pidfd) JV_MUST_USE;
+/* The pidfd of a child that was not reaped; a child of which there can be none is killed. */
+struct jv_status jv_spawn_open(pid_t pid, const char *name, int *pidfd) JV_MUST_USE;
 /* Reaps an ended child by its pidfd and returns its status as of waitpid; -1 if it is no child of
  * this process. */
 int jv_spawn_reap(int pidfd);

@@ -82,12 +82,5 @@ struct jv_status jv_zygote_fork(struct jv_keep *keep, const char *key, int lock,
 	if (status.code == JV_UNAVAILABLE)
 		jv_zygote_stop(keep);
 	JV_TRY(status);
-	/* An unreaped child keeps its pid, so this is certainly the one. */
-	*pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (*pidfd >= 0)
-		return jv_ok();
-	status = jv_error(JV_INTERNAL, "pidfd of a keeper: %s", strerror(errno));
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	return status;
+	return jv_spawn_open(pid, "a keeper", pidfd);
 }

@@ -34,8 +34,7 @@ static int stir(void *told)
 }
 
 /* It is reaped when the container has started; it ends with the keeper's PID namespace at the
- * latest. A plain process has neither, and without control groups there is nothing
- * to stir. */
+ * latest, which a plain process has not. Without control groups there is nothing to stir. */
 void jv_keeper_stir(const struct jv_keeper *keeper)
 {
 	static _Alignas(16) char stack[4096];

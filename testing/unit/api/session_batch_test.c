@@ -62,6 +62,28 @@ static void what_is_desired_shares_it_too(void **state)
 	assert_int_equal(session->answer_count, before + 1);
 }
 
+static void an_agent_that_cannot_hear_it_is_told_apart(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call *session = jv_call(fixture, "Worker/Session", "{}");
+	uint32_t before;
+
+	jv_call_say(session,
+		"{'hello':{'node':'n1','workerId':'AAAAAAAAAAAAAAAAAAAAAA==',"
+		"'bootId':'AAAAAAAAAAAAAAAAAAAAAA==','protocolVersion':1,'inventory':{"
+		"'capacity':{'cpuMillis':4000,'memoryBytes':4294967296,'pids':10000,"
+		"'diskBytes':1000000000},'executors':['noop']}}}");
+	const uint64_t first = jv_fixture_submit(fixture, "");
+	before = session->answer_count;
+	session->room = 0;
+	jv_fixture_report_finished(session, first, 1, 0, 0);
+	jv_fixture_submit(fixture, "");
+	jv_call_read(session, 10);
+	assert_int_equal(session->answer_count, before + 2);
+	assert_string_equal(said(session, before)->report_ack->task_id, "t-1");
+	assert_int_equal(said(session, before + 1)->desired->n_acknowledged, 0);
+}
+
 static void reports_share_a_message(void **state)
 {
 	struct fixture *fixture = *state;
@@ -123,6 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		JV_FIXTURE_TEST(acknowledgements_share_a_message),
 		JV_FIXTURE_TEST(what_is_desired_shares_it_too),
+		JV_FIXTURE_TEST(an_agent_that_cannot_hear_it_is_told_apart),
 		JV_FIXTURE_TEST(reports_share_a_message),
 		JV_FIXTURE_TEST(no_message_has_too_many_reports),
 	};
