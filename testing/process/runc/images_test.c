@@ -38,21 +38,6 @@ static void run(const char *script)
 		fail_msg("%s: %d", script, status);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	jv_rig_init(&rig);
-	jv_rig_open(&rig);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	jv_rig_deinit(&rig);
-	return 0;
-}
-
 static struct jv_rig_record *start_with(const char *image, const char *script)
 {
 	char text[256];
@@ -214,7 +199,7 @@ static void what_is_half_unpacked_at_a_start_is_removed(void **state)
 	assert_said(run_with(jv_rig_path(&rig, "image.tar.gz"), "echo again"), "again\n");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) JV_RIG_TEST(name, jv_rig_set_up, &rig)
 
 int main(void)
 {

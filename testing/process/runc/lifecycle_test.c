@@ -20,21 +20,6 @@
 
 static struct jv_rig rig;
 
-static int set_up(void **state)
-{
-	(void)state;
-	jv_rig_init(&rig);
-	jv_rig_open(&rig);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	jv_rig_deinit(&rig);
-	return 0;
-}
-
 static const char *out(struct jv_rig_record *record)
 {
 	return jv_buffer_text(&record->out);
@@ -430,7 +415,7 @@ static void many_tasks_run_at_once(void **state)
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) JV_RIG_TEST(name, jv_rig_set_up, &rig)
 
 int main(void)
 {

@@ -20,21 +20,6 @@
 
 static struct jv_rig rig;
 
-static int set_up(void **state)
-{
-	(void)state;
-	jv_rig_init(&rig);
-	jv_rig_open(&rig);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	jv_rig_deinit(&rig);
-	return 0;
-}
-
 static void assert_failed(
 	const struct jv_rig_record *record, Jarvis__V1__FailureReason reason, const char *says)
 {
@@ -160,7 +145,7 @@ static void open_files_and_cores_are_limited(void **state)
 	assert_string_equal(jv_buffer_text(&record->out), "1024\n0\n");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) JV_RIG_TEST(name, jv_rig_set_up, &rig)
 
 int main(void)
 {

@@ -24,21 +24,6 @@
 
 static struct jv_rig rig;
 
-static int set_up(void **state)
-{
-	(void)state;
-	jv_rig_init(&rig);
-	jv_rig_open(&rig);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	jv_rig_deinit(&rig);
-	return 0;
-}
-
 static void pause_ms(long ms)
 {
 	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
@@ -429,7 +414,7 @@ static void crun_runs_tasks_too(void **state)
 	assert_failed(jv_rig_run(&rig, spec), REASON(COMMAND), "nothing");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) JV_RIG_TEST(name, jv_rig_set_up, &rig)
 
 int main(void)
 {

@@ -413,3 +413,16 @@ int jv_rig_keeper(const struct jv_rig *rig, const struct jv_rig_record *record)
 	close(fd);
 	return result == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
 }
+
+int jv_rig_set_up(void **state)
+{
+	jv_rig_init(*state);
+	jv_rig_open(*state);
+	return 0;
+}
+
+int jv_rig_tear_down(void **state)
+{
+	jv_rig_deinit(*state);
+	return 0;
+}

@@ -53,6 +53,12 @@ void jv_rig_recover(struct jv_rig *rig);
 /* Closes, asserts that no mount, cgroup, process or directory is left, and removes everything. */
 void jv_rig_deinit(struct jv_rig *rig);
 
+/* The same for cmocka, whose state is the rig: init and open; deinit. */
+int jv_rig_set_up(void **state);
+int jv_rig_tear_down(void **state);
+#define JV_RIG_TEST(name, set_up, rig) \
+	cmocka_unit_test_prestate_setup_teardown(name, set_up, jv_rig_tear_down, rig)
+
 /* A task that runs `sh -c script` with small limits; lent until the next call. */
 Jarvis__V1__TaskSpec *jv_rig_script(struct jv_rig *rig, const char *script);
 /* Starts it as task t-N, attempt 1; the record lives as long as the rig. */

@@ -18,21 +18,6 @@
 
 static struct jv_rig rig;
 
-static int set_up(void **state)
-{
-	(void)state;
-	jv_rig_init(&rig);
-	jv_rig_open(&rig);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	jv_rig_deinit(&rig);
-	return 0;
-}
-
 static const char *in_state(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 static const char *in_state(const char *format, ...)
@@ -147,7 +132,7 @@ static void a_plan_of_another_attempt_is_none(void **state)
 	assert_int_equal(access(in_state("attempts/%s.1", record->id.task), F_OK), -1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) JV_RIG_TEST(name, jv_rig_set_up, &rig)
 
 int main(void)
 {

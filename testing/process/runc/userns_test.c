@@ -40,13 +40,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	(void)state;
-	jv_rig_deinit(&rig);
-	return 0;
-}
-
 static void reopen(enum jv_user_namespaces wanted)
 {
 	jv_rig_close(&rig);
@@ -208,7 +201,7 @@ static void a_user_beyond_the_range_is_refused_and_turns_nothing_off(void **stat
 	assert_string_equal(out(jv_rig_run(&rig, spec)), "");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) JV_RIG_TEST(name, set_up, &rig)
 
 int main(void)
 {

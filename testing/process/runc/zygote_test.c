@@ -15,21 +15,6 @@
 
 static struct jv_rig rig;
 
-static int set_up(void **state)
-{
-	(void)state;
-	jv_rig_init(&rig);
-	jv_rig_open(&rig);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	jv_rig_deinit(&rig);
-	return 0;
-}
-
 static void signal_zygote(int number)
 {
 	const struct jv_keep *keep = (const struct jv_keep *)rig.executor;
@@ -100,7 +85,7 @@ static void a_keeper_has_no_dead_children(void **state)
 	jv_rig_wait_finished(&rig, record);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) JV_RIG_TEST(name, jv_rig_set_up, &rig)
 
 int main(void)
 {
