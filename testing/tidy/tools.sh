@@ -33,7 +33,7 @@ build_files() {
 # Most have no suffix, so the first line tells.
 shell_files() {
 	local file
-	source_files | matching -v -E '\.(c|h|proto|md|json|ya?ml|bzl|bazel|py|pb|golden)$' |
+	source_files | matching -v -E '\.(c|h|proto|md|json|ya?ml|bzl|bazel|py|pb|golden|binpb)$' |
 		while read -r file; do
 			case $(head -q -c 64 "$file" 2>/dev/null | tr -d '\0' | head -n 1) in
 			'#!'*sh | '# shellcheck shell='*) printf '%s\n' "$file" ;;
