@@ -64,7 +64,10 @@ USERS = {
 # system library (//base/build:<name>) -> the rooms that may use it, besides testing.
 LIBRARY_USERS = {
     "cmocka": ["*"],
-    "crypto": ["worker"],
+    "crypto": [
+        "base",
+        "worker",
+    ],
     "grpc": [
         "proto/rpc",
         "server/rpc",

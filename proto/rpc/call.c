@@ -128,6 +128,16 @@ static grpc_byte_buffer *take_write(struct jv_call *call)
 	return payload;
 }
 
+/* The headers of a call; what they point to is the client's. */
+static void fill_headers(struct jv_call *call, grpc_op *op)
+{
+	op->op = GRPC_OP_SEND_INITIAL_METADATA;
+	if (!call->client->has_token)
+		return;
+	op->data.send_initial_metadata.count = 1;
+	op->data.send_initial_metadata.metadata = &call->client->token;
+}
+
 /* Starts what can be sent now: headers, the next message, the end; in one batch. */
 static void send_next(struct jv_call *call)
 {
@@ -139,7 +149,7 @@ static void send_next(struct jv_call *call)
 		return;
 	memset(ops, 0, sizeof(ops));
 	if (!call->opened)
-		ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
+		fill_headers(call, &ops[count++]);
 	call->opened = true;
 	if (call->queued > 0) {
 		payload = take_write(call);
@@ -215,7 +225,7 @@ static void start_unary(struct jv_call *call, const ProtobufCMessage *request)
 	grpc_op ops[6];
 
 	memset(ops, 0, sizeof(ops));
-	ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
+	fill_headers(call, &ops[0]);
 	ops[1].op = GRPC_OP_SEND_MESSAGE;
 	ops[1].data.send_message.send_message = payload;
 	ops[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;

@@ -24,13 +24,8 @@ static void fill_args(struct jv_args *args, const struct jv_client_options *opti
 	jv_args_number(args, GRPC_ARG_ENABLE_HTTP_PROXY, 0);
 	jv_args_number(args, GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
 	jv_args_text(args, GRPC_ARG_PRIMARY_USER_AGENT_STRING, options->user_agent);
-}
-
-/* The one place that decides how peers prove who they are. */
-static grpc_channel_credentials *credentials(const struct jv_client_options *options)
-{
-	(void)options;
-	return grpc_insecure_credentials_create();
+	if (options->tls && options->server_name != NULL && options->server_name[0] != '\0')
+		jv_args_text(args, GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, options->server_name);
 }
 
 static void fill_number(int64_t *value, int64_t fallback)
@@ -72,13 +67,38 @@ static struct jv_status check_target(const char *target)
 		"\"%s\" is no address of a server; write host:port or unix:/path", target);
 }
 
+/* They were the caller's, for this call only. */
+static void forget_texts(struct jv_client_options *options)
+{
+	options->user_agent = NULL;
+	options->ca_file = NULL;
+	options->cert_file = NULL;
+	options->key_file = NULL;
+	options->server_name = NULL;
+	options->token = NULL;
+}
+
+static struct jv_status open_channel(struct jv_client *client, const char *target)
+{
+	grpc_channel_credentials *credentials;
+	grpc_channel_args channel_args;
+	struct jv_args args = {.count = 0};
+
+	JV_TRY(jv_client_take_token(client, target, &client->options));
+	JV_TRY(jv_client_credentials(&client->options, &credentials));
+	fill_args(&args, &client->options);
+	channel_args = jv_args_of(&args);
+	client->channel = grpc_channel_create(target, credentials, &channel_args);
+	grpc_channel_credentials_release(credentials);
+	JV_ASSERT(client->channel != NULL);
+	return jv_ok();
+}
+
 struct jv_status jv_client_open(struct jv_cq *cq, const char *target,
 	const struct jv_client_options *options, struct jv_client **client)
 {
-	grpc_channel_credentials *credential;
-	grpc_channel_args channel_args;
-	struct jv_args args = {.count = 0};
 	struct jv_client *opened;
+	struct jv_status status;
 
 	*client = NULL;
 	JV_TRY(check_target(target));
@@ -87,16 +107,13 @@ struct jv_status jv_client_open(struct jv_cq *cq, const char *target,
 	if (options != NULL)
 		opened->options = *options;
 	fill_options(&opened->options);
-	fill_args(&args, &opened->options);
-	channel_args = jv_args_of(&args);
-	credential = credentials(&opened->options);
-	opened->channel = grpc_channel_create(target, credential, &channel_args);
-	grpc_channel_credentials_release(credential);
-	JV_ASSERT(opened->channel != NULL);
-	/* Borrowed for this call only. */
-	opened->options.user_agent = NULL;
-	*client = opened;
-	return jv_ok();
+	status = open_channel(opened, target);
+	forget_texts(&opened->options);
+	if (jv_is_ok(&status))
+		*client = opened;
+	else
+		jv_client_close(opened);
+	return status;
 }
 
 void jv_client_close(struct jv_client *client)
@@ -104,7 +121,9 @@ void jv_client_close(struct jv_client *client)
 	if (client == NULL)
 		return;
 	JV_ASSERT(client->calls == 0);
-	grpc_channel_destroy(client->channel);
+	if (client->channel != NULL)
+		grpc_channel_destroy(client->channel);
+	jv_client_forget_token(client);
 	free(client);
 }
 

@@ -10,6 +10,9 @@
  * is asked for when `message` has returned, so a slow reader slows the server down. The client
  * never retries: that is for who knows the request_id.
  *
+ * A server whose certificate is refused, that speaks no TLS, or that refuses ours, is a server
+ * without connection: UNAVAILABLE, with the cause as gRPC has it.
+ *
  *     jv_cq_open(&cq);
  *     jv_client_open(&cq, "localhost:7070", NULL, &client);
  *     status = jv_client_call(client, jv_schema_method(schema, "/jarvis.v1.Scheduler/GetTask"),
@@ -33,7 +36,7 @@
 struct jv_client;
 struct jv_call;
 
-/* 0 or NULL takes what is in parentheses. */
+/* 0 or NULL takes what is in parentheses. Texts are borrowed until jv_client_open returns. */
 struct jv_client_options {
 	int64_t message_bytes_max;        /* of one message, both ways (4 MiB) */
 	int64_t arena_bytes_max;          /* of one message when unpacked (64 MiB) */
@@ -42,6 +45,16 @@ struct jv_client_options {
 	int64_t reconnect_backoff_ms_max; /* pause between attempts to connect (5,000) */
 	uint32_t write_queue_max;         /* messages of one call that wait (256) */
 	const char *user_agent;           /* in front of gRPC's own ("jarvis") */
+	/* TLS; the other fields of it are only for that. Files are PEM, read once by open. */
+	bool tls;
+	const char *ca_file;     /* who may have signed the server's certificate (the system's) */
+	const char *cert_file;   /* our own certificate, with key_file (none) */
+	const char *key_file;    /* without a passphrase */
+	const char *server_name; /* that the certificate must have (the host of the target) */
+	/* Sent with every call as "authorization: Bearer TOKEN" (none): over TLS, to this machine,
+	 * or wherever token_in_clear allows. */
+	const char *token;
+	bool token_in_clear;
 };
 
 /* How a call ended; lent during `ended`. */
@@ -67,7 +80,7 @@ struct jv_call_events {
 
 /* target: host:port, [ipv6]:port, unix:/path. Does not connect: the first call does, and the
  * channel connects again by itself. options may be NULL. INVALID_ARGUMENT for a target that
- * is none. */
+ * is none, certificates and keys that cannot be used, and a token that would be sent in clear. */
 struct jv_status jv_client_open(struct jv_cq *cq, const char *target,
 	const struct jv_client_options *options, struct jv_client **client) JV_MUST_USE;
 /* No call may be left: cancel them and run the queue until they have ended. NULL is harmless. */

@@ -18,7 +18,9 @@
 struct jv_client {
 	struct jv_cq *cq;
 	grpc_channel *channel;
-	struct jv_client_options options; /* with all defaults filled in */
+	struct jv_client_options options; /* with all defaults filled in, without its texts */
+	grpc_metadata token;              /* "authorization", if has_token */
+	bool has_token;
 	uint32_t calls;
 };
 
@@ -68,6 +70,14 @@ struct jv_write {
 struct jv_call *jv_call_start_into(struct jv_client *client, const struct jv_method *method,
 	const ProtobufCMessage *request, int64_t timeout_ms, struct jv_arena *arena,
 	const struct jv_call_events *events, void *context);
+/* credentials.c: how the two sides prove who they are, from the options. */
+struct jv_status jv_client_credentials(const struct jv_client_options *options,
+	grpc_channel_credentials **credentials) JV_MUST_USE;
+/* Takes the token of the options into the client; INVALID_ARGUMENT if it must not be sent. */
+struct jv_status jv_client_take_token(struct jv_client *client, const char *target,
+	const struct jv_client_options *options) JV_MUST_USE;
+void jv_client_forget_token(struct jv_client *client);
+
 /* The call's end as the user sees it; lent as long as the call. */
 void jv_call_describe_end(const struct jv_call *call, struct jv_call_end *end);
 
