@@ -68,6 +68,13 @@ void jv_key_event(struct jv_buffer *key, int64_t revision, uint32_t index)
 	jv_put_key_u32(key, index);
 }
 
+void jv_key_node_event(struct jv_buffer *key, int64_t revision)
+{
+	JV_ASSERT(revision >= 0);
+	begin(key, JV_RECORD_NODE_EVENT);
+	jv_put_key_u64(key, (uint64_t)revision);
+}
+
 void jv_key_request(struct jv_buffer *key, const uint8_t hash[JV_REQUEST_HASH_SIZE])
 {
 	begin(key, JV_RECORD_REQUEST);
@@ -187,6 +194,9 @@ static bool describe_kind(uint8_t letter, struct jv_reader *ids, struct jv_buffe
 		return true;
 	case JV_RECORD_EVENT:
 		describe_event(ids, text);
+		return true;
+	case JV_RECORD_NODE_EVENT:
+		describe_task("node event of revision", ids, text);
 		return true;
 	case JV_RECORD_REQUEST:
 		describe_request(ids, text);

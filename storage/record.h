@@ -18,6 +18,7 @@
  *   G task attempt offset            log chunk
  *   N name                           node
  *   E revision index                 event           a task as a change left it, for watchers
+ *   V revision                       node event      a node as a change left it, likewise
  *   R hash (16 bytes)                request         of a request_id
  *   Q name                           queue           what its finished tasks take together
  *   X queue expiry task              expiry          finished task, in the order of removal
@@ -41,6 +42,7 @@ enum jv_record_kind {
 	JV_RECORD_LOG = 'G',
 	JV_RECORD_NODE = 'N',
 	JV_RECORD_EVENT = 'E',
+	JV_RECORD_NODE_EVENT = 'V',
 	JV_RECORD_REQUEST = 'R',
 	JV_RECORD_QUEUE = 'Q',
 	JV_RECORD_EXPIRY = 'X',
@@ -211,6 +213,19 @@ struct jv_node_record {
 	struct jv_bytes inventory; /* packed jarvis.v1.NodeInventory, opaque to the core */
 };
 
+/* The states of jarvis.v1.NodeState; the numbers are the same. */
+enum jv_node_state { JV_NODE_READY = 1, JV_NODE_DISCONNECTED = 2, JV_NODE_LOST = 3 };
+
+/* A change of a node; of one that was forgotten only the name is set. */
+struct jv_node_event_record {
+	struct jv_bytes name;
+	bool removed;
+	enum jv_node_state state; /* READY if removed */
+	int64_t connect_ms;
+	int64_t last_seen_ms; /* 0: not in that life of the server */
+	struct jv_bytes inventory;
+};
+
 struct jv_log_record {
 	uint64_t task;
 	uint32_t attempt;
@@ -229,11 +244,23 @@ struct jv_log_head_record {
 
 #define JV_REQUEST_HASH_SIZE 16
 
+/* The calls that take a request_id. */
+enum jv_request_method {
+	JV_REQUEST_OLD = 0, /* a submission, of a record of version 1 */
+	JV_REQUEST_SUBMIT = 1,
+	JV_REQUEST_CANCEL = 2,
+};
+
 struct jv_request_record {
 	uint8_t hash[JV_REQUEST_HASH_SIZE]; /* of the request_id; in the key */
-	uint64_t spec_hash;
+	enum jv_request_method method;
+	uint64_t body_hash; /* of the request as it was sent; JV_REQUEST_OLD: of the whole spec */
 	uint64_t task;
 	int64_t time_ms;
+	int64_t revision; /* of the first answer; 0 if not known */
+	/* The first answer, if it cannot be made again from the request: the task, as the value of
+	 * an event record of revision 0 and index 0. */
+	struct jv_bytes answer;
 };
 
 #define JV_QUEUE_NAME_MAX 63
@@ -280,6 +307,8 @@ void jv_log_head_encode(
 	const struct jv_log_head_record *record, struct jv_buffer *key, struct jv_buffer *value);
 void jv_node_encode(
 	const struct jv_node_record *record, struct jv_buffer *key, struct jv_buffer *value);
+void jv_node_event_encode(const struct jv_node_event_record *record, int64_t revision,
+	struct jv_buffer *key, struct jv_buffer *value);
 void jv_request_encode(
 	const struct jv_request_record *record, struct jv_buffer *key, struct jv_buffer *value);
 void jv_queue_encode(
@@ -314,6 +343,8 @@ struct jv_status jv_log_head_decode(
 	struct jv_bytes key, struct jv_bytes value, struct jv_log_head_record *record) JV_MUST_USE;
 struct jv_status jv_node_decode(
 	struct jv_bytes key, struct jv_bytes value, struct jv_node_record *record) JV_MUST_USE;
+struct jv_status jv_node_event_decode(struct jv_bytes key, struct jv_bytes value, int64_t *revision,
+	struct jv_node_event_record *record) JV_MUST_USE;
 struct jv_status jv_request_decode(
 	struct jv_bytes key, struct jv_bytes value, struct jv_request_record *record) JV_MUST_USE;
 struct jv_status jv_queue_decode(
@@ -331,6 +362,7 @@ void jv_key_log_head(struct jv_buffer *key, uint64_t task);
 void jv_key_log(struct jv_buffer *key, uint64_t task, uint32_t attempt, int64_t offset);
 void jv_key_node(struct jv_buffer *key, struct jv_bytes name);
 void jv_key_event(struct jv_buffer *key, int64_t revision, uint32_t index);
+void jv_key_node_event(struct jv_buffer *key, int64_t revision);
 void jv_key_request(struct jv_buffer *key, const uint8_t hash[JV_REQUEST_HASH_SIZE]);
 void jv_key_queue(struct jv_buffer *key, struct jv_bytes name);
 void jv_key_expiry(struct jv_buffer *key, struct jv_bytes queue, int64_t expire_ms, uint64_t task);

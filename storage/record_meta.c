@@ -2,8 +2,9 @@
 #include "storage/envelope.h"
 
 /* Version 1 had no unexpiring: no task had an expiry record. */
-#define META_VERSION    2
-#define REQUEST_VERSION 1
+#define META_VERSION 2
+/* Version 1 was of submissions only, and hashed the spec with its defaults. */
+#define REQUEST_VERSION 2
 
 void jv_meta_encode(
 	const struct jv_meta_record *record, struct jv_buffer *key, struct jv_buffer *value)
@@ -43,9 +44,13 @@ void jv_request_encode(
 	JV_ASSERT(key->size == 0);
 	jv_key_request(key, record->hash);
 	jv_envelope_begin(key, value, REQUEST_VERSION);
-	jv_put_u64(value, record->spec_hash);
+	JV_ASSERT(record->method <= JV_REQUEST_CANCEL);
+	jv_put_u64(value, record->body_hash);
 	jv_put_varint(value, record->task);
 	jv_put_signed(value, record->time_ms);
+	jv_put_u8(value, (uint8_t)record->method);
+	jv_put_signed(value, record->revision);
+	jv_put_bytes(value, record->answer);
 	jv_envelope_seal(key, value);
 }
 
@@ -56,8 +61,14 @@ struct jv_status jv_request_decode(
 	*record = (struct jv_request_record){0};
 	JV_TRY(jv_envelope_open(key, value, JV_RECORD_REQUEST, REQUEST_VERSION, &envelope));
 	jv_record_raw(&envelope.ids, record->hash, sizeof(record->hash));
-	record->spec_hash = jv_get_u64(&envelope.payload);
+	record->body_hash = jv_get_u64(&envelope.payload);
 	record->task = jv_get_varint(&envelope.payload);
 	record->time_ms = jv_get_signed(&envelope.payload);
+	if (envelope.version > 1) {
+		record->method = (enum jv_request_method)jv_record_enum(
+			&envelope.payload, JV_REQUEST_OLD, JV_REQUEST_CANCEL);
+		record->revision = jv_get_signed(&envelope.payload);
+		record->answer = jv_get_bytes(&envelope.payload);
+	}
 	return jv_envelope_close(&envelope);
 }

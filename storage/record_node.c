@@ -1,7 +1,8 @@
 #include "base/assert.h"
 #include "storage/envelope.h"
 
-#define NODE_VERSION 1
+#define NODE_VERSION       1
+#define NODE_EVENT_VERSION 1
 
 static void labels_put(struct jv_buffer *payload, const struct jv_node_record *record)
 {
@@ -83,6 +84,39 @@ struct jv_status jv_node_decode(
 	record->lost = jv_record_bool(payload);
 	record->lost_ms = jv_get_signed(payload);
 	record->connect_ms = jv_get_signed(payload);
+	record->inventory = jv_get_bytes(payload);
+	return jv_envelope_close(&envelope);
+}
+
+void jv_node_event_encode(const struct jv_node_event_record *record, int64_t revision,
+	struct jv_buffer *key, struct jv_buffer *value)
+{
+	JV_ASSERT(key->size == 0);
+	JV_ASSERT(record->state >= JV_NODE_READY && record->state <= JV_NODE_LOST);
+	jv_key_node_event(key, revision);
+	jv_envelope_begin(key, value, NODE_EVENT_VERSION);
+	jv_put_bytes(value, record->name);
+	jv_put_u8(value, record->removed);
+	jv_put_u8(value, (uint8_t)record->state);
+	jv_put_signed(value, record->connect_ms);
+	jv_put_signed(value, record->last_seen_ms);
+	jv_put_bytes(value, record->inventory);
+	jv_envelope_seal(key, value);
+}
+
+struct jv_status jv_node_event_decode(struct jv_bytes key, struct jv_bytes value, int64_t *revision,
+	struct jv_node_event_record *record)
+{
+	struct jv_envelope envelope;
+	*record = (struct jv_node_event_record){0};
+	JV_TRY(jv_envelope_open(key, value, JV_RECORD_NODE_EVENT, NODE_EVENT_VERSION, &envelope));
+	struct jv_reader *payload = &envelope.payload;
+	*revision = jv_record_key_i64(&envelope.ids);
+	record->name = jv_get_bytes(payload);
+	record->removed = jv_record_bool(payload);
+	record->state = (enum jv_node_state)jv_record_enum(payload, JV_NODE_READY, JV_NODE_LOST);
+	record->connect_ms = jv_get_signed(payload);
+	record->last_seen_ms = jv_get_signed(payload);
 	record->inventory = jv_get_bytes(payload);
 	return jv_envelope_close(&envelope);
 }

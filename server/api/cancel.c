@@ -4,9 +4,21 @@
 #include "server/api/convert.h"
 #include "server/api/handlers.h"
 #include "server/api/id.h"
-#include "server/api/read.h"
+#include "server/api/request.h"
 
-#define REASON_MAX 512
+#define REASON_MAX     512
+#define REQUEST_ID_MAX 128
+
+static struct jv_status check(const Jarvis__V1__CancelTaskRequest *request)
+{
+	if (strlen(request->reason) > REASON_MAX)
+		return jv_field_error(
+			JV_INVALID_ARGUMENT, "reason", "is longer than %d bytes", REASON_MAX);
+	if (strlen(request->request_id) > REQUEST_ID_MAX)
+		return jv_field_error(JV_INVALID_ARGUMENT, "request_id", "is longer than %d bytes",
+			REQUEST_ID_MAX);
+	return jv_ok();
+}
 
 static void cancel_start(struct jv_rpc *rpc)
 {
@@ -16,9 +28,9 @@ static void cancel_start(struct jv_rpc *rpc)
 	rpc->event.kind = JV_EVENT_CANCEL;
 	rpc->event.cancel.reason = jv_bytes_of_text(request->reason);
 	status = jv_id_parse(request->id, "id", &rpc->event.cancel.task);
-	if (jv_is_ok(&status) && strlen(request->reason) > REASON_MAX)
-		status = jv_field_error(
-			JV_INVALID_ARGUMENT, "reason", "is longer than %d bytes", REASON_MAX);
+	if (jv_is_ok(&status))
+		status = check(request);
+	rpc->event.cancel.request = jv_request_key(request->request_id, &request->base);
 	if (!jv_is_ok(&status)) {
 		jv_rpc_finish(rpc, status);
 		return;
@@ -39,26 +51,39 @@ static struct jv_status refused(const struct jv_event *event, const struct jv_ta
 		"task t-%" PRIu64 " has ended already; there is nothing to cancel", record->id);
 }
 
+static struct jv_status read_answer(
+	struct jv_rpc *rpc, const struct jv_event *event, Jarvis__V1__Task **task)
+{
+	struct jv_task_read read = {0};
+	struct jv_status status = event->status;
+
+	if (jv_is_ok(&status) || status.code == JV_NOT_FOUND)
+		status = jv_read_task_message(
+			rpc->edge->api, NULL, event->cancel.task, &rpc->arena, &read, task);
+	if (jv_is_ok(&status))
+		status = refused(event, &read.record);
+	jv_task_read_deinit(&read);
+	return status;
+}
+
 static void cancel_replied(struct jv_rpc *rpc, struct jv_event *event)
 {
 	Jarvis__V1__CancelTaskResponse response = JARVIS__V1__CANCEL_TASK_RESPONSE__INIT;
-	struct jv_task_read read = {0};
 	struct jv_status status;
 
 	if (rpc->ended)
 		return;
-	status = event->status;
-	if (jv_is_ok(&status) || status.code == JV_NOT_FOUND)
-		status = jv_read_task_message(rpc->edge->api, NULL, event->cancel.task, &rpc->arena,
-			&read, &response.task);
-	if (jv_is_ok(&status))
-		status = refused(event, &read.record);
 	response.revision = event->revision;
+	response.duplicate = event->cancel.duplicate;
+	if (event->cancel.request.used && jv_is_ok(&event->status))
+		status = jv_request_answer(
+			rpc, &event->cancel.request, &response.task, &response.revision);
+	else
+		status = read_answer(rpc, event, &response.task);
 	if (jv_is_ok(&status))
 		jv_rpc_send(rpc, &response.base);
 	else
 		jv_rpc_finish(rpc, status);
-	jv_task_read_deinit(&read);
 }
 
 const struct jv_handler jv_handler_cancel_task = {

@@ -90,6 +90,9 @@ void jv_rpc_init(struct jv_rpc *rpc, struct jv_edge *edge, const struct jv_trans
 	const struct jv_method *method, const struct jv_handler *handler);
 /* Starts the handler: request is in the rpc's arena, NULL for a client stream. */
 void jv_rpc_start(struct jv_rpc *rpc, ProtobufCMessage *request);
+/* Starts the handler once the server is as new as the request's min_revision, if it has such a
+ * field; ends the call with OUT_OF_RANGE if that takes too long. For jv_rpc_start. */
+void jv_rpc_await(struct jv_rpc *rpc);
 /* The transport tells that the client is gone or answered: calls `ended` once, stops watching and
  * timers; releases the rpc as soon as it is not held. */
 void jv_rpc_end(struct jv_rpc *rpc);
@@ -106,8 +109,9 @@ void jv_rpc_unhold(struct jv_rpc *rpc);
  * jv_rpc_post_event; its origin must be the rpc. */
 bool jv_rpc_post(struct jv_rpc *rpc);
 bool jv_rpc_post_event(struct jv_rpc *rpc, struct jv_event *event, bool past_limit);
-/* Calls `published` from now on: for changes and log of this task; or, with task 0, once for each
- * set of publications in which a task has changed, with no publication. */
+/* Calls `published` from now on: for changes and log of this task, for changes of nodes
+ * (JV_PUBLICATION_NODES); or, with task 0, once for each set of publications in which a task has
+ * changed, with no publication. */
 void jv_rpc_watch(struct jv_rpc *rpc, uint64_t task);
 void jv_rpc_unwatch(struct jv_rpc *rpc);
 /* Calls `writable` when all of the mail is handled: for who is called for each piece of it. */

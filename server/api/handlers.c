@@ -13,6 +13,7 @@ const struct jv_handler *const jv_handlers[] = {
 	&jv_handler_session,
 	&jv_handler_list_nodes,
 	&jv_handler_get_node,
+	&jv_handler_watch_nodes,
 	&jv_handler_get_health,
 	&jv_handler_get_readiness,
 	&jv_handler_get_liveness,

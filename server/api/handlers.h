@@ -2,7 +2,8 @@
  * The table of all methods that this server answers, one handler each.
  *
  * One file a method (or a few that belong together): submit.c, get.c, list.c, cancel.c, wait.c,
- * logs.c, watch.c, session.c, nodes.c, monitor.c. The transports take the table from struct jv_api.
+ * logs.c, watch.c, session.c, nodes.c, watch_nodes.c, monitor.c. The transports take the table from
+ * struct jv_api.
  */
 #ifndef JV_SERVER_API_HANDLERS_H
 #define JV_SERVER_API_HANDLERS_H
@@ -19,6 +20,7 @@ extern const struct jv_handler jv_handler_watch_tasks;
 extern const struct jv_handler jv_handler_session;
 extern const struct jv_handler jv_handler_list_nodes;
 extern const struct jv_handler jv_handler_get_node;
+extern const struct jv_handler jv_handler_watch_nodes;
 extern const struct jv_handler jv_handler_get_health;
 extern const struct jv_handler jv_handler_get_readiness;
 extern const struct jv_handler jv_handler_get_liveness;

@@ -118,6 +118,7 @@ static void send_chunk(struct jv_rpc *rpc, const struct jv_log_record *record)
 
 	jv_arena_init(&arena, 0, 0);
 	response.chunk = jv_convert_log(&arena, record, (size_t)skip);
+	response.revision = atomic_load(&rpc->edge->api->durable_revision);
 	pass(state, record);
 	jv_rpc_send(rpc, &response.base);
 	jv_arena_deinit(&arena);

@@ -12,6 +12,11 @@
 /* Health waits so long for an answer of the core. */
 #define HEALTH_LATE_MS 5000
 
+static int64_t newest_revision(const struct jv_rpc *rpc)
+{
+	return atomic_load(&rpc->edge->api->durable_revision);
+}
+
 static int64_t core_silent_ms(struct jv_api *api)
 {
 	return api->env->monotonic_ms(api->env) - atomic_load(&api->core_seen_ms);
@@ -63,6 +68,7 @@ static void answer_unhealthy(struct jv_rpc *rpc, const char *message)
 	response.status = JARVIS__V1__HEALTH_STATUS__HEALTH_STATUS_UNHEALTHY;
 	response.checks = checks;
 	response.n_checks = checks[0] != NULL;
+	response.revision = newest_revision(rpc);
 	jv_rpc_send(rpc, &response.base);
 }
 
@@ -110,6 +116,7 @@ static void health_replied(struct jv_rpc *rpc, struct jv_event *event)
 	response.status = stats->nodes_ready > 0
 		? JARVIS__V1__HEALTH_STATUS__HEALTH_STATUS_HEALTHY
 		: JARVIS__V1__HEALTH_STATUS__HEALTH_STATUS_DEGRADED;
+	response.revision = newest_revision(rpc);
 	response.checks = checks;
 	response.n_checks = checks[0] != NULL && checks[1] != NULL && checks[2] != NULL ? 3 : 0;
 	jv_rpc_send(rpc, &response.base);
@@ -121,6 +128,7 @@ static void readiness_start(struct jv_rpc *rpc)
 	int serving = atomic_load(&rpc->edge->api->serving);
 
 	response.ready = true;
+	response.revision = newest_revision(rpc);
 	if (serving == 1)
 		jv_rpc_send(rpc, &response.base);
 	else
@@ -135,6 +143,7 @@ static void liveness_start(struct jv_rpc *rpc)
 	int64_t silent_ms = core_silent_ms(rpc->edge->api);
 
 	response.alive = true;
+	response.revision = newest_revision(rpc);
 	if (silent_ms < CORE_LATE_MS)
 		jv_rpc_send(rpc, &response.base);
 	else
@@ -231,6 +240,7 @@ static void info_start(struct jv_rpc *rpc)
 	response.start_time = jv_convert_time(&rpc->arena, api->start_ms);
 	response.storage = jv_arena_copy_text(&rpc->arena, api->store->operations->name);
 	response.hostname = api->hostname;
+	response.revision = newest_revision(rpc);
 	jv_rpc_send(rpc, &response.base);
 }
 

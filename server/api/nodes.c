@@ -87,6 +87,7 @@ static void list_replied(struct jv_rpc *rpc, struct jv_event *event)
 
 	if (rpc->ended)
 		return;
+	response.revision = event->revision;
 	if (jv_is_ok(&status))
 		status = fill(rpc, &event->nodes, &response);
 	if (jv_is_ok(&status))
@@ -119,6 +120,7 @@ static void get_replied(struct jv_rpc *rpc, struct jv_event *event)
 			JV_NOT_FOUND, "id", "there is no node \"%.80s\"", request->id);
 	if (jv_is_ok(&status))
 		response.node = node_message(rpc, &event->nodes.views[0]);
+	response.revision = event->revision;
 	if (response.node != NULL)
 		jv_rpc_send(rpc, &response.base);
 	else

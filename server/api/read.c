@@ -75,6 +75,40 @@ struct jv_status jv_read_task_message(struct jv_api *api, const struct jv_snapsh
 	return *message == NULL ? jv_answer_too_large() : jv_ok();
 }
 
+struct jv_status jv_read_from(const struct jv_api *api, int64_t from_revision, int64_t *revision)
+{
+	int64_t newest = atomic_load(&api->durable_revision);
+
+	if (from_revision < 0)
+		return jv_field_error(JV_INVALID_ARGUMENT, "from_revision", "must not be negative");
+	if (from_revision > newest)
+		return jv_field_error(JV_OUT_OF_RANGE, "from_revision",
+			"is newer than this server's newest revision %" PRId64, newest);
+	*revision = from_revision == 0 ? newest : from_revision;
+	return jv_ok();
+}
+
+struct jv_status jv_read_kept(struct jv_api *api, int64_t revision)
+{
+	struct jv_meta_record meta;
+	struct jv_buffer key = {0};
+	struct jv_buffer value = {0};
+	struct jv_status status;
+
+	jv_key_meta(&key);
+	status = jv_store_get(api->store, NULL, jv_buffer_bytes(&key), &value);
+	if (jv_is_ok(&status))
+		status = jv_meta_decode(jv_buffer_bytes(&key), jv_buffer_bytes(&value), &meta);
+	if (jv_is_ok(&status) && revision < meta.event_floor)
+		status = jv_field_error(JV_OUT_OF_RANGE, "from_revision",
+			"changes up to revision %" PRId64
+			" are no longer kept; list anew, then watch from the list's revision",
+			meta.event_floor);
+	jv_buffer_deinit(&key);
+	jv_buffer_deinit(&value);
+	return status;
+}
+
 size_t jv_answer_bytes_max(const struct jv_api *api)
 {
 	size_t half = (size_t)api->limits->message_bytes_max / 2;

@@ -28,6 +28,13 @@ struct jv_status jv_read_spec(struct jv_api *api, const struct jv_snapshot *snap
 struct jv_status jv_read_task_message(struct jv_api *api, const struct jv_snapshot *snapshot,
 	uint64_t task, struct jv_arena *arena, struct jv_task_read *read,
 	Jarvis__V1__Task **message) JV_MUST_USE;
+/* Where a watch begins: behind a revision that the client names, or, 0, behind the newest.
+ * INVALID_ARGUMENT or OUT_OF_RANGE of from_revision. */
+struct jv_status jv_read_from(
+	const struct jv_api *api, int64_t from_revision, int64_t *revision) JV_MUST_USE;
+/* OUT_OF_RANGE if changes after that revision are lost to a watcher: it must list anew. For a
+ * cursor that was opened before. */
+struct jv_status jv_read_kept(struct jv_api *api, int64_t revision) JV_MUST_USE;
 /* Memory that the messages of one answer may take, so that it stays below the limit on messages: it
  * is never less than what they are packed. */
 size_t jv_answer_bytes_max(const struct jv_api *api);

@@ -30,7 +30,7 @@ void jv_rpc_start(struct jv_rpc *rpc, ProtobufCMessage *request)
 {
 	JV_ASSERT((request == NULL) == rpc->method->client_streaming);
 	rpc->request = request;
-	rpc->handler->start(rpc);
+	jv_rpc_await(rpc);
 }
 
 /* Frees the rpc once nobody needs it. The transport gets it back last. */

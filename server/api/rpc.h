@@ -87,6 +87,9 @@ struct jv_rpc {
 	bool watching;
 	struct jv_heap_node timer_node;
 	int64_t timer_ms;
+	/* Private to await.c: */
+	const struct jv_handler *awaiting; /* whose start waits for min_revision */
+	int64_t await_until_ms;
 };
 
 #endif

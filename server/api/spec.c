@@ -59,15 +59,13 @@ COMPARE_KEYS(compare_labels, Jarvis__V1__TaskSpec__LabelsEntry)
 COMPARE_KEYS(compare_env, Jarvis__V1__TaskSpec__EnvEntry)
 COMPARE_KEYS(compare_amounts, Jarvis__V1__Resources__CustomEntry)
 
-/* Maps by key: protobuf leaves their order open, and clients do send the same task in another order
- * when they try again. The spec's bytes tell whether it is the same. */
-static void sort_maps(Jarvis__V1__TaskSpec *spec)
+void jv_spec_sort(Jarvis__V1__TaskSpec *spec)
 {
 	if (spec->n_labels > 1)
 		qsort(spec->labels, spec->n_labels, sizeof(spec->labels[0]), compare_labels);
 	if (spec->n_env > 1)
 		qsort(spec->env, spec->n_env, sizeof(spec->env[0]), compare_env);
-	if (spec->resources->n_custom > 1)
+	if (spec->resources != NULL && spec->resources->n_custom > 1)
 		qsort(spec->resources->custom, spec->resources->n_custom,
 			sizeof(spec->resources->custom[0]), compare_amounts);
 }
@@ -133,7 +131,6 @@ struct jv_status jv_spec_complete(
 	if (spec->on_disconnect == JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_UNSPECIFIED)
 		spec->on_disconnect = JARVIS__V1__ON_DISCONNECT__ON_DISCONNECT_STOP;
 	JV_TRY(complete_resources(spec, limits, arena));
-	sort_maps(spec);
 	JV_TRY(check_keys(spec));
 	JV_TRY(complete_retry(spec, arena));
 	COMPLETE(spec->timeouts, Jarvis__V1__Timeouts, jarvis__v1__timeouts__init);

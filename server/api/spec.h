@@ -16,7 +16,10 @@
 
 /* Checks the spec; the status names the field, such as "spec.resources.cpu_millis". */
 struct jv_status jv_spec_check(const Jarvis__V1__TaskSpec *spec) JV_MUST_USE;
-/* Fills in what was left out. What is added is in the arena. */
+/* Puts maps in the order of their keys: protobuf leaves it open, and clients do send the same task
+ * in another order when they try again. */
+void jv_spec_sort(Jarvis__V1__TaskSpec *spec);
+/* Fills in what was left out of a spec whose maps are sorted. What is added is in the arena. */
 struct jv_status jv_spec_complete(Jarvis__V1__TaskSpec *spec, const struct jv_limits *limits,
 	struct jv_arena *arena) JV_MUST_USE;
 /* The shape of a completed spec; texts are borrowed from it. Lists are sorted, so that equal shapes

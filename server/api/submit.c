@@ -1,31 +1,11 @@
-#include <inttypes.h>
-#include <string.h>
-
 #include "base/assert.h"
 #include "proto/wire/pb.h"
 #include "server/api/convert.h"
 #include "server/api/handlers.h"
-#include "server/api/read.h"
+#include "server/api/request.h"
 #include "server/api/spec.h"
 
 #define SPEC_BYTES_MAX ((size_t)1 << 20)
-
-/* Two hashes of the id with different prefixes make 128 bits: two ids of clients do not meet by
- * chance. */
-static struct jv_status hash_request(
-	struct jv_arena *arena, const char *id, uint8_t hash[JV_REQUEST_HASH_SIZE])
-{
-	char *prefixed = jv_arena_printf(arena, "request:%s", id);
-	uint64_t first = jv_hash64(jv_bytes_of_text(id));
-	uint64_t second;
-
-	if (prefixed == NULL)
-		return jv_answer_too_large();
-	second = jv_hash64(jv_bytes_of_text(prefixed));
-	memcpy(hash, &first, sizeof(first));
-	memcpy(hash + sizeof(first), &second, sizeof(second));
-	return jv_ok();
-}
 
 /* A spec must fit into the messages that give it out, whatever stands beside it there. */
 static size_t spec_bytes_max(const struct jv_rpc *rpc)
@@ -65,15 +45,15 @@ static struct jv_status prepare(struct jv_rpc *rpc, Jarvis__V1__TaskSpec *spec)
 	struct jv_event_submit *submit = &rpc->event.submit;
 
 	JV_TRY(jv_spec_check(spec));
+	jv_spec_sort(spec);
+	submit->request = jv_request_key(spec->request_id, &spec->base);
 	JV_TRY(jv_spec_complete(spec, rpc->edge->api->limits, &rpc->arena));
 	rpc->event.kind = JV_EVENT_SUBMIT;
 	submit->priority = spec->priority;
 	JV_TRY(encode(rpc, spec, submit));
-	submit->spec_hash = jv_hash64(submit->spec);
-	submit->has_request = spec->request_id[0] != '\0';
-	if (!submit->has_request)
-		return jv_ok();
-	return hash_request(&rpc->arena, spec->request_id, submit->request_hash);
+	if (submit->request.used)
+		submit->spec_hash = jv_hash64(submit->spec);
+	return jv_ok();
 }
 
 static void submit_start(struct jv_rpc *rpc)
@@ -89,35 +69,20 @@ static void submit_start(struct jv_rpc *rpc)
 	/* Suspended: submit_replied when the task is durable. */
 }
 
-/* The task as it was accepted. A task accepted before may have gone on since: that one is read. */
-static struct jv_status accepted(
-	struct jv_rpc *rpc, const struct jv_event *event, Jarvis__V1__Task **task)
+/* The task as it was accepted, also if that was long ago: it is made from the request, which was
+ * the same then. */
+static Jarvis__V1__Task *accepted(struct jv_rpc *rpc, const struct jv_event_submit *submit)
 {
 	const Jarvis__V1__SubmitTaskRequest *request = (const void *)rpc->request;
-	const struct jv_event_submit *submit = &event->submit;
-	struct jv_task_read read = {0};
-	struct jv_status status;
-
-	if (submit->duplicate) {
-		status = jv_read_task_message(
-			rpc->edge->api, NULL, submit->task, &rpc->arena, &read, task);
-		jv_task_read_deinit(&read);
-		if (status.code == JV_NOT_FOUND)
-			return jv_field_error(JV_NOT_FOUND, "spec.request_id",
-				"it was accepted before, as task t-%" PRIu64
-				", which has ended and was removed since; it is not run again",
-				submit->task);
-		return status;
-	}
-	read.record = (struct jv_task_record){
+	const struct jv_task_record record = {
 		.id = submit->task,
 		.priority = submit->priority,
 		.state = JV_TASK_QUEUED,
 		.submit_ms = submit->submit_ms,
-		.revision = event->revision,
+		.revision = submit->task_revision,
 	};
-	*task = jv_convert_task(&rpc->arena, &read.record, request->spec);
-	return *task == NULL ? jv_answer_too_large() : jv_ok();
+
+	return jv_convert_task(&rpc->arena, &record, request->spec);
 }
 
 static void submit_replied(struct jv_rpc *rpc, struct jv_event *event)
@@ -128,12 +93,14 @@ static void submit_replied(struct jv_rpc *rpc, struct jv_event *event)
 	if (rpc->ended)
 		return;
 	if (jv_is_ok(&status))
-		status = accepted(rpc, event, &response.task);
+		response.task = accepted(rpc, &event->submit);
+	if (jv_is_ok(&status) && response.task == NULL)
+		status = jv_answer_too_large();
 	if (!jv_is_ok(&status)) {
 		jv_rpc_finish(rpc, status);
 		return;
 	}
-	response.revision = event->revision;
+	response.revision = event->submit.task_revision;
 	response.duplicate = event->submit.duplicate;
 	jv_rpc_send(rpc, &response.base);
 }

@@ -16,8 +16,10 @@ static void look(struct jv_rpc *rpc, bool now)
 	Jarvis__V1__WaitTaskResponse response = JARVIS__V1__WAIT_TASK_RESPONSE__INIT;
 	struct wait_state *state = rpc->state;
 	struct jv_task_read read = {0};
-	struct jv_status status = jv_read_task(rpc->edge->api, NULL, state->task, &read);
+	struct jv_status status;
 
+	response.revision = atomic_load(&rpc->edge->api->durable_revision);
+	status = jv_read_task(rpc->edge->api, NULL, state->task, &read);
 	response.finished = jv_is_ok(&status) && jv_task_state_final(read.record.state);
 	if (jv_is_ok(&status) && (now || response.finished))
 		status = jv_read_task_message(

@@ -1,5 +1,3 @@
-#include <inttypes.h>
-
 #include "base/assert.h"
 #include "base/bug.h"
 #include "server/api/convert.h"
@@ -73,30 +71,6 @@ static bool take(struct jv_rpc *rpc, const struct jv_cursor *cursor, struct jv_s
 	return jv_is_ok(status);
 }
 
-/* Changes between the position and the oldest one kept are lost to this watcher: it must list anew.
- */
-static struct jv_status check_kept(struct jv_rpc *rpc)
-{
-	struct watch_state *state = rpc->state;
-	struct jv_meta_record meta;
-	struct jv_buffer key = {0};
-	struct jv_buffer value = {0};
-	struct jv_status status;
-
-	jv_key_meta(&key);
-	status = jv_store_get(rpc->edge->api->store, NULL, jv_buffer_bytes(&key), &value);
-	if (jv_is_ok(&status))
-		status = jv_meta_decode(jv_buffer_bytes(&key), jv_buffer_bytes(&value), &meta);
-	if (jv_is_ok(&status) && state->revision < meta.event_floor)
-		status = jv_field_error(JV_OUT_OF_RANGE, "from_revision",
-			"changes up to revision %" PRId64
-			" are no longer kept; list the tasks, then watch from the list's revision",
-			meta.event_floor);
-	jv_buffer_deinit(&key);
-	jv_buffer_deinit(&value);
-	return status;
-}
-
 static void pump(struct jv_rpc *rpc)
 {
 	struct watch_state *state = rpc->state;
@@ -108,7 +82,7 @@ static void pump(struct jv_rpc *rpc)
 	jv_cursor_seek(cursor, jv_buffer_bytes(&key), false);
 	jv_buffer_deinit(&key);
 	/* Checked after the cursor was opened: what it sees cannot be dropped any more. */
-	status = check_kept(rpc);
+	status = jv_read_kept(rpc->edge->api, state->revision);
 	state->work = 0;
 	while (jv_is_ok(&status) && jv_rpc_writable(rpc) && state->work < TURN_MAX &&
 		take(rpc, cursor, &status)) {
@@ -136,8 +110,6 @@ static struct jv_status check(const Jarvis__V1__WatchTasksRequest *request, uint
 	if (request->filter != NULL && request->filter->n_labels > 0)
 		return jv_field_error(
 			JV_INVALID_ARGUMENT, "filter.labels", "is not allowed in a watch");
-	if (request->from_revision < 0)
-		return jv_field_error(JV_INVALID_ARGUMENT, "from_revision", "must not be negative");
 	return jv_ok();
 }
 
@@ -155,19 +127,16 @@ static void watch_start(struct jv_rpc *rpc)
 {
 	const Jarvis__V1__WatchTasksRequest *request = (const void *)rpc->request;
 	struct watch_state *state = rpc->state;
-	int64_t newest = atomic_load(&rpc->edge->api->durable_revision);
 	struct jv_status status = check(request, &state->task);
 
 	if (jv_is_ok(&status) && state->task != 0)
 		status = check_task(rpc, state->task);
-	if (jv_is_ok(&status) && request->from_revision > newest)
-		status = jv_field_error(JV_OUT_OF_RANGE, "from_revision",
-			"is newer than this server's newest revision %" PRId64, newest);
+	if (jv_is_ok(&status))
+		status = jv_read_from(rpc->edge->api, request->from_revision, &state->revision);
 	if (!jv_is_ok(&status)) {
 		jv_rpc_finish(rpc, status);
 		return;
 	}
-	state->revision = request->from_revision == 0 ? newest : request->from_revision;
 	/* Before the store is read: a change between the two is not missed. */
 	jv_rpc_watch(rpc, state->task);
 	pump(rpc);

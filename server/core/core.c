@@ -80,6 +80,7 @@ void jv_core_free(struct jv_core *core)
 	tasks_free(core);
 	peers_free(core);
 	queues_free(core);
+	jv_buffer_deinit(&core->answer);
 	jv_buffer_deinit(&core->key);
 	jv_buffer_deinit(&core->value);
 	jv_buffer_deinit(&core->text);

@@ -57,24 +57,34 @@ struct jv_attempt_report {
 	struct jv_bytes message;
 };
 
+/* The request_id of a call that changes something, if it has one. */
+struct jv_request_key {
+	bool used;
+	uint8_t hash[JV_REQUEST_HASH_SIZE]; /* of the id */
+	uint64_t body_hash;                 /* of the request as it was sent */
+};
+
 /* A task to accept. The edge has validated it and filled in the defaults. */
 struct jv_event_submit {
 	struct jv_bytes shape; /* payload of a jv_shape_record */
 	struct jv_bytes spec;  /* packed jarvis.v1.TaskSpec */
 	int32_t priority;
-	bool has_request;
-	uint8_t request_hash[JV_REQUEST_HASH_SIZE];
-	uint64_t spec_hash;
+	struct jv_request_key request;
+	uint64_t spec_hash; /* if there is a request_id */
 	/* Reply: */
 	uint64_t task;
 	bool duplicate;
 	int64_t submit_ms;
+	int64_t task_revision; /* of the task as it was accepted; 0: not known any more */
 };
 
-/* The end of a task, wanted by a client. Reply: status only; read the task from the store. */
+/* The end of a task, wanted by a client. Reply: status only; read the task from the store. With a
+ * request_id the answer is in the record of the request, if the task was live. */
 struct jv_event_cancel {
 	uint64_t task;
 	struct jv_bytes reason;
+	struct jv_request_key request;
+	bool duplicate; /* reply */
 };
 
 #define JV_EXCLUSIONS_MAX 16
@@ -98,9 +108,6 @@ struct jv_event_explain {
 	struct jv_explanation *out;
 	bool waiting;
 };
-
-/* The states of jarvis.v1.NodeState; the numbers are the same. */
-enum jv_node_state { JV_NODE_READY = 1, JV_NODE_DISCONNECTED = 2, JV_NODE_LOST = 3 };
 
 #define JV_NODE_NAME_MAX 64
 
@@ -257,11 +264,20 @@ struct jv_directive {
 	struct jv_desired desired;
 };
 
-enum jv_publication_kind { JV_PUBLISH_CHANGED = 1, JV_PUBLISH_FINISHED = 2, JV_PUBLISH_LOG = 4 };
+enum jv_publication_kind {
+	JV_PUBLISH_CHANGED = 1,
+	JV_PUBLISH_FINISHED = 2,
+	JV_PUBLISH_LOG = 4,
+	JV_PUBLISH_NODE = 8,
+};
 
-/* A task has changed, ended, or has more log: bits of jv_publication_kind. */
+/* Stands for all nodes where a task is named. */
+#define JV_PUBLICATION_NODES UINT64_MAX
+
+/* A task has changed, ended, or has more log, or a node has changed: bits of jv_publication_kind.
+ */
 struct jv_publication {
-	uint64_t task;
+	uint64_t task; /* or JV_PUBLICATION_NODES */
 	uint32_t kinds;
 };
 

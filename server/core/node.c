@@ -137,6 +137,13 @@ static void grow(struct jv_core *core, struct jv_node *node)
 		jv_schedule_wake(core);
 }
 
+/* Tells watchers. */
+static void changed(struct jv_core *core, const struct jv_node *node, bool removed)
+{
+	jv_write_node_event(core, node, removed, jv_core_next_revision(core));
+	jv_effect_publish(core, JV_PUBLICATION_NODES, JV_PUBLISH_NODE);
+}
+
 void jv_node_state_set(struct jv_core *core, struct jv_node *node, enum jv_node_state state)
 {
 	jv_machine_check(&machine, node->state, state);
@@ -147,6 +154,7 @@ void jv_node_state_set(struct jv_core *core, struct jv_node *node, enum jv_node_
 		jv_list_remove(&node->grown);
 	}
 	node->state = state;
+	changed(core, node, false);
 	if (state != JV_NODE_READY)
 		return;
 	JV_ASSERT(node->session != NULL && !node->record.lost);
@@ -237,6 +245,7 @@ static void forget(struct jv_core *core, struct jv_node *node)
 	}
 	jv_heap_remove(&core->nodes_due, &node->due);
 	jv_write_node_gone(core, node);
+	changed(core, node, true);
 	withdraw(core, node);
 	jv_node_free(node);
 	core->forgotten++;

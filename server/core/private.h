@@ -176,9 +176,11 @@ struct jv_session {
 struct jv_request {
 	struct jv_list link; /* in core->requests_by_age */
 	uint8_t hash[JV_REQUEST_HASH_SIZE];
-	uint64_t spec_hash;
+	enum jv_request_method method;
+	uint64_t body_hash;
 	uint64_t task;
 	int64_t time_ms;
+	int64_t revision;
 	int64_t due_ms; /* monotonic */
 	UT_hash_handle hh;
 };
@@ -236,7 +238,9 @@ struct jv_core {
 
 	const struct jv_shape *decoded; /* whose record is in shape_record; NULL: nobody's */
 	struct jv_shape_record shape_record;
-	struct jv_buffer key; /* scratch */
+	bool answering;
+	struct jv_buffer answer; /* an event's value; see jv_write_answer_begin */
+	struct jv_buffer key;    /* scratch */
 	struct jv_buffer value;
 	struct jv_buffer text;
 };
@@ -271,9 +275,15 @@ void jv_write_spec(struct jv_core *core, uint64_t task, struct jv_bytes spec);
 void jv_write_shape(struct jv_core *core, const struct jv_shape *shape);
 void jv_write_shape_gone(struct jv_core *core, uint32_t shape);
 void jv_write_node(struct jv_core *core, const struct jv_node *node);
+void jv_write_node_event(
+	struct jv_core *core, const struct jv_node *node, bool removed, int64_t revision);
 void jv_write_node_gone(struct jv_core *core, const struct jv_node *node);
 void jv_write_log(struct jv_core *core, const struct jv_log_record *chunk, int64_t log_bytes);
 void jv_write_log_head_gone(struct jv_core *core, uint64_t task);
+/* From begin to end the answer that a request is stored with is the task as it was written last, at
+ * first as it is now. Otherwise it is empty. */
+void jv_write_answer_begin(struct jv_core *core, const struct jv_task *task);
+void jv_write_answer_end(struct jv_core *core);
 void jv_write_request(struct jv_core *core, const struct jv_request *request);
 void jv_write_request_gone(struct jv_core *core, const struct jv_request *request);
 void jv_write_queue(struct jv_core *core, const struct jv_queue *queue);
@@ -473,7 +483,17 @@ struct jv_status jv_explain_impossible(struct jv_core *core, struct jv_shape *kn
 
 /* request.c */
 struct jv_request *jv_request_find(struct jv_core *core, const uint8_t hash[JV_REQUEST_HASH_SIZE]);
-void jv_request_new(struct jv_core *core, const struct jv_event_submit *submit);
+/* RESOURCE_EXHAUSTED if it would be one too many. */
+struct jv_status jv_request_room(
+	const struct jv_core *core, const struct jv_request_key *key) JV_MUST_USE;
+/* The request that had this id before; NULL if there is none, or no id. *status: whether the call
+ * may have that one's answer; ALREADY_EXISTS names both. what: the method and its task, for that.
+ */
+const struct jv_request *jv_request_again(struct jv_core *core, const struct jv_request_key *key,
+	enum jv_request_method method, uint64_t task, struct jv_status *status);
+/* What was done for it is done: stores it, with the answer that write.c has gathered. */
+void jv_request_new(struct jv_core *core, const struct jv_request_key *key,
+	enum jv_request_method method, uint64_t task);
 struct jv_status jv_request_restore(
 	struct jv_core *core, const struct jv_request_record *record) JV_MUST_USE;
 void jv_request_start(struct jv_core *core);

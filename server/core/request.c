@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,22 +27,75 @@ static struct jv_request *add(struct jv_core *core, const struct jv_request_reco
 	JV_ASSERT(jv_request_find(core, record->hash) == NULL);
 	struct jv_request *request = jv_calloc(1, sizeof(*request));
 	memcpy(request->hash, record->hash, sizeof(request->hash));
-	request->spec_hash = record->spec_hash;
+	request->method = record->method;
+	request->body_hash = record->body_hash;
 	request->task = record->task;
 	request->time_ms = record->time_ms;
+	request->revision = record->revision;
 	HASH_ADD(hh, core->requests, hash, sizeof(request->hash), request);
 	jv_list_push_back(&core->requests_by_age, &request->link);
 	return request;
 }
 
-void jv_request_new(struct jv_core *core, const struct jv_event_submit *submit)
+static const char *method_name(enum jv_request_method method)
+{
+	return method == JV_REQUEST_CANCEL ? "CancelTask" : "SubmitTask";
+}
+
+struct jv_status jv_request_room(const struct jv_core *core, const struct jv_request_key *key)
+{
+	if (!key->used || HASH_COUNT(core->requests) < jv_request_max(core))
+		return jv_ok();
+	return jv_error(JV_RESOURCE_EXHAUSTED,
+		"%u request_ids are remembered, as many as this server takes; try again later, or "
+		"without a request_id",
+		jv_request_max(core));
+}
+
+/* The method and what it was for: a submission is known by the task that it has made. */
+static struct jv_status refuse(
+	const struct jv_request *before, enum jv_request_method method, uint64_t task)
+{
+	const char *field = method == JV_REQUEST_SUBMIT ? "spec.request_id" : "request_id";
+	char now[64];
+	if (method == JV_REQUEST_SUBMIT)
+		snprintf(now, sizeof(now), "SubmitTask with another spec");
+	else
+		snprintf(now, sizeof(now), "CancelTask of t-%llu%s", (unsigned long long)task,
+			before->method == method && before->task == task ? " with another reason"
+									 : "");
+	return jv_field_error(JV_ALREADY_EXISTS, field,
+		"the request_id was used before, by %s %s t-%llu; this is %s: send the same "
+		"request again, or choose a new request_id",
+		method_name(before->method), before->method == JV_REQUEST_CANCEL ? "of" : "for",
+		(unsigned long long)before->task, now);
+}
+
+const struct jv_request *jv_request_again(struct jv_core *core, const struct jv_request_key *key,
+	enum jv_request_method method, uint64_t task, struct jv_status *status)
+{
+	const struct jv_request *request = key->used ? jv_request_find(core, key->hash) : NULL;
+	*status = jv_ok();
+	if (request == NULL)
+		return NULL;
+	bool same = request->method == method && request->body_hash == key->body_hash;
+	if (!same)
+		*status = refuse(request, method, task);
+	return request;
+}
+
+void jv_request_new(struct jv_core *core, const struct jv_request_key *key,
+	enum jv_request_method method, uint64_t task)
 {
 	struct jv_request_record record = {
-		.spec_hash = submit->spec_hash,
-		.task = submit->task,
+		.method = method,
+		.body_hash = key->body_hash,
+		.task = task,
 		.time_ms = core->now.wall_ms,
+		.revision = jv_core_open_revision(core),
 	};
-	memcpy(record.hash, submit->request_hash, sizeof(record.hash));
+	JV_ASSERT(key->used);
+	memcpy(record.hash, key->hash, sizeof(record.hash));
 	struct jv_request *request = add(core, &record);
 	request->due_ms = core->now.monotonic_ms + core->options.request_window_ms;
 	if (!JV_BUG(REQUEST_APART))
@@ -61,11 +115,13 @@ static int older_first(const void *a, const void *b)
 {
 	const struct jv_request *first = *(const struct jv_request *const *)a;
 	const struct jv_request *second = *(const struct jv_request *const *)b;
+	if (first->revision != second->revision)
+		return first->revision < second->revision ? -1 : 1;
 	return (first->task > second->task) - (first->task < second->task);
 }
 
-/* The store has them by hash. Tasks are numbered as they are submitted, so their order is that of
- * age, whatever the clock did meanwhile. */
+/* The store has them by hash. Revisions go up, and of the old ones that have none the numbers of
+ * tasks, so their order is that of age, whatever the clock did meanwhile. */
 void jv_request_start(struct jv_core *core)
 {
 	uint32_t count = HASH_COUNT(core->requests);

@@ -204,9 +204,9 @@ void jv_session_open(struct jv_core *core, struct jv_event *event)
 	node = jv_node_put(core, &record);
 	jv_placement_measure(core);
 	session_new(core, event, node);
+	node->last_seen_ms = core->now.wall_ms;
 	jv_node_state_set(core, node, JV_NODE_READY);
 	jv_node_lease(core, node);
-	node->last_seen_ms = core->now.wall_ms;
 	node->dial_ms = open->dial_ms;
 	node->life = open->life;
 	/* Those that it was to keep. */

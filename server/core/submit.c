@@ -1,20 +1,21 @@
 #include "server/core/private.h"
 
-/* The answer to a request_id that was met before. */
-static void answer_again(struct jv_event *event, const struct jv_request *request)
+/* True if the request_id was met before: then that one's answer is given again. */
+static bool answer_again(struct jv_core *core, struct jv_event *event)
 {
 	struct jv_event_submit *submit = &event->submit;
-	if (request->spec_hash != submit->spec_hash) {
-		event->status = jv_field_error(JV_ALREADY_EXISTS, "spec.request_id",
-			"the request_id was used before, with another spec, for task t-%llu; send "
-			"that spec again, or choose a new request_id",
-			(unsigned long long)request->task);
-		return;
-	}
+	const struct jv_request *request =
+		jv_request_again(core, &submit->request, JV_REQUEST_SUBMIT, 0, &event->status);
+	if (request == NULL)
+		return false;
+	/* Of these the spec was hashed, with its defaults. */
+	if (request->method == JV_REQUEST_OLD && request->body_hash == submit->spec_hash)
+		event->status = jv_ok();
 	submit->task = request->task;
 	submit->submit_ms = request->time_ms;
+	submit->task_revision = request->revision;
 	submit->duplicate = true;
-	event->status = jv_ok();
+	return true;
 }
 
 static struct jv_status check_room(
@@ -32,12 +33,7 @@ static struct jv_status check_room(
 			"that this server takes; submit again when some have ended, or raise "
 			"scheduler.shapes_max in its configuration",
 			(long long)core->options.shape_bytes_max);
-	if (submit->has_request && HASH_COUNT(core->requests) >= jv_request_max(core))
-		return jv_error(JV_RESOURCE_EXHAUSTED,
-			"%u request_ids are remembered, as many as this server takes; submit "
-			"later, or without a request_id",
-			jv_request_max(core));
-	return jv_ok();
+	return jv_request_room(core, &submit->request);
 }
 
 /* Whether the shape is one, and any node could ever run it. */
@@ -67,22 +63,18 @@ static void accept(struct jv_core *core, struct jv_event *event, struct jv_shape
 	submit->submit_ms = task->submit_ms;
 	submit->duplicate = false;
 	jv_write_spec(core, task->id, submit->spec);
-	if (submit->has_request)
-		jv_request_new(core, submit);
 	jv_task_changed(core, task);
+	submit->task_revision = task->revision;
+	if (submit->request.used)
+		jv_request_new(core, &submit->request, JV_REQUEST_SUBMIT, task->id);
 	jv_task_queue(core, task);
 }
 
 void jv_task_submit(struct jv_core *core, struct jv_event *event)
 {
 	const struct jv_event_submit *submit = &event->submit;
-	if (submit->has_request) {
-		const struct jv_request *request = jv_request_find(core, submit->request_hash);
-		if (request != NULL) {
-			answer_again(event, request);
-			return;
-		}
-	}
+	if (answer_again(core, event))
+		return;
 	struct jv_shape *shape = jv_shape_find(core, submit->shape);
 	event->status = check_room(core, submit, shape);
 	if (!jv_is_ok(&event->status))
@@ -104,25 +96,49 @@ static void cancel_active(struct jv_core *core, struct jv_task *task)
 		jv_attempt_keep(core, task);
 }
 
-void jv_task_cancel(struct jv_core *core, struct jv_event *event)
+/* Where the task goes is told before it is gone. */
+static void cancel_queued(struct jv_core *core, struct jv_task *task)
 {
-	const struct jv_event_cancel *cancel = &event->cancel;
-	struct jv_task *task = jv_task_find(core, cancel->task);
-	if (task == NULL) {
-		event->status = jv_error(JV_NOT_FOUND, "task t-%llu is not waiting or running",
-			(unsigned long long)cancel->task);
-		return;
-	}
-	event->status = jv_ok();
-	if (task->state == JV_TASK_STOPPING)
-		return;
-	task->cancelled = true;
-	jv_task_reason_set(task, cancel->reason);
-	if (task->state != JV_TASK_QUEUED) {
-		cancel_active(core, task);
-		return;
-	}
 	task->failure = JV_FAILURE_NONE;
 	jv_task_message_set(task, jv_bytes_of_text("cancelled while it waited in the queue"));
 	jv_task_end(core, task, JV_TASK_CANCELLED);
+}
+
+static void cancel(struct jv_core *core, struct jv_task *task, struct jv_bytes reason)
+{
+	if (task->state == JV_TASK_STOPPING)
+		return;
+	task->cancelled = true;
+	jv_task_reason_set(task, reason);
+	if (task->state == JV_TASK_QUEUED)
+		cancel_queued(core, task);
+	else
+		cancel_active(core, task);
+}
+
+void jv_task_cancel(struct jv_core *core, struct jv_event *event)
+{
+	struct jv_event_cancel *asked = &event->cancel;
+	if (jv_request_again(core, &asked->request, JV_REQUEST_CANCEL, asked->task,
+		    &event->status) != NULL) {
+		asked->duplicate = true;
+		return;
+	}
+	struct jv_task *task = jv_task_find(core, asked->task);
+	if (task == NULL) {
+		event->status = jv_error(JV_NOT_FOUND, "task t-%llu is not waiting or running",
+			(unsigned long long)asked->task);
+		return;
+	}
+	event->status = jv_request_room(core, &asked->request);
+	if (!jv_is_ok(&event->status))
+		return;
+	if (!asked->request.used) {
+		cancel(core, task, asked->reason);
+		return;
+	}
+	jv_write_answer_begin(core, task);
+	cancel(core, task, asked->reason);
+	jv_request_new(core, &asked->request, JV_REQUEST_CANCEL, asked->task);
+	jv_write_answer_end(core);
 }

@@ -16,5 +16,9 @@ void jv_watch_trim(struct jv_core *core)
 	jv_key_event(&core->value, floor + 1, 0);
 	jv_batch_delete_range(
 		core->batch, jv_buffer_bytes(&core->key), jv_buffer_bytes(&core->value));
+	jv_key_node_event(&core->key, core->meta.event_floor + 1);
+	jv_key_node_event(&core->value, floor + 1);
+	jv_batch_delete_range(
+		core->batch, jv_buffer_bytes(&core->key), jv_buffer_bytes(&core->value));
 	core->meta.event_floor = floor;
 }

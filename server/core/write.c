@@ -22,6 +22,13 @@ static void drop(struct jv_core *core)
 	jv_batch_delete(core->batch, jv_buffer_bytes(&core->key));
 }
 
+static void answer_set(struct jv_core *core, const struct jv_task_record *record)
+{
+	jv_buffer_clear(&core->key);
+	jv_buffer_clear(&core->answer);
+	jv_event_encode(record, 0, 0, &core->key, &core->answer);
+}
+
 void jv_write_task(struct jv_core *core, const struct jv_task_record *record)
 {
 	JV_ASSERT(record->revision == core->newest && core->newest > core->meta.revision);
@@ -31,6 +38,8 @@ void jv_write_task(struct jv_core *core, const struct jv_task_record *record)
 	begin(core);
 	jv_event_encode(record, record->revision, 0, &core->key, &core->value);
 	put(core);
+	if (core->answering)
+		answer_set(core, record);
 }
 
 void jv_write_task_gone(struct jv_core *core, uint64_t task)
@@ -66,6 +75,24 @@ void jv_write_node(struct jv_core *core, const struct jv_node *node)
 	jv_batch_put(core->batch, jv_buffer_bytes(&node->key), jv_buffer_bytes(&node->value));
 }
 
+void jv_write_node_event(
+	struct jv_core *core, const struct jv_node *node, bool removed, int64_t revision)
+{
+	struct jv_node_event_record record = {
+		.name = node->record.name,
+		.removed = removed,
+		.state = removed ? JV_NODE_READY : node->state,
+	};
+	if (!removed) {
+		record.connect_ms = node->record.connect_ms;
+		record.last_seen_ms = node->last_seen_ms;
+		record.inventory = node->record.inventory;
+	}
+	begin(core);
+	jv_node_event_encode(&record, revision, &core->key, &core->value);
+	put(core);
+}
+
 void jv_write_node_gone(struct jv_core *core, const struct jv_node *node)
 {
 	JV_ASSERT(core->batch != NULL);
@@ -96,15 +123,35 @@ void jv_write_log_head_gone(struct jv_core *core, uint64_t task)
 void jv_request_describe(const struct jv_request *request, struct jv_request_record *record)
 {
 	memcpy(record->hash, request->hash, sizeof(record->hash));
-	record->spec_hash = request->spec_hash;
+	record->method = request->method;
+	record->body_hash = request->body_hash;
 	record->task = request->task;
 	record->time_ms = request->time_ms;
+	record->revision = request->revision;
+	record->answer = jv_bytes_of(NULL, 0);
+}
+
+void jv_write_answer_begin(struct jv_core *core, const struct jv_task *task)
+{
+	struct jv_task_record record;
+	JV_ASSERT(!core->answering && core->answer.size == 0);
+	core->answering = true;
+	jv_task_describe(task, &record);
+	answer_set(core, &record);
+}
+
+void jv_write_answer_end(struct jv_core *core)
+{
+	JV_ASSERT(core->answering);
+	core->answering = false;
+	jv_buffer_clear(&core->answer);
 }
 
 void jv_write_request(struct jv_core *core, const struct jv_request *request)
 {
 	struct jv_request_record record;
 	jv_request_describe(request, &record);
+	record.answer = jv_buffer_bytes(&core->answer);
 	begin(core);
 	jv_request_encode(&record, &core->key, &core->value);
 	put(core);

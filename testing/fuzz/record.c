@@ -13,6 +13,7 @@ static union {
 	struct jv_shape_record shape;
 	struct jv_task_record task;
 	struct jv_node_record node;
+	struct jv_node_event_record node_event;
 	struct jv_log_record log;
 	struct jv_log_head_record log_head;
 	struct jv_request_record request;
@@ -87,6 +88,12 @@ static struct jv_status decode_rest(char kind, struct jv_bytes key, struct jv_by
 	if (kind == JV_RECORD_NODE) {
 		JV_TRY(jv_node_decode(key, value, &record.node));
 		jv_node_encode(&record.node, &key_again, &value_again);
+		return jv_ok();
+	}
+	if (kind == JV_RECORD_NODE_EVENT) {
+		int64_t revision = 0;
+		JV_TRY(jv_node_event_decode(key, value, &revision, &record.node_event));
+		jv_node_event_encode(&record.node_event, revision, &key_again, &value_again);
 		return jv_ok();
 	}
 	if (kind == JV_RECORD_REQUEST) {

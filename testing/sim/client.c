@@ -77,21 +77,39 @@ static void learn_task(struct jv_sim_job *job, const Jarvis__V1__Task *task)
 
 /* Answers. */
 
+/* Every answer after the first is the first one again. */
+static void learn_again(
+	const struct jv_sim_job *job, const Jarvis__V1__SubmitTaskResponse *response)
+{
+	if (!response->duplicate || strcmp(response->task->id, job->task) != 0)
+		jv_sim_fail(job->clients->clock, "duplicate: %s is accepted again as %s",
+			job->request_id, response->task->id);
+	if (response->revision != job->accepted_revision)
+		jv_sim_fail(job->clients->clock,
+			"duplicate: %s was accepted at revision %lld, and again at %lld",
+			job->request_id, (long long)job->accepted_revision,
+			(long long)response->revision);
+	if (response->task->status->state != JARVIS__V1__TASK_STATE__TASK_STATE_QUEUED)
+		jv_sim_fail(job->clients->clock, "duplicate: %s is answered with state %d",
+			job->request_id, (int)response->task->status->state);
+}
+
 static void submitted(struct jv_sim_job *job, struct jv_arena *arena)
 {
 	const Jarvis__V1__SubmitTaskResponse *response =
 		(const void *)unpack(job, &jarvis__v1__submit_task_response__descriptor, arena);
 
-	learn_revision(job, response->revision);
-	if (job->acknowledged && !response->duplicate)
-		jv_sim_fail(job->clients->clock, "duplicate: %s is accepted again as %s",
-			job->request_id, response->task->id);
+	if (!response->duplicate)
+		learn_revision(job, response->revision);
+	if (job->acknowledged)
+		learn_again(job, response);
 	if (!job->acknowledged) {
 		if (job->sent == 1 && !job->doubled && response->duplicate)
 			jv_sim_fail(job->clients->clock, "duplicate: %s was sent once",
 				job->request_id);
 		snprintf(job->task, sizeof(job->task), "%s", response->task->id);
 		job->acknowledged = true;
+		job->accepted_revision = response->revision;
 		jv_sim_trace(
 			job->clients->clock, "job %u is acknowledged: %s", job->number, job->task);
 	}
@@ -99,7 +117,8 @@ static void submitted(struct jv_sim_job *job, struct jv_arena *arena)
 		job->again--;
 	else
 		job->step = JV_SIM_JOB_FOLLOW;
-	learn_task(job, response->task);
+	if (!response->duplicate)
+		learn_task(job, response->task);
 }
 
 /* The only node that would do has not been seen yet. */

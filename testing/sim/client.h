@@ -74,6 +74,7 @@ struct jv_sim_job {
 
 	/* What it was told: */
 	bool acknowledged;
+	int64_t accepted_revision; /* of the first answer */
 	char task[JV_SIM_TEXT_MAX];
 	int64_t status_revision;
 	bool final;

@@ -228,12 +228,43 @@ class Requests(case.ServerCase):
         self.both_refuse("ALREADY_EXISTS", None, "SubmitTask",
                          {"spec": {"image": "y", "request_id": "other"}})
 
-    def test_a_duplicate_shows_the_task_as_it_is_now(self):
-        task = self.server.submit(image="x", request_id="gone-on")
-        self.server.grpc.call("CancelTask", {"id": task})
-        answer = self.server.grpc.call(
-            "SubmitTask", {"spec": {"image": "x", "request_id": "gone-on"}})
-        self.assertEqual(answer["task"]["status"]["state"], "TASK_STATE_CANCELLED")
+    def test_a_duplicate_gets_the_first_answer_whatever_has_happened_since(self):
+        request = {"spec": {"image": "x", "request_id": "gone-on"}}
+        first = self.server.grpc.call("SubmitTask", request)
+        self.server.grpc.call("CancelTask", {"id": first["task"]["id"]})
+        self.server.restart()
+        again = self.server.grpc.call("SubmitTask", request)
+        self.assertTrue(again.pop("duplicate"))
+        self.assertEqual(again, first)
+
+    def test_a_cancellation_gets_its_first_answer_too(self):
+        task = self.server.submit(image="x")
+        request = {"id": task, "reason": "enough", "request_id": "cancel-once"}
+        first = self.server.grpc.call("CancelTask", request)
+        self.server.restart()
+        again = self.server.grpc.call("CancelTask", request)
+        self.assertTrue(again.pop("duplicate"))
+        self.assertEqual(again, first)
+        self.both_refuse("ALREADY_EXISTS", "request_id", "CancelTask",
+                         {**request, "reason": "another"})
+        refused = self.both_refuse("ALREADY_EXISTS", "spec.request_id", "SubmitTask",
+                                   {"spec": {"image": "x", "request_id": "cancel-once"}})
+        self.assertIn(f"by CancelTask of {task}", refused.message)
+        self.assertIn("this is SubmitTask", refused.message)
+
+    def test_every_answer_has_a_revision_and_none_is_older_than_asked_for(self):
+        task = self.server.submit(image="x")
+        revision = 0
+        for method, request in [
+                ("GetTask", {"id": task}), ("ListTasks", {}), ("ListNodes", {}),
+                ("WaitTask", {"id": task, "timeout": "0s"}), ("CancelTask", {"id": task}),
+                ("GetStats", {}), ("GetHealth", {}), ("GetReadiness", {}), ("GetLiveness", {}),
+                ("GetServerInfo", {}), ("SubmitTask", {"spec": {"image": "x"}})]:
+            if method in ("GetTask", "ListTasks", "ListNodes", "WaitTask"):
+                request["min_revision"] = revision
+            answer = self.server.grpc.call(method, request)
+            self.assertGreaterEqual(int(answer["revision"]), revision, method)
+            revision = int(answer["revision"])
 
     def test_many_at_once_make_one_task(self):
         request = {"spec": {"image": "x", "request_id": "race"}}

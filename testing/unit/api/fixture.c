@@ -111,6 +111,7 @@ static void open_host(struct fixture *fixture)
 	struct jv_host_options options = {
 		.core = {.lease_ms = 30000,
 			.fence_ms = 10000,
+			.node_forget_ms = 86400000,
 			.request_window_ms = 3600000,
 			.tasks_max = 10000,
 			.nodes_max = 100,

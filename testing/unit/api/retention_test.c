@@ -59,19 +59,19 @@ static void then_there_is_no_such_task(void **state)
 	assert_int_equal(list->n_tasks, 0);
 }
 
-static void a_repeated_submission_is_told_and_runs_nothing(void **state)
+static void a_repeated_submission_is_answered_and_runs_nothing(void **state)
 {
 	struct fixture *fixture = *state;
-	const struct jv_status *status;
+	const Jarvis__V1__SubmitTaskResponse *response;
 	struct jv_stats stats;
 
 	finish(fixture);
 	jv_fixture_pass(fixture, 60000);
-	status = jv_call_failed(
-		jv_call(fixture, "Scheduler/SubmitTask", "{'spec':{'executor':'noop'" SPEC "}}"),
-		JV_NOT_FOUND);
-	assert_string_equal(status->field, "spec.request_id");
-	assert_non_null(strstr(status->message, "accepted before, as task t-1"));
+	response = jv_call_answer(
+		jv_call(fixture, "Scheduler/SubmitTask", "{'spec':{'executor':'noop'" SPEC "}}"));
+	assert_true(response->duplicate);
+	assert_string_equal(response->task->id, "t-1");
+	assert_int_equal(response->task->status->state, JARVIS__V1__TASK_STATE__TASK_STATE_QUEUED);
 	jv_core_stats(jv_host_core(fixture->host), &stats);
 	assert_int_equal(stats.submitted, 1);
 }
@@ -121,7 +121,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		JV_FIXTURE_TEST(until_then_it_says_when),
 		JV_FIXTURE_TEST(then_there_is_no_such_task),
-		JV_FIXTURE_TEST(a_repeated_submission_is_told_and_runs_nothing),
+		JV_FIXTURE_TEST(a_repeated_submission_is_answered_and_runs_nothing),
 		JV_FIXTURE_TEST(a_log_is_never_ended_early),
 		JV_FIXTURE_TEST(its_changes_are_passed_over_and_its_removal_is_none),
 	};

@@ -67,7 +67,7 @@ static void tried_again(void **state)
 		JV_ALREADY_EXISTS);
 }
 
-/* The task has gone on: it is told as it is. */
+/* The task has gone on: the first answer is told again. */
 static void tried_again_later(void **state)
 {
 	struct fixture *fixture = *state;
@@ -75,12 +75,86 @@ static void tried_again_later(void **state)
 	const Jarvis__V1__SubmitTaskResponse *response;
 	struct call *session = jv_fixture_node(fixture, "n1");
 
-	jv_call_answer(jv_call(fixture, "Scheduler/SubmitTask", "%s", json));
+	response = jv_call_answer(jv_call(fixture, "Scheduler/SubmitTask", "%s", json));
+	int64_t revision = response->revision;
 	jv_fixture_report_finished(session, 1, 1, 0, 0);
 	response = jv_call_answer(jv_call(fixture, "Scheduler/SubmitTask", "%s", json));
 	assert_true(response->duplicate);
+	assert_int_equal(response->revision, revision);
+	assert_int_equal(response->task->status->revision, revision);
+	assert_int_equal(response->task->status->state, JARVIS__V1__TASK_STATE__TASK_STATE_QUEUED);
+	expect_state(fixture, 1, JARVIS__V1__TASK_STATE__TASK_STATE_SUCCEEDED);
+}
+
+/* What the client sent is compared, not what the defaults of the day make of it. */
+static void tried_again_with_other_defaults(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *json = "{'spec':{'executor':'noop','requestId':'r'}}";
+	const Jarvis__V1__SubmitTaskResponse *response;
+
+	jv_call_answer(jv_call(fixture, "Scheduler/SubmitTask", "%s", json));
+	fixture->limits.default_cpu_millis *= 2;
+	response = jv_call_answer(jv_call(fixture, "Scheduler/SubmitTask", "%s", json));
+	assert_true(response->duplicate);
+}
+
+static void cancelled_again_with_a_request_id(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *json = "{'id':'t-1','reason':'enough','requestId':'c'}";
+	struct call *session = jv_fixture_node(fixture, "n1");
+	const Jarvis__V1__CancelTaskResponse *response;
+
+	jv_fixture_submit(fixture, "");
+	jv_fixture_report_running(session, 1, 1);
+	response = jv_call_answer(jv_call(fixture, "Scheduler/CancelTask", "%s", json));
+	int64_t revision = response->revision;
+	assert_false(response->duplicate);
 	assert_int_equal(
-		response->task->status->state, JARVIS__V1__TASK_STATE__TASK_STATE_SUCCEEDED);
+		response->task->status->state, JARVIS__V1__TASK_STATE__TASK_STATE_STOPPING);
+	jv_fixture_report_finished(session, 1, 1, 137, 0);
+	response = jv_call_answer(jv_call(fixture, "Scheduler/CancelTask", "%s", json));
+	assert_true(response->duplicate);
+	assert_int_equal(response->revision, revision);
+	assert_int_equal(
+		response->task->status->state, JARVIS__V1__TASK_STATE__TASK_STATE_STOPPING);
+	assert_string_equal(response->task->spec->executor, "noop");
+	jv_call_failed(jv_call(fixture, "Scheduler/CancelTask",
+			       "{'id':'t-1','reason':'another','requestId':'c'}"),
+		JV_ALREADY_EXISTS);
+	jv_call_failed(jv_call(fixture, "Scheduler/SubmitTask",
+			       "{'spec':{'executor':'noop','requestId':'c'}}"),
+		JV_ALREADY_EXISTS);
+}
+
+/* A client that read elsewhere does not see the past here. */
+static void as_new_as_asked_for(void **state)
+{
+	struct fixture *fixture = *state;
+	const Jarvis__V1__GetTaskResponse *response;
+	struct call *call;
+
+	jv_fixture_submit(fixture, "");
+	int64_t next = fixture->committed + 1;
+	call = jv_call(
+		fixture, "Scheduler/GetTask", "{'id':'t-1','minRevision':'%" PRId64 "'}", next);
+	assert_false(call->over);
+	jv_fixture_submit(fixture, "");
+	jv_fixture_pass(fixture, 1000);
+	response = jv_call_answer(call);
+	assert_true(response->revision >= next);
+	call = jv_call(fixture, "Scheduler/ListTasks", "{'minRevision':'%" PRId64 "'}",
+		fixture->committed + 1000);
+	assert_false(call->over);
+	jv_fixture_pass(fixture, 10000);
+	assert_string_equal(jv_call_failed(call, JV_OUT_OF_RANGE)->field, "min_revision");
+	jv_call_failed(jv_call(fixture, "Scheduler/GetTask", "{'id':'t-1','minRevision':'-1'}"),
+		JV_INVALID_ARGUMENT);
+	call = jv_call(fixture, "Scheduler/WaitTask", "{'id':'t-1','minRevision':'%" PRId64 "'}",
+		fixture->committed + 1000);
+	jv_call_leave(call);
+	assert_true(call->released);
 }
 
 static void refused_by_name(void **state)
@@ -373,6 +447,9 @@ int main(void)
 		JV_FIXTURE_TEST(not_answered_before_it_is_durable),
 		JV_FIXTURE_TEST(tried_again),
 		JV_FIXTURE_TEST(tried_again_later),
+		JV_FIXTURE_TEST(tried_again_with_other_defaults),
+		JV_FIXTURE_TEST(cancelled_again_with_a_request_id),
+		JV_FIXTURE_TEST(as_new_as_asked_for),
 		JV_FIXTURE_TEST(refused_by_name),
 		JV_FIXTURE_TEST(larger_than_messages_allow),
 		JV_FIXTURE_TEST(a_full_inbox_is_told),

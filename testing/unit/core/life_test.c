@@ -175,7 +175,9 @@ static const char golden[] =
 	"  publish t-1 1\n"
 	"open\n"
 	"  put node n1\n"
+	"  put node event of revision 3\n"
 	"  put meta\n"
+	"  publish t--1 8\n"
 	"schedule\n"
 	"  put live task 1\n"
 	"  put event of revision 4 index 0\n"
@@ -215,10 +217,13 @@ static const char golden[] =
 	"  put meta\n"
 	"  publish t-1 3\n"
 	"silence\n"
+	"  put node event of revision 10\n"
+	"  put node event of revision 11\n"
 	"  put node n1\n"
 	"  put meta\n"
 	"  close session 1: no heartbeat for longer than the lease: the node was declared lost, "
-	"and its attempts with it; open a new session\n";
+	"and its attempts with it; open a new session\n"
+	"  publish t--1 8\n";
 
 static void note(struct fixture *fixture, const char *line)
 {

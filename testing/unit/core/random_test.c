@@ -38,6 +38,13 @@ static struct jv_node_record node_at(uint64_t index)
 	return node;
 }
 
+static struct jv_request_key some_request(struct world *world)
+{
+	struct jv_request_key key = {.used = below(world, 2) == 0, .body_hash = below(world, 2)};
+	memset(key.hash, (int)below(world, 40), sizeof(key.hash));
+	return key;
+}
+
 static void submit(struct world *world)
 {
 	struct jv_shape_record shape = jv_fixture_shape();
@@ -49,9 +56,7 @@ static void submit(struct world *world)
 	shape.keep = below(world, 4) == 0;
 	struct jv_event event = jv_fixture_submit_event(&shape, &payload);
 	event.submit.priority = (int32_t)below(world, 3);
-	event.submit.has_request = below(world, 2) == 0;
-	event.submit.spec_hash = below(world, 2);
-	memset(event.submit.request_hash, (int)below(world, 40), JV_REQUEST_HASH_SIZE);
+	event.submit.request = some_request(world);
 	jv_fixture_step(world->fixture, &event);
 	if (jv_is_ok(&event.status) && event.submit.task > world->newest_task)
 		world->newest_task = event.submit.task;

@@ -23,9 +23,8 @@ static struct jv_event event_with_request(
 	const struct jv_shape_record *shape, struct jv_buffer *payload, uint8_t request)
 {
 	struct jv_event event = jv_fixture_submit_event(shape, payload);
-	event.submit.has_request = true;
-	memset(event.submit.request_hash, request, sizeof(event.submit.request_hash));
-	event.submit.spec_hash = 42;
+	event.submit.request = (struct jv_request_key){.used = true, .body_hash = 42};
+	memset(event.submit.request.hash, request, sizeof(event.submit.request.hash));
 	return event;
 }
 
@@ -39,7 +38,8 @@ static void the_same_request_is_answered_the_same(void **state)
 	assert_true(jv_is_ok(&event.status));
 	assert_false(event.submit.duplicate);
 	uint64_t task = event.submit.task;
-	int64_t revision = event.revision;
+	int64_t revision = event.submit.task_revision;
+	assert_int_equal(revision, event.revision);
 	int64_t submit_ms = event.submit.submit_ms;
 	jv_fixture_pass(fixture, 500);
 	jv_fixture_restart(fixture);
@@ -50,7 +50,7 @@ static void the_same_request_is_answered_the_same(void **state)
 	assert_true(event.submit.duplicate);
 	assert_int_equal(event.submit.task, task);
 	assert_int_equal(event.submit.submit_ms, submit_ms);
-	assert_int_equal(event.revision, revision);
+	assert_int_equal(event.submit.task_revision, revision);
 	/* Even when the task has ended. */
 	jv_fixture_cancel(fixture, task, "");
 	jv_fixture_step(fixture, &event);
@@ -65,11 +65,97 @@ static void a_request_reused_for_another_spec_is_refused(void **state)
 	struct jv_buffer payload = {0};
 	struct jv_event event = event_with_request(&shape, &payload, 1);
 	jv_fixture_step(fixture, &event);
-	event.submit.spec_hash = 43;
+	event.submit.request.body_hash = 43;
 	jv_fixture_step(fixture, &event);
 	assert_int_equal(event.status.code, JV_ALREADY_EXISTS);
 	assert_string_equal(event.status.field, "spec.request_id");
-	assert_non_null(strstr(event.status.message, "task t-1"));
+	assert_non_null(strstr(event.status.message, "by SubmitTask for t-1"));
+	jv_buffer_deinit(&payload);
+}
+
+static struct jv_event cancel_with_request(uint64_t task, const char *reason, uint8_t request)
+{
+	struct jv_event event = {
+		.kind = JV_EVENT_CANCEL,
+		.cancel = {.task = task,
+			.reason = jv_bytes_of_text(reason),
+			.request = {.used = true, .body_hash = strlen(reason)}},
+	};
+	memset(event.cancel.request.hash, request, sizeof(event.cancel.request.hash));
+	return event;
+}
+
+/* The record of the request, and the task that it answers with. */
+static void read_request(struct fixture *fixture, uint8_t request, struct jv_buffer *value,
+	struct jv_request_record *record, struct jv_task_record *task)
+{
+	uint8_t hash[JV_REQUEST_HASH_SIZE];
+	struct jv_buffer key = {0};
+	int64_t revision;
+	uint32_t index;
+	memset(hash, request, sizeof(hash));
+	jv_key_request(&key, hash);
+	assert_int_equal(
+		jv_store_get(fixture->store, NULL, jv_buffer_bytes(&key), value).code, JV_OK);
+	assert_int_equal(
+		jv_request_decode(jv_buffer_bytes(&key), jv_buffer_bytes(value), record).code,
+		JV_OK);
+	jv_key_event(&key, 0, 0);
+	assert_int_equal(
+		jv_event_decode(jv_buffer_bytes(&key), record->answer, &revision, &index, task)
+			.code,
+		JV_OK);
+	jv_buffer_deinit(&key);
+}
+
+static void a_cancellation_is_answered_again_as_it_was(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t task = jv_fixture_submit_plain(fixture);
+	struct jv_event event = cancel_with_request(task, "enough", 1);
+	struct jv_buffer value = {0};
+	struct jv_request_record record;
+	struct jv_task_record answer;
+	jv_fixture_step(fixture, &event);
+	assert_true(jv_is_ok(&event.status));
+	assert_false(event.cancel.duplicate);
+	int64_t revision = event.revision;
+	jv_fixture_restart(fixture);
+	event = cancel_with_request(task, "enough", 1);
+	jv_fixture_step(fixture, &event);
+	assert_true(jv_is_ok(&event.status));
+	assert_true(event.cancel.duplicate);
+	read_request(fixture, 1, &value, &record, &answer);
+	assert_int_equal(record.method, JV_REQUEST_CANCEL);
+	assert_int_equal(record.revision, revision);
+	assert_int_equal(answer.id, task);
+	assert_int_equal(answer.state, JV_TASK_CANCELLED);
+	jv_buffer_deinit(&value);
+}
+
+static void a_request_of_one_call_is_refused_in_another(void **state)
+{
+	struct fixture *fixture = *state;
+	struct jv_shape_record shape = jv_fixture_shape();
+	struct jv_buffer payload = {0};
+	struct jv_event event = event_with_request(&shape, &payload, 1);
+	jv_fixture_step(fixture, &event);
+	struct jv_event cancel = cancel_with_request(event.submit.task, "enough", 1);
+	jv_fixture_step(fixture, &cancel);
+	assert_int_equal(cancel.status.code, JV_ALREADY_EXISTS);
+	assert_non_null(strstr(cancel.status.message, "by SubmitTask for t-1"));
+	assert_non_null(strstr(cancel.status.message, "this is CancelTask of t-1"));
+	cancel = cancel_with_request(event.submit.task, "enough", 2);
+	jv_fixture_step(fixture, &cancel);
+	assert_true(jv_is_ok(&cancel.status));
+	cancel = cancel_with_request(event.submit.task, "another", 2);
+	jv_fixture_step(fixture, &cancel);
+	assert_int_equal(cancel.status.code, JV_ALREADY_EXISTS);
+	assert_non_null(strstr(cancel.status.message, "with another reason"));
+	event = event_with_request(&shape, &payload, 2);
+	jv_fixture_step(fixture, &event);
+	assert_int_equal(event.status.code, JV_ALREADY_EXISTS);
+	assert_non_null(strstr(event.status.message, "by CancelTask of t-1"));
 	jv_buffer_deinit(&payload);
 }
 
@@ -136,7 +222,7 @@ static void limits_say_what_to_do(void **state)
 	jv_fixture_step(fixture, &event);
 	assert_int_equal(event.status.code, JV_RESOURCE_EXHAUSTED);
 	assert_non_null(strstr(event.status.message, "request_ids are remembered"));
-	event.submit.has_request = false;
+	event.submit.request.used = false;
 	jv_fixture_step(fixture, &event);
 	assert_true(jv_is_ok(&event.status));
 	jv_fixture_step(fixture, &event);
@@ -269,6 +355,10 @@ int main(void)
 			the_same_request_is_answered_the_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_request_reused_for_another_spec_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_cancellation_is_answered_again_as_it_was, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_request_of_one_call_is_refused_in_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_request_is_remembered_for_its_window_and_while_its_task_lives, setup,
 			teardown),

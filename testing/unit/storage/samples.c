@@ -472,9 +472,14 @@ static void node_compare(enum jv_variant variant, struct jv_bytes key, struct jv
 static struct jv_request_record request_make(enum jv_variant variant)
 {
 	struct jv_request_record record = {
-		.spec_hash = pick_u64(variant, 0x0123456789abcdef),
+		.method = variant == JV_VARIANT_LEAST ? JV_REQUEST_OLD
+			: variant == JV_VARIANT_MOST  ? JV_REQUEST_CANCEL
+						      : JV_REQUEST_SUBMIT,
+		.body_hash = pick_u64(variant, 0x0123456789abcdef),
 		.task = pick_u64(variant, 42),
 		.time_ms = pick(variant, 1767225600008),
+		.revision = pick(variant, 77),
+		.answer = pick_text(variant, "an answer"),
 	};
 	pick_id(variant, record.hash, sizeof(record.hash), 0xc0);
 	return record;
@@ -497,7 +502,10 @@ static void request_compare(enum jv_variant variant, struct jv_bytes key, struct
 	struct jv_request_record wanted = request_make(variant), got;
 	jv_expect_ok(jv_request_decode(key, value, &got));
 	assert_memory_equal(got.hash, wanted.hash, sizeof(got.hash));
-	assert_true(got.spec_hash == wanted.spec_hash);
+	assert_true(got.method == wanted.method);
+	assert_true(got.body_hash == wanted.body_hash);
+	assert_true(got.revision == wanted.revision);
+	jv_expect_bytes(got.answer, wanted.answer);
 	assert_true(got.task == wanted.task);
 	assert_true(got.time_ms == wanted.time_ms);
 }
@@ -512,6 +520,8 @@ const struct jv_sample jv_samples[JV_SAMPLES_COUNT] = {
 	{"log", log_encode, log_decode, log_compare},
 	{"log_head", log_head_encode, log_head_decode, log_head_compare},
 	{"node", node_encode, node_decode, node_compare},
+	{"node_event", jv_sample_node_event_encode, jv_sample_node_event_decode,
+		jv_sample_node_event_compare},
 	{"request", request_encode, request_decode, request_compare},
 	{"queue", jv_sample_queue_encode, jv_sample_queue_decode, jv_sample_queue_compare},
 	{"expiry", jv_sample_expiry_encode, jv_sample_expiry_decode, jv_sample_expiry_compare},

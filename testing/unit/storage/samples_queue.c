@@ -74,3 +74,46 @@ void jv_sample_expiry_compare(enum jv_variant variant, struct jv_bytes key, stru
 	assert_true(got.attempt == wanted.attempt);
 	assert_true(got.spread == wanted.spread);
 }
+
+static struct jv_node_event_record node_event_make(enum jv_variant variant)
+{
+	return (struct jv_node_event_record){
+		.name = pick_text(variant, "n1"),
+		.removed = variant == JV_VARIANT_MOST,
+		.state = variant == JV_VARIANT_LEAST ? JV_NODE_READY
+			: variant == JV_VARIANT_MOST ? JV_NODE_LOST
+						     : JV_NODE_DISCONNECTED,
+		.connect_ms = pick(variant, 1767225600006),
+		.last_seen_ms = pick(variant, 1767225600007),
+		.inventory = pick_text(variant, "an inventory"),
+	};
+}
+
+void jv_sample_node_event_encode(
+	enum jv_variant variant, struct jv_buffer *key, struct jv_buffer *value)
+{
+	struct jv_node_event_record record = node_event_make(variant);
+	jv_node_event_encode(&record, pick_key(variant, 99), key, value);
+}
+
+struct jv_status jv_sample_node_event_decode(struct jv_bytes key, struct jv_bytes value)
+{
+	struct jv_node_event_record record;
+	int64_t revision;
+	return jv_node_event_decode(key, value, &revision, &record);
+}
+
+void jv_sample_node_event_compare(
+	enum jv_variant variant, struct jv_bytes key, struct jv_bytes value)
+{
+	struct jv_node_event_record wanted = node_event_make(variant), got;
+	int64_t revision;
+	jv_expect_ok(jv_node_event_decode(key, value, &revision, &got));
+	assert_true(revision == pick_key(variant, 99));
+	jv_expect_bytes(got.name, wanted.name);
+	assert_true(got.removed == wanted.removed);
+	assert_true(got.state == wanted.state);
+	assert_true(got.connect_ms == wanted.connect_ms);
+	assert_true(got.last_seen_ms == wanted.last_seen_ms);
+	jv_expect_bytes(got.inventory, wanted.inventory);
+}
