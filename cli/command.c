@@ -10,8 +10,10 @@
 /* argv on its way through the tables. */
 struct parser {
 	struct jv_arguments *arguments;
-	const char *const *at; /* the next word; NULL at the end */
-	bool flags_over;       /* behind --, or behind flags_until */
+	const char *const *at;         /* the next word; NULL at the end */
+	bool flags_over;               /* behind --, or behind flags_until */
+	bool part;                     /* it is still being written */
+	const struct jv_flag *waiting; /* for its value, at the end of a part */
 };
 
 const struct jv_command *jv_arguments_command(const struct jv_arguments *arguments)
@@ -68,6 +70,10 @@ static struct jv_status take_flag(
 		return jv_error(JV_INVALID_ARGUMENT, "--%s takes no value", flag->name);
 	if (flag->value != NULL && value == NULL) {
 		value = *parser->at;
+		if (value == NULL && parser->part) {
+			parser->waiting = flag;
+			return jv_ok();
+		}
 		if (value == NULL)
 			return jv_error(JV_INVALID_ARGUMENT, "--%s needs a value: --%s %s",
 				flag->name, flag->name, flag->value);
@@ -116,18 +122,76 @@ static struct jv_status take_letters(struct parser *parser, const char *word)
 	return jv_ok();
 }
 
+/* True if the word is one of those, which have blanks between. */
+static bool holds_word(const char *words, const char *word)
+{
+	size_t size = strlen(word);
+
+	while (words != NULL && *words != '\0') {
+		size_t next = strcspn(words, " ");
+		if (next == size && memcmp(words, word, size) == 0)
+			return true;
+		words += next;
+		words += strspn(words, " ");
+	}
+	return false;
+}
+
+/* The child that others call so: `ps` is a list, `kill` a cancel. */
+static const struct jv_command *find_also(const struct jv_command *command, const char *word)
+{
+	for (size_t i = 0; command->children[i] != NULL; i++) {
+		if (holds_word(command->children[i]->also, word))
+			return command->children[i];
+	}
+	return NULL;
+}
+
+/* Somebody may have left out the noun, or mean a word of another program. Appends what was meant,
+ * if it can be told. */
+static void suggest(const struct jv_command *command, const char *word, struct jv_buffer *meant)
+{
+	const char *names[NAMES_MAX + 1] = {NULL};
+	const struct jv_command *found = find_also(command, word);
+	size_t count = 0;
+
+	for (size_t i = 0; command->children[i] != NULL && count < NAMES_MAX; i++) {
+		const struct jv_command *child = command->children[i];
+		if (!child->hidden)
+			names[count++] = child->name;
+		for (size_t j = 0; child->children != NULL && child->children[j] != NULL; j++) {
+			if (found == NULL && strcmp(child->children[j]->name, word) == 0)
+				jv_buffer_printf(meant, "%s%s %s",
+					meant->size > 0 ? "\" or \"" : "", child->name, word);
+		}
+	}
+	const char *nearest = found != NULL ? found->name : jv_nearest(word, names);
+	if (meant->size > 0)
+		return;
+	for (size_t i = 0; nearest == NULL && command->children[i] != NULL; i++) {
+		const struct jv_command *child = command->children[i];
+		found = child->children != NULL ? find_also(child, word) : NULL;
+		if (found != NULL) {
+			jv_buffer_printf(meant, "%s %s", child->name, found->name);
+			return;
+		}
+	}
+	jv_buffer_append_text(meant, nearest != NULL ? nearest : "");
+}
+
 static struct jv_status unknown_command(const struct jv_arguments *arguments, const char *word)
 {
-	const struct jv_command *command = jv_arguments_command(arguments);
-	const char *names[NAMES_MAX + 1] = {NULL};
+	struct jv_status status =
+		jv_error(JV_INVALID_ARGUMENT, "there is no command \"%.60s\"", word);
+	struct jv_buffer meant = {0};
 
-	for (size_t i = 0; command->children[i] != NULL && i < NAMES_MAX; i++)
-		names[i] = command->children[i]->name;
-	const char *nearest = jv_nearest(word, names);
-	if (nearest == NULL)
-		return jv_error(JV_INVALID_ARGUMENT, "there is no command \"%s\"", word);
-	return jv_error(JV_INVALID_ARGUMENT, "there is no command \"%s\"; did you mean \"%s\"?",
-		word, nearest);
+	suggest(jv_arguments_command(arguments), word, &meant);
+	if (meant.size > 0)
+		status = jv_error(JV_INVALID_ARGUMENT,
+			"there is no command \"%.60s\"; did you mean \"%s\"?", word,
+			jv_buffer_text(&meant));
+	jv_buffer_deinit(&meant);
+	return status;
 }
 
 static struct jv_status take_word(struct parser *parser, const char *word)
@@ -181,10 +245,10 @@ static struct jv_status check(const struct jv_arguments *arguments)
 	return jv_ok();
 }
 
-struct jv_status jv_arguments_parse(const struct jv_command *root, int argc,
-	const char *const *argv, struct jv_arena *arena, struct jv_arguments *arguments)
+static void begin(struct parser *parser, const struct jv_command *root, int argc,
+	const char *const *argv, struct jv_arena *arena)
 {
-	struct parser parser = {.arguments = arguments, .at = argv + 1};
+	struct jv_arguments *arguments = parser->arguments;
 	size_t room = (size_t)argc + 1;
 	/* Letters without a value are packed in one word: each byte may be a flag. */
 	size_t letters = 0;
@@ -196,11 +260,34 @@ struct jv_status jv_arguments_parse(const struct jv_command *root, int argc,
 	arguments->items = jv_arena_calloc(arena, room, sizeof(arguments->items[0]));
 	arguments->given = jv_arena_calloc(arena, letters + 1, sizeof(arguments->given[0]));
 	JV_ASSERT(arguments->items != NULL && arguments->given != NULL);
+}
+
+struct jv_status jv_arguments_parse(const struct jv_command *root, int argc,
+	const char *const *argv, struct jv_arena *arena, struct jv_arguments *arguments)
+{
+	struct parser parser = {.arguments = arguments, .at = argv + 1};
+
+	begin(&parser, root, argc, argv, arena);
 	while (*parser.at != NULL) {
 		const char *word = *parser.at++;
 		JV_TRY(take(&parser, word));
 	}
 	return arguments->help ? jv_ok() : check(arguments);
+}
+
+const struct jv_flag *jv_arguments_parse_part(const struct jv_command *root, int argc,
+	const char *const *argv, struct jv_arena *arena, struct jv_arguments *arguments,
+	bool *flags_over)
+{
+	struct parser parser = {.arguments = arguments, .at = argv + 1, .part = true};
+
+	begin(&parser, root, argc, argv, arena);
+	while (*parser.at != NULL) {
+		struct jv_status passed_over = take(&parser, *parser.at++);
+		(void)passed_over;
+	}
+	*flags_over = parser.flags_over;
+	return parser.waiting;
 }
 
 static const struct jv_flag *known_flag(const struct jv_arguments *arguments, const char *name)

@@ -3,8 +3,8 @@
  *
  * A command either has children (a noun) or runs (a verb). Flags of a command hold for its children
  * too, so those of the root are the global ones; a flag may stand before or behind the arguments.
- * The tables are constant; completions and manual pages can be made from them as well.
- * Single-threaded.
+ * The tables are constant; completions (complete.h) and manual pages (man.h) are made from them as
+ * well. Single-threaded.
  */
 #ifndef JV_CLI_COMMAND_H
 #define JV_CLI_COMMAND_H
@@ -20,27 +20,48 @@
 
 struct jv_invocation;
 
+/* What a value or an argument names, for completion. */
+enum jv_completes {
+	JV_COMPLETES_NOTHING,
+	JV_COMPLETES_FILE,
+	JV_COMPLETES_TASK,      /* the id of a task */
+	JV_COMPLETES_LIVE_TASK, /* of one that has not finished */
+	JV_COMPLETES_NODE,
+	JV_COMPLETES_CONTEXT,
+	JV_COMPLETES_METHOD, /* of the API: Scheduler/GetTask */
+	JV_COMPLETES_COMMAND,
+};
+
 struct jv_flag {
 	const char *name;  /* without the dashes; NULL ends a table */
 	char letter;       /* the short form, or 0 */
 	const char *value; /* what its value is called, or NULL: it takes none */
 	const char *help;  /* one sentence or two */
 	bool repeats;      /* may be given several times; otherwise the last one counts */
+	/* The values that there are, NULL-terminated, for completion; or NULL. */
+	const char *const *choices;
+	bool list; /* its value is several of the choices, with commas between */
+	enum jv_completes completes;
 };
 
 struct jv_command {
 	const char *name;
-	const char *arguments;                    /* as in the usage line, or NULL: none */
-	const char *summary;                      /* one sentence */
-	const char *description;                  /* more paragraphs, or NULL */
-	const char *examples;                     /* lines that work, or NULL */
-	const struct jv_flag *flags;              /* or NULL */
+	const char *also;            /* what others call it, for suggestions: "ls ps" */
+	const char *arguments;       /* as in the usage line, or NULL: none */
+	const char *summary;         /* one sentence */
+	const char *description;     /* more paragraphs, or NULL */
+	const char *examples;        /* lines that work, or NULL */
+	const struct jv_flag *flags; /* or NULL */
 	const struct jv_command *const *children; /* NULL-terminated, or NULL */
 	size_t arguments_min;
 	size_t arguments_max;
 	/* Behind this many arguments everything is one more argument, so that the command line of
 	 * a task may have flags of its own; 0: flags are looked for to the end. */
 	size_t flags_until;
+	enum jv_completes completes; /* its arguments */
+	const char *const *choices;  /* what they may be, NULL-terminated, or NULL */
+	const char *const *calls;    /* of the API: "Scheduler/GetTask"; or NULL */
+	bool hidden;                 /* from help, completion and manual: for programs */
 	/* Returns the exit code of the program. NULL exactly if there are children. */
 	int (*run)(struct jv_invocation *invocation);
 };
@@ -66,6 +87,12 @@ struct jv_arguments {
 struct jv_status jv_arguments_parse(const struct jv_command *root, int argc,
 	const char *const *argv, struct jv_arena *arena,
 	struct jv_arguments *arguments) JV_MUST_USE;
+/* The same for a command line that is still being written: what is wrong is passed over. Returns
+ * the flag whose value the next word would be, or NULL; *flags_over if the next word can be no
+ * flag. */
+const struct jv_flag *jv_arguments_parse_part(const struct jv_command *root, int argc,
+	const char *const *argv, struct jv_arena *arena, struct jv_arguments *arguments,
+	bool *flags_over);
 /* The command meant: the last one of the path. */
 const struct jv_command *jv_arguments_command(const struct jv_arguments *arguments);
 /* The value of a flag, the last one if there are several; NULL if it was not given. The name must

@@ -113,6 +113,7 @@ static const struct jv_command check_command = {
 	.flags = flags,
 	.arguments_min = 1,
 	.arguments_max = 1,
+	.completes = JV_COMPLETES_FILE,
 	.run = run_check,
 	.examples = "  jarvis config check /etc/jarvis/jarvisd.yaml\n"
 		    "  jarvis config check --worker /etc/jarvis/worker.yaml",

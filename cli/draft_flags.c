@@ -25,10 +25,13 @@ struct setting {
 	enum kind kind;
 };
 
+static const char *const networks[] = {"none", "host", NULL};
+
 const struct jv_flag jv_draft_flags[JV_DRAFT_FLAG_COUNT] = {
 	{.name = "file",
 		.letter = 'f',
 		.value = "FILE",
+		.completes = JV_COMPLETES_FILE,
 		.repeats = true,
 		.help = "Task file: the fields of a TaskSpec as YAML, or as JSON if it is named "
 			"*.json; - is standard input. Flags win over it."},
@@ -64,6 +67,7 @@ const struct jv_flag jv_draft_flags[JV_DRAFT_FLAG_COUNT] = {
 			"worker's configuration must allow it."},
 	{.name = "network",
 		.value = "none|host",
+		.choices = networks,
 		.help = "Network: none (default) or the worker's."},
 	{.name = "read-only", .help = "Mount the root file system read-only."},
 	{.name = "timeout-queued",

@@ -130,12 +130,16 @@ static void children_print(
 	if (children == NULL)
 		return;
 	for (size_t i = 0; children[i] != NULL; i++) {
+		if (children[i]->hidden)
+			continue;
 		size_t size = strlen(children[i]->name) + 5;
 		column = size > column ? size : column;
 	}
 	jv_buffer_append_text(out, "\nCommands:\n");
-	for (size_t i = 0; children[i] != NULL; i++)
-		term_print(out, children[i]->name, children[i]->summary, column, width);
+	for (size_t i = 0; children[i] != NULL; i++) {
+		if (!children[i]->hidden)
+			term_print(out, children[i]->name, children[i]->summary, column, width);
+	}
 }
 
 void jv_help_print(const struct jv_arguments *arguments, size_t columns, struct jv_buffer *out)

@@ -114,3 +114,34 @@ void jv_human_time(int64_t ms, struct jv_buffer *out)
 	}
 	jv_buffer_append_text(out, text);
 }
+
+void jv_human_iso(int64_t ms, struct jv_buffer *out)
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm parts;
+	char text[64];
+
+	if (ms == 0 || gmtime_r(&seconds, &parts) == NULL ||
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
+		jv_buffer_append_text(out, "-");
+		return;
+	}
+	jv_buffer_printf(out, "%s.%03dZ", text, (int)(ms % 1000));
+}
+
+void jv_human_moment(int64_t ms, int64_t now_ms, enum jv_human_style style, struct jv_buffer *out)
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm parts;
+	char text[64];
+
+	if (ms == 0)
+		return;
+	if (style == JV_HUMAN_RELATIVE)
+		jv_human_age(now_ms - ms, out);
+	else if (style == JV_HUMAN_ISO)
+		jv_human_iso(ms, out);
+	else if (localtime_r(&seconds, &parts) != NULL &&
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &parts) > 0)
+		jv_buffer_append_text(out, text);
+}

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/config.h"
+#include "cli/value.h"
 #include "cli/yaml.h"
 #include "proto/wire/jarvis.h"
 #include "proto/wire/json.h"
@@ -34,21 +35,62 @@ static size_t find_columns(void)
 	return isatty(STDOUT_FILENO) ? 80 : 0;
 }
 
-static struct jv_status read_output(const char *text, enum jv_output *output)
-{
-	static const char *const names[] = {"table", "json", "yaml"};
+static const char *const output_names[] = {"table", "wide", "name", "json", "yaml", NULL};
+static const char *const time_names[] = {"relative", "absolute", "iso", NULL};
+static const char *const color_names[] = {"auto", "always", "never", NULL};
 
-	*output = JV_OUTPUT_TABLE;
-	for (size_t i = 0; text != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(text, names[i]) == 0) {
-			*output = (enum jv_output)i;
-			return jv_ok();
-		}
-	}
+const struct jv_flag jv_invocation_flags[] = {
+	{.name = "server",
+		.letter = 's',
+		.value = "HOST:PORT",
+		.help = "The server's gRPC port (default: JARVIS_SERVER, or 127.0.0.1:7070)."},
+	{.name = "output",
+		.letter = 'o',
+		.value = "FORMAT",
+		.choices = output_names,
+		.help = "table (for people, fits the terminal; default), wide (all columns, "
+			"nothing cut), name (ids alone), json (proto3 JSON, stable for scripts) or "
+			"yaml."},
+	{.name = "time",
+		.value = "STYLE",
+		.choices = time_names,
+		.help = "How tables show times: relative (3m ago; default), absolute (local "
+			"time) or iso (UTC)."},
+	{.name = "color",
+		.value = "WHEN",
+		.choices = color_names,
+		.help = "auto (on a terminal, unless NO_COLOR is set; default), always or "
+			"never."},
+	{.name = "timeout",
+		.value = "TIME",
+		.help = "Longest time of one request (default 30s); of the whole for wait, watch "
+			"and logs --follow, which otherwise have none."},
+	{.name = NULL},
+};
+
+static struct jv_status read_choice(const struct jv_arguments *arguments, const char *flag,
+	const char *const *names, size_t *index)
+{
+	const char *text = jv_arguments_text(arguments, flag);
+
+	*index = 0;
 	if (text == NULL)
 		return jv_ok();
-	return jv_error(
-		JV_INVALID_ARGUMENT, "--output: expected table, json or yaml, got \"%.40s\"", text);
+	return jv_status_context(jv_value_choice(text, names, index), "--%s", flag);
+}
+
+/* How to print. */
+static struct jv_status read_looks(struct jv_invocation *invocation)
+{
+	size_t index = 0;
+
+	JV_TRY(read_choice(invocation->arguments, "output", output_names, &index));
+	invocation->output = (enum jv_output)index;
+	JV_TRY(read_choice(invocation->arguments, "time", time_names, &index));
+	invocation->time_style = (enum jv_human_style)index;
+	JV_TRY(read_choice(invocation->arguments, "color", color_names, &index));
+	invocation->color = (enum jv_paint_when)index;
+	return jv_ok();
 }
 
 static struct jv_status read_timeout(struct jv_invocation *invocation)
@@ -79,7 +121,7 @@ struct jv_status jv_invocation_init(
 	invocation->columns = find_columns();
 	invocation->schema = jv_schema_new_jarvis();
 	JV_TRY(read_timeout(invocation));
-	return read_output(jv_arguments_text(arguments, "output"), &invocation->output);
+	return read_looks(invocation);
 }
 
 void jv_invocation_deinit(struct jv_invocation *invocation)
@@ -107,12 +149,17 @@ struct jv_status jv_invocation_call(struct jv_invocation *invocation, const char
 {
 	JV_TRY(jv_invocation_connect(invocation));
 	return jv_remote_call(&invocation->remote, method, request, invocation->timeout_ms,
-		&invocation->arena, response);
+		!invocation->impatient, &invocation->arena, response);
 }
 
 int64_t jv_invocation_deadline_ms(const struct jv_invocation *invocation)
 {
 	return invocation->timeout_given ? jv_remote_now_ms() + invocation->timeout_ms : 0;
+}
+
+bool jv_invocation_is_raw(const struct jv_invocation *invocation)
+{
+	return invocation->output == JV_OUTPUT_JSON || invocation->output == JV_OUTPUT_YAML;
 }
 
 void jv_invocation_print_json(struct jv_invocation *invocation, struct jv_bytes json)
@@ -141,7 +188,7 @@ void jv_invocation_print(struct jv_invocation *invocation, const ProtobufCMessag
 		.indent = invocation->output == JV_OUTPUT_JSON ? 2 : 0};
 	struct jv_buffer json = {0};
 
-	JV_ASSERT(invocation->output != JV_OUTPUT_TABLE);
+	JV_ASSERT(jv_invocation_is_raw(invocation));
 	struct jv_status status = jv_json_write(invocation->schema, message, &options, &json);
 	if (jv_is_ok(&status))
 		jv_invocation_print_json(invocation, jv_buffer_bytes(&json));
@@ -152,7 +199,8 @@ void jv_invocation_print(struct jv_invocation *invocation, const ProtobufCMessag
 
 void jv_invocation_print_table(struct jv_invocation *invocation, struct jv_table *table)
 {
-	jv_table_print(table, invocation->columns, &invocation->out);
+	jv_table_print(table, invocation->output == JV_OUTPUT_WIDE ? 0 : invocation->columns,
+		&invocation->out);
 	jv_table_deinit(table);
 }
 

@@ -15,6 +15,8 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "cli/command.h"
+#include "cli/human.h"
+#include "cli/paint.h"
 #include "cli/remote.h"
 #include "cli/table.h"
 #include "proto/wire/schema.h"
@@ -35,6 +37,8 @@ enum jv_exit {
 
 enum jv_output {
 	JV_OUTPUT_TABLE,
+	JV_OUTPUT_WIDE, /* a table with all columns, nothing cut */
+	JV_OUTPUT_NAME, /* ids alone, one a line */
 	JV_OUTPUT_JSON,
 	JV_OUTPUT_YAML,
 };
@@ -47,11 +51,17 @@ struct jv_invocation {
 	bool connected;
 	const char *server;
 	enum jv_output output;
+	enum jv_human_style time_style; /* of moments in tables and pages */
+	enum jv_paint_when color;
+	bool impatient;       /* a server that is not there is not asked again */
 	int64_t timeout_ms;   /* of one request; of the whole if timeout_given */
 	bool timeout_given;   /* --timeout */
 	size_t columns;       /* of the terminal on standard output; 0: it is none */
 	struct jv_buffer out; /* what is printed when the command has returned */
 };
+
+/* The global flags, for the table of the root. */
+extern const struct jv_flag jv_invocation_flags[];
 
 /* Reads the global flags. INVALID_ARGUMENT. */
 struct jv_status jv_invocation_init(
@@ -75,7 +85,9 @@ int jv_exit_of(const struct jv_status *status);
 /* INVALID_ARGUMENT that is the command line's own: usage, not the server's refusal. */
 int jv_invocation_misuse(const struct jv_invocation *invocation, const struct jv_status *status);
 
-/* Appends a message as --output says, which is not table. */
+/* True for JSON and YAML: the message itself is printed, whole. */
+bool jv_invocation_is_raw(const struct jv_invocation *invocation);
+/* Appends a message as --output says, which is JSON or YAML. */
 void jv_invocation_print(struct jv_invocation *invocation, const ProtobufCMessage *message);
 /* The same for JSON text, one line of it in the case of JSON. */
 void jv_invocation_print_json(struct jv_invocation *invocation, struct jv_bytes json);

@@ -102,7 +102,7 @@ static void print_list(struct jv_invocation *invocation, Jarvis__V1__ListNodesRe
 	};
 	struct jv_table table;
 
-	if (invocation->output != JV_OUTPUT_TABLE) {
+	if (jv_invocation_is_raw(invocation)) {
 		jv_invocation_print(invocation, &all->base);
 		return;
 	}
@@ -204,7 +204,7 @@ static int run_get(struct jv_invocation *invocation)
 	const Jarvis__V1__GetNodeResponse *answer = (const void *)response;
 	if (answer->node == NULL)
 		return JV_EXIT_OK;
-	if (invocation->output == JV_OUTPUT_TABLE)
+	if (!jv_invocation_is_raw(invocation))
 		print_page(invocation, answer->node);
 	else
 		jv_invocation_print(invocation, &answer->node->base);
@@ -224,6 +224,7 @@ static const struct jv_command get_command = {
 	.summary = "Shows one node.",
 	.arguments_min = 1,
 	.arguments_max = 1,
+	.completes = JV_COMPLETES_NODE,
 	.run = run_get,
 	.examples = "  jarvis node get worker-1",
 };

@@ -52,7 +52,7 @@ void jv_remote_step(struct jv_remote *remote, int64_t wait_ms)
 }
 
 struct jv_status jv_remote_call(struct jv_remote *remote, const char *name,
-	const ProtobufCMessage *request, int64_t timeout_ms, struct jv_arena *arena,
+	const ProtobufCMessage *request, int64_t timeout_ms, bool patient, struct jv_arena *arena,
 	ProtobufCMessage **response)
 {
 	const struct jv_method *method = jv_remote_method(remote, name);
@@ -61,7 +61,7 @@ struct jv_status jv_remote_call(struct jv_remote *remote, const char *name,
 	for (int tries = 1;; tries++) {
 		status = jv_client_call(
 			remote->client, method, request, timeout_ms, NULL, arena, response);
-		if (status.code != JV_UNAVAILABLE || tries == TRIES)
+		if (status.code != JV_UNAVAILABLE || !patient || tries == TRIES)
 			return status;
 		int64_t until_ms = jv_remote_now_ms() + tries * TRY_WAIT_MS;
 		while (jv_remote_now_ms() < until_ms)

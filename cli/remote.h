@@ -32,9 +32,10 @@ struct jv_status jv_remote_open(
 void jv_remote_close(struct jv_remote *remote);
 /* A method by "Scheduler/GetTask"; it exists. */
 const struct jv_method *jv_remote_method(const struct jv_remote *remote, const char *name);
-/* One unary call; *response is in the arena. timeout_ms 0: none. */
+/* One unary call; *response is in the arena. timeout_ms 0: none. Without patience a server that is
+ * not there is not asked again. */
 struct jv_status jv_remote_call(struct jv_remote *remote, const char *name,
-	const ProtobufCMessage *request, int64_t timeout_ms, struct jv_arena *arena,
+	const ProtobufCMessage *request, int64_t timeout_ms, bool patient, struct jv_arena *arena,
 	ProtobufCMessage **response) JV_MUST_USE;
 /* Waits at most so long for something to happen, and lets it happen. */
 void jv_remote_step(struct jv_remote *remote, int64_t wait_ms);

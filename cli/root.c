@@ -7,36 +7,22 @@
 #include "cli/commands.h"
 #include "cli/invocation.h"
 
-static const struct jv_flag global_flags[] = {
-	{.name = "server",
-		.letter = 's',
-		.value = "HOST:PORT",
-		.help = "The server's gRPC port (default: JARVIS_SERVER, or 127.0.0.1:7070)."},
-	{.name = "output",
-		.letter = 'o',
-		.value = "FORMAT",
-		.help = "table (for people, default), json (proto3 JSON, stable for scripts) or "
-			"yaml."},
-	{.name = "timeout",
-		.value = "TIME",
-		.help = "Longest time of one request (default 30s); of the whole for wait, watch "
-			"and logs --follow, which otherwise have none."},
-	{.name = NULL},
-};
-
 static const struct jv_command *const children[] = {
 	&jv_command_task,
 	&jv_command_node,
 	&jv_command_status,
 	&jv_command_version,
 	&jv_command_config,
+	&jv_command_completion,
+	&jv_command_man,
+	&jv_command_complete,
 	NULL,
 };
 
 const struct jv_command jv_command_root = {
 	.name = "jarvis",
 	.summary = "Submits container tasks to a Jarvis server and follows them.",
-	.flags = global_flags,
+	.flags = jv_invocation_flags,
 	.children = children,
 	.description =
 		"Every command has --help; each mistake names the nearest thing that exists.\n"

@@ -3,6 +3,9 @@
 #include "base/assert.h"
 #include "cli/value.h"
 
+const char *const jv_select_states[] = {"queued", "assigned", "starting", "running", "stopping",
+	"succeeded", "failed", "cancelled", NULL};
+
 static size_t count_texts(const char *const *texts)
 {
 	size_t count = 0;

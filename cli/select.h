@@ -9,21 +9,24 @@
 #include "cli/invocation.h"
 #include "jarvis/v1/scheduler.pb-c.h"
 
-#define JV_SELECT_FLAG_STATE                                                              \
-	{                                                                                 \
-		.name = "state", .value = "STATE", .repeats = true,                       \
-		.help = "Only tasks in this state: queued, assigned, starting, running, " \
-			"stopping, succeeded, failed, cancelled."                         \
+/* The names of the states. */
+extern const char *const jv_select_states[];
+
+#define JV_SELECT_FLAG_STATE                                                                     \
+	{                                                                                        \
+		.name = "state", .value = "STATE", .repeats = true, .choices = jv_select_states, \
+		.help = "Only tasks in this state: queued, assigned, starting, running, "        \
+			"stopping, succeeded, failed, cancelled."                                \
 	}
 #define JV_SELECT_FLAG_QUEUE                                                       \
 	{                                                                          \
 		.name = "queue", .letter = 'q', .value = "QUEUE", .repeats = true, \
 		.help = "Only tasks of this queue."                                \
 	}
-#define JV_SELECT_FLAG_NODE                                              \
-	{                                                                \
-		.name = "node", .value = "NODE", .repeats = true,        \
-		.help = "Only tasks whose present or last node is this." \
+#define JV_SELECT_FLAG_NODE                                                                       \
+	{                                                                                         \
+		.name = "node", .value = "NODE", .repeats = true, .completes = JV_COMPLETES_NODE, \
+		.help = "Only tasks whose present or last node is this."                          \
 	}
 
 /* Fills in --state, --queue and --node; texts live in the arena. INVALID_ARGUMENT. */

@@ -112,7 +112,7 @@ static int run(struct jv_invocation *invocation)
 	struct page page = {.info = NULL};
 	struct jv_status status = read_page(invocation, &page);
 
-	if (jv_is_ok(&status) && invocation->output != JV_OUTPUT_TABLE)
+	if (jv_is_ok(&status) && jv_invocation_is_raw(invocation))
 		status = print_json(invocation, &page);
 	else if (jv_is_ok(&status))
 		print_table(invocation, &page);

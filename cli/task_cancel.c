@@ -33,7 +33,7 @@ static void announce(struct jv_invocation *invocation, const Jarvis__V1__Task *t
 {
 	struct jv_buffer *out = &invocation->out;
 
-	if (invocation->output != JV_OUTPUT_TABLE)
+	if (jv_invocation_is_raw(invocation))
 		return;
 	jv_table_clean(task->id, out);
 	jv_buffer_append_text(out, " ");
@@ -62,7 +62,7 @@ static int run(struct jv_invocation *invocation)
 			jv_invocation_fail(invocation, arguments->count > 1 ? id : NULL, &status);
 		code = code == JV_EXIT_OK ? failed : code;
 	}
-	if (invocation->output != JV_OUTPUT_TABLE)
+	if (jv_invocation_is_raw(invocation))
 		jv_view_tasks(invocation, tasks, done);
 	return code;
 }
@@ -77,6 +77,7 @@ const struct jv_command jv_command_task_cancel = {
 	.flags = flags,
 	.arguments_min = 1,
 	.arguments_max = SIZE_MAX,
+	.completes = JV_COMPLETES_LIVE_TASK,
 	.run = run,
 	.examples = "  jarvis task cancel t-1 t-2 --reason 'wrong input'",
 };

@@ -24,6 +24,7 @@ const struct jv_command jv_command_task_get = {
 	.summary = "Shows one task; of one that waits, why it waits.",
 	.arguments_min = 1,
 	.arguments_max = 1,
+	.completes = JV_COMPLETES_TASK,
 	.run = run,
 	.examples = "  jarvis task get t-1\n"
 		    "  jarvis task get t-1 --output json | jq .status.state",

@@ -4,10 +4,15 @@
 #include "cli/value.h"
 #include "cli/view.h"
 
+static const char *const streams[] = {"stdout", "stderr", NULL};
+
 static const struct jv_flag flags[] = {
 	{.name = "follow", .letter = 'f', .help = "Go on until the attempt has finished."},
 	{.name = "tail", .value = "N", .help = "Start at the last N lines of what is there now."},
-	{.name = "stream", .value = "stdout|stderr", .help = "Only this stream."},
+	{.name = "stream",
+		.value = "stdout|stderr",
+		.choices = streams,
+		.help = "Only this stream."},
 	{.name = "attempt", .value = "N", .help = "Which attempt, from 1 (default: the last)."},
 	{.name = "offset", .value = "BYTE", .help = "Start at this byte of both streams together."},
 	{.name = NULL},
@@ -121,6 +126,7 @@ const struct jv_command jv_command_task_logs = {
 	.flags = flags,
 	.arguments_min = 1,
 	.arguments_max = 1,
+	.completes = JV_COMPLETES_TASK,
 	.run = run,
 	.examples = "  jarvis task logs t-1 --follow\n"
 		    "  jarvis task logs t-1 --tail 20 --stream stderr",

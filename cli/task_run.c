@@ -42,7 +42,7 @@ static struct jv_status read_draft(struct jv_invocation *invocation, Jarvis__V1_
 	struct jv_arena *arena = &invocation->arena;
 	const char **files = jv_arguments_texts(arguments, "file", arena);
 
-	if (invocation->output != JV_OUTPUT_TABLE)
+	if (jv_invocation_is_raw(invocation))
 		return jv_error(JV_INVALID_ARGUMENT,
 			"--output: task run prints what the task prints; see task submit and wait");
 	if (files[0] != NULL && files[1] != NULL)

@@ -66,7 +66,7 @@ static struct jv_status submit(
 /* Ids as soon as they are known, so that an interruption loses none. */
 static void announce(struct jv_invocation *invocation, const Jarvis__V1__Task *task)
 {
-	if (invocation->output != JV_OUTPUT_TABLE)
+	if (jv_invocation_is_raw(invocation))
 		return;
 	jv_buffer_printf(&invocation->out, "%s\n", task->id);
 	if (!jv_invocation_flush(invocation))
@@ -91,7 +91,7 @@ static int run(struct jv_invocation *invocation)
 	if (batch.done < batch.count && batch.done > 0)
 		fprintf(stderr, "jarvis: %zu of %zu tasks were submitted\n", batch.done,
 			batch.count);
-	if (invocation->output != JV_OUTPUT_TABLE)
+	if (jv_invocation_is_raw(invocation))
 		jv_view_tasks(invocation, batch.tasks, batch.done);
 	return code;
 }

@@ -31,7 +31,7 @@ static struct jv_status turn(struct jv_invocation *invocation, const char *id, i
 	request.timeout = &timeout;
 	/* The server answers in time; what is added is for the way there and back. */
 	JV_TRY(jv_remote_call(&invocation->remote, "Scheduler/WaitTask", &request.base,
-		wait_ms + TURN_MS, &invocation->arena, &response));
+		wait_ms + TURN_MS, true, &invocation->arena, &response));
 	*answer = (const void *)response;
 	return (*answer)->task != NULL ? jv_ok()
 				       : jv_error(JV_INTERNAL, "the server's answer holds no task");
@@ -112,6 +112,7 @@ const struct jv_command jv_command_task_wait = {
 		"server that is started again.",
 	.arguments_min = 1,
 	.arguments_max = SIZE_MAX,
+	.completes = JV_COMPLETES_LIVE_TASK,
 	.run = run,
 	.examples = "  jarvis task wait t-1 t-2 --timeout 10m",
 };

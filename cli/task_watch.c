@@ -57,7 +57,7 @@ static void print_line(struct jv_invocation *invocation, const Jarvis__V1__Task 
 
 static bool print(struct jv_invocation *invocation, const Jarvis__V1__WatchTasksResponse *change)
 {
-	if (invocation->output == JV_OUTPUT_TABLE) {
+	if (!jv_invocation_is_raw(invocation)) {
 		print_line(invocation, change->task);
 	} else if (invocation->output == JV_OUTPUT_JSON) {
 		jv_invocation_print_line(invocation, &change->base);
@@ -156,6 +156,7 @@ const struct jv_command jv_command_task_watch = {
 		"there with --from-revision. A lost connection is resumed where it was.",
 	.flags = flags,
 	.arguments_max = 1,
+	.completes = JV_COMPLETES_TASK,
 	.run = run,
 	.examples = "  jarvis task watch t-1\n"
 		    "  jarvis task watch --queue default --output json",

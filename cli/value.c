@@ -199,21 +199,14 @@ static char *lower(struct jv_arena *arena, const char *text)
 	return made;
 }
 
-static struct jv_status unknown_name(
-	const ProtobufCEnumDescriptor *type, const char *text, struct jv_arena *arena)
+static struct jv_status no_choice(const char *text, const char *const *names)
 {
-	const char *names[NAMES_MAX + 1] = {NULL};
-	struct jv_buffer list = {0};
-	size_t count = 0;
-
-	for (unsigned i = 0; i < type->n_values && count < NAMES_MAX; i++) {
-		if (type->values[i].value != 0)
-			names[count++] = lower(arena, short_name(type, type->values[i].name));
-	}
-	for (size_t i = 0; i < count; i++)
-		jv_buffer_printf(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
 	const char *nearest = jv_nearest(text, names);
+	struct jv_buffer list = {0};
 	struct jv_status status;
+
+	for (size_t i = 0; names[i] != NULL; i++)
+		jv_buffer_printf(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
 	if (nearest != NULL)
 		status = jv_error(JV_INVALID_ARGUMENT, "\"%.40s\" is none of %s; did you mean %s?",
 			text, jv_buffer_text(&list), nearest);
@@ -222,6 +215,30 @@ static struct jv_status unknown_name(
 			jv_buffer_text(&list), text);
 	jv_buffer_deinit(&list);
 	return status;
+}
+
+struct jv_status jv_value_choice(const char *text, const char *const *choices, size_t *index)
+{
+	for (size_t i = 0; choices[i] != NULL; i++) {
+		if (strcasecmp(choices[i], text) == 0) {
+			*index = i;
+			return jv_ok();
+		}
+	}
+	return no_choice(text, choices);
+}
+
+static struct jv_status unknown_name(
+	const ProtobufCEnumDescriptor *type, const char *text, struct jv_arena *arena)
+{
+	const char *names[NAMES_MAX + 1] = {NULL};
+	size_t count = 0;
+
+	for (unsigned i = 0; i < type->n_values && count < NAMES_MAX; i++) {
+		if (type->values[i].value != 0)
+			names[count++] = lower(arena, short_name(type, type->values[i].name));
+	}
+	return no_choice(text, names);
 }
 
 struct jv_status jv_value_enum(const ProtobufCEnumDescriptor *type, const char *text, int *value)

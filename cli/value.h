@@ -25,6 +25,9 @@ struct jv_status jv_value_mount(
 /* key=a, key==a, key!=a, "key in (a, b)", "key notin (a, b)", key (is there), !key (is not). */
 struct jv_status jv_value_constraint(
 	const char *text, struct jv_arena *arena, Jarvis__V1__Constraint **constraint) JV_MUST_USE;
+/* The index of a text among some, NULL-terminated, in any case. */
+struct jv_status jv_value_choice(
+	const char *text, const char *const *choices, size_t *index) JV_MUST_USE;
 /* A value of an enum by its short name in any case, such as "running" of TASK_STATE_RUNNING, or by
  * its full one. */
 struct jv_status jv_value_enum(

@@ -16,7 +16,7 @@ static void print(struct jv_invocation *invocation, const char *server)
 {
 	struct jv_buffer json = {0};
 
-	if (invocation->output == JV_OUTPUT_TABLE) {
+	if (!jv_invocation_is_raw(invocation)) {
 		jv_buffer_append_text(&invocation->out, "jarvis " JV_VERSION "\n");
 		if (server != NULL)
 			jv_buffer_printf(

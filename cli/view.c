@@ -124,7 +124,7 @@ void jv_view_tasks(struct jv_invocation *invocation, Jarvis__V1__Task **tasks, s
 	Jarvis__V1__ListTasksResponse list = JARVIS__V1__LIST_TASKS_RESPONSE__INIT;
 	struct jv_table table;
 
-	if (invocation->output != JV_OUTPUT_TABLE) {
+	if (jv_invocation_is_raw(invocation)) {
 		list.tasks = tasks;
 		list.n_tasks = count;
 		jv_invocation_print(invocation, &list.base);
@@ -263,7 +263,7 @@ void jv_view_task(struct jv_invocation *invocation, const Jarvis__V1__Task *task
 	struct jv_buffer *out = &invocation->out;
 	struct jv_buffer state = {0};
 
-	if (invocation->output != JV_OUTPUT_TABLE) {
+	if (jv_invocation_is_raw(invocation)) {
 		jv_invocation_print(invocation, &task->base);
 		return;
 	}

@@ -1,0 +1,85 @@
+#include <string.h>
+
+#include "base/assert.h"
+#include "cli/commands.h"
+#include "cli/complete.h"
+#include "cli/invocation.h"
+#include "cli/view.h"
+#include "jarvis/v1/scheduler.pb-c.h"
+#include "jarvis/v1/worker.pb-c.h"
+
+/* Who presses a key waits no longer for a server. */
+#define TIMEOUT_MS 1500
+#define TASKS_MAX  200
+#define NODES_MAX  200
+
+static void add_tasks(
+	struct jv_invocation *invocation, bool live, const char *prefix, struct jv_buffer *out)
+{
+	Jarvis__V1__ListTasksRequest request = JARVIS__V1__LIST_TASKS_REQUEST__INIT;
+	struct jv_buffer help = {0};
+	ProtobufCMessage *response = NULL;
+
+	request.page_size = TASKS_MAX;
+	struct jv_status status =
+		jv_invocation_call(invocation, "Scheduler/ListTasks", &request.base, &response);
+	const Jarvis__V1__ListTasksResponse *page = (const void *)response;
+	for (size_t i = 0; jv_is_ok(&status) && i < page->n_tasks; i++) {
+		const Jarvis__V1__Task *task = page->tasks[i];
+		if (live && jv_view_is_final(jv_view_status(task)->state))
+			continue;
+		jv_buffer_clear(&help);
+		jv_view_state(jv_view_status(task), &help);
+		jv_buffer_append_byte(&help, ' ');
+		jv_table_clean(jv_view_spec(task)->name, &help);
+		jv_complete_add(task->id, prefix, jv_buffer_text(&help), out);
+	}
+	jv_buffer_deinit(&help);
+}
+
+static void add_nodes(struct jv_invocation *invocation, const char *prefix, struct jv_buffer *out)
+{
+	Jarvis__V1__ListNodesRequest request = JARVIS__V1__LIST_NODES_REQUEST__INIT;
+	ProtobufCMessage *response = NULL;
+
+	request.page_size = NODES_MAX;
+	struct jv_status status =
+		jv_invocation_call(invocation, "Worker/ListNodes", &request.base, &response);
+	const Jarvis__V1__ListNodesResponse *page = (const void *)response;
+	for (size_t i = 0; jv_is_ok(&status) && i < page->n_nodes; i++)
+		jv_complete_add(page->nodes[i]->id, prefix, NULL, out);
+}
+
+/* Failures are silent: a key was pressed, nobody asked for a message. */
+static void add_names(const struct jv_arguments *arguments, enum jv_completes what,
+	const char *prefix, struct jv_buffer *out)
+{
+	struct jv_invocation invocation;
+	struct jv_status status = jv_invocation_init(&invocation, arguments);
+
+	invocation.timeout_ms = TIMEOUT_MS;
+	invocation.impatient = true;
+	if (jv_is_ok(&status) && what == JV_COMPLETES_NODE)
+		add_nodes(&invocation, prefix, out);
+	else if (jv_is_ok(&status) && (what == JV_COMPLETES_TASK || what == JV_COMPLETES_LIVE_TASK))
+		add_tasks(&invocation, what == JV_COMPLETES_LIVE_TASK, prefix, out);
+	jv_invocation_deinit(&invocation);
+}
+
+static int run(struct jv_invocation *invocation)
+{
+	const struct jv_arguments *arguments = invocation->arguments;
+
+	jv_complete(&jv_command_root, arguments->count, arguments->items, &invocation->arena,
+		add_names, &invocation->out);
+	return JV_EXIT_OK;
+}
+
+const struct jv_command jv_command_complete = {
+	.name = "__complete",
+	.arguments = "-- [WORD...]",
+	.summary = "Prints what may stand next on a command line; for the scripts of shells.",
+	.arguments_max = SIZE_MAX,
+	.hidden = true,
+	.run = run,
+};
