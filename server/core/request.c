@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,23 +51,23 @@ struct jv_status jv_request_room(const struct jv_core *core, const struct jv_req
 		jv_request_max(core));
 }
 
-/* The method and what it was for: a submission is known by the task that it has made. */
-static struct jv_status refuse(
-	const struct jv_request *before, enum jv_request_method method, uint64_t task)
+/* Names both: a submission is known by the task that it has made. */
+static struct jv_status refuse(struct jv_core *core, const struct jv_request *before,
+	enum jv_request_method method, uint64_t task)
 {
 	const char *field = method == JV_REQUEST_SUBMIT ? "spec.request_id" : "request_id";
-	char now[64];
+	bool same_task = before->method == method && before->task == task;
+	jv_buffer_clear(&core->text);
 	if (method == JV_REQUEST_SUBMIT)
-		snprintf(now, sizeof(now), "SubmitTask with another spec");
+		jv_buffer_append_text(&core->text, "SubmitTask with another spec");
 	else
-		snprintf(now, sizeof(now), "CancelTask of t-%llu%s", (unsigned long long)task,
-			before->method == method && before->task == task ? " with another reason"
-									 : "");
+		jv_buffer_printf(&core->text, "CancelTask of t-%llu%s", (unsigned long long)task,
+			same_task ? " with another reason" : "");
 	return jv_field_error(JV_ALREADY_EXISTS, field,
 		"the request_id was used before, by %s %s t-%llu; this is %s: send the same "
 		"request again, or choose a new request_id",
 		method_name(before->method), before->method == JV_REQUEST_CANCEL ? "of" : "for",
-		(unsigned long long)before->task, now);
+		(unsigned long long)before->task, jv_buffer_text(&core->text));
 }
 
 const struct jv_request *jv_request_again(struct jv_core *core, const struct jv_request_key *key,
@@ -80,7 +79,7 @@ const struct jv_request *jv_request_again(struct jv_core *core, const struct jv_
 		return NULL;
 	bool same = request->method == method && request->body_hash == key->body_hash;
 	if (!same)
-		*status = refuse(request, method, task);
+		*status = refuse(core, request, method, task);
 	return request;
 }
 
