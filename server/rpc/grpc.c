@@ -278,7 +278,7 @@ void jv_grpc_close(struct jv_grpc *grpc)
 int jv_grpc_port(const struct jv_grpc *grpc, size_t n)
 {
 	JV_ASSERT(n < JV_GRPC_LISTEN_MAX);
-	return grpc->ports[n];
+	return grpc->listeners[n].port;
 }
 
 uint32_t jv_grpc_edge_count(const struct jv_grpc *grpc)

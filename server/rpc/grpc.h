@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "base/tls_source.h"
 #include "server/api/edge.h"
 
 struct jv_grpc;
@@ -33,6 +34,7 @@ struct jv_grpc_options {
 	int64_t keepalive_timeout_ms; /* without an answer the connection is lost (10,000) */
 	int64_t ping_interval_ms_min; /* clients that ping more often are cut off (10,000) */
 	int64_t handshake_timeout_ms; /* (10,000) */
+	struct jv_tls_source *tls;    /* TLS on all but unix sockets; lent until close (none) */
 	int64_t linger_ms; /* how long a client may take to read its last answer (10,000) */
 };
 

@@ -15,13 +15,6 @@
 
 #define HOST_MAX 256
 
-/* The one place that decides how peers prove who they are. */
-static grpc_server_credentials *credentials(const struct jv_grpc_options *options)
-{
-	(void)options;
-	return grpc_insecure_server_credentials_create();
-}
-
 static void fill_args(
 	struct jv_args *args, const struct jv_grpc_options *options, int64_t message_bytes_max)
 {
@@ -163,11 +156,31 @@ static struct jv_status check_unix(const char *address, const char *path)
 	return answers ? bind_error(address, EADDRINUSE) : jv_ok();
 }
 
+static bool is_unix(const char *address)
+{
+	return strncmp(address, "unix:", 5) == 0;
+}
+
 static struct jv_status check(const char *address)
 {
-	if (strncmp(address, "unix:", 5) == 0)
-		return check_unix(address, address + 5);
-	return check_host(address);
+	return is_unix(address) ? check_unix(address, address + 5) : check_host(address);
+}
+
+static struct jv_status listen_on(
+	struct jv_grpc *grpc, struct jv_grpc_listener *listener, const char *address)
+{
+	grpc_server_credentials *credentials;
+
+	JV_TRY(check(address));
+	listener->grpc = grpc;
+	/* Who may open a unix socket is for the file system to say. */
+	credentials = jv_grpc_credentials(listener, is_unix(address));
+	listener->port = grpc_server_add_http2_port(grpc->server, address, credentials);
+	grpc_server_credentials_release(credentials);
+	if (listener->port == 0)
+		return jv_error(
+			JV_FAILED_PRECONDITION, "cannot listen on %s; the log says why", address);
+	return jv_ok();
 }
 
 struct jv_status jv_grpc_listen(struct jv_grpc *grpc)
@@ -177,17 +190,10 @@ struct jv_status jv_grpc_listen(struct jv_grpc *grpc)
 	if (listen == NULL || listen[0] == NULL)
 		return jv_error(JV_INVALID_ARGUMENT, "there is no address to listen on");
 	for (size_t i = 0; listen[i] != NULL; i++) {
-		grpc_server_credentials *credential;
 		if (i == JV_GRPC_LISTEN_MAX)
 			return jv_error(JV_INVALID_ARGUMENT, "more than %d addresses to listen on",
 				JV_GRPC_LISTEN_MAX);
-		JV_TRY(check(listen[i]));
-		credential = credentials(&grpc->options);
-		grpc->ports[i] = grpc_server_add_http2_port(grpc->server, listen[i], credential);
-		grpc_server_credentials_release(credential);
-		if (grpc->ports[i] == 0)
-			return jv_error(JV_FAILED_PRECONDITION,
-				"cannot listen on %s; the log says why", listen[i]);
+		JV_TRY(listen_on(grpc, &grpc->listeners[i], listen[i]));
 	}
 	return jv_ok();
 }

@@ -48,6 +48,13 @@ struct jv_grpc_thread {
 	struct jv_list lingering; /* answered calls by link, the first one due first */
 };
 
+/* One address that is listened on. */
+struct jv_grpc_listener {
+	struct jv_grpc *grpc;
+	int port;
+	uint64_t tls_generation; /* that gRPC has; by gRPC's threads, one at a time */
+};
+
 struct jv_grpc {
 	struct jv_grpc_options options;
 	struct jv_api *api;
@@ -56,7 +63,7 @@ struct jv_grpc {
 	size_t method_count;
 	struct jv_grpc_thread *threads;
 	uint32_t thread_count;
-	int ports[JV_GRPC_LISTEN_MAX];
+	struct jv_grpc_listener listeners[JV_GRPC_LISTEN_MAX];
 	_Atomic int phase;         /* enum jv_grpc_phase; written by the opener's thread */
 	struct jv_mailbox control; /* from the threads to the opener's */
 	struct jv_tag shut_down;
@@ -124,6 +131,9 @@ int64_t jv_grpc_cut_lingering(struct jv_grpc_thread *thread);
 grpc_server *jv_grpc_create_server(
 	const struct jv_grpc_options *options, int64_t message_bytes_max);
 struct jv_status jv_grpc_listen(struct jv_grpc *grpc) JV_MUST_USE;
+
+/* tls.c: how the two sides prove who they are. The listener is lent as long as the server. */
+grpc_server_credentials *jv_grpc_credentials(struct jv_grpc_listener *listener, bool plain);
 
 /* loop.c */
 void *jv_grpc_run(void *context);

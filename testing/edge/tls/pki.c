@@ -118,9 +118,9 @@ void pki_folder_remove(const char *folder)
 
 const char *pki_path(const char *folder, const char *file)
 {
-	static char paths[8][128];
+	static char paths[32][128];
 	static unsigned at;
-	char *path = paths[at++ % 8];
+	char *path = paths[at++ % 32];
 
 	snprintf(path, sizeof(paths[0]), "%s/%s", folder, file);
 	return path;
