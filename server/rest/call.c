@@ -315,8 +315,7 @@ static struct jv_status check_server(
 
 static struct jv_status set_deadline(struct jv_rest_call *call)
 {
-	const char *text = MHD_lookup_connection_value(
-		call->connection->http, MHD_HEADER_KIND, "Grpc-Timeout");
+	const char *text = jv_rest_call_header(call, "Grpc-Timeout");
 	int64_t timeout_ms;
 
 	if (text == NULL)

@@ -41,14 +41,14 @@ void jv_rest_metrics_register(void)
 	jv_metric_register(&metric_requests);
 }
 
-static const char *header(const struct jv_rest_call *call, const char *name)
+const char *jv_rest_call_header(const struct jv_rest_call *call, const char *name)
 {
 	return MHD_lookup_connection_value(call->connection->http, MHD_HEADER_KIND, name);
 }
 
 static size_t content_length(const struct jv_rest_call *call)
 {
-	const char *text = header(call, "Content-Length");
+	const char *text = jv_rest_call_header(call, "Content-Length");
 
 	/* libmicrohttpd has refused what is not a number. */
 	return text == NULL ? 0 : (size_t)strtoull(text, NULL, 10);
@@ -56,7 +56,7 @@ static size_t content_length(const struct jv_rest_call *call)
 
 static bool expects_continue(const struct jv_rest_call *call)
 {
-	const char *text = header(call, "Expect");
+	const char *text = jv_rest_call_header(call, "Expect");
 
 	return text != NULL && strcasecmp(text, "100-continue") == 0;
 }
@@ -94,13 +94,14 @@ static void check_header_size(struct jv_rest_call *call)
  * the connection cannot go on. */
 static bool check_framing(struct jv_rest_call *call, const char *version)
 {
-	const char *encoding = header(call, "Transfer-Encoding");
+	const char *encoding = jv_rest_call_header(call, "Transfer-Encoding");
 
-	if (strcmp(version, MHD_HTTP_VERSION_1_1) == 0 && header(call, "Host") == NULL) {
+	if (strcmp(version, MHD_HTTP_VERSION_1_1) == 0 &&
+		jv_rest_call_header(call, "Host") == NULL) {
 		refuse(call, 0, jv_error(JV_INVALID_ARGUMENT, "the request has no Host header"));
 		return false;
 	}
-	if (encoding != NULL && header(call, "Content-Length") != NULL) {
+	if (encoding != NULL && jv_rest_call_header(call, "Content-Length") != NULL) {
 		refuse(call, 0,
 			jv_error(JV_INVALID_ARGUMENT,
 				"the request has both Content-Length and Transfer-Encoding"));

@@ -109,7 +109,10 @@ bool jv_rest_deadline_before(const struct jv_heap_node *a, const struct jv_heap_
 int64_t jv_rest_run_deadlines(struct jv_rest_edge *rest);
 int64_t jv_rest_now_ms(const struct jv_rest_edge *rest);
 
-/* http.c: takes the listening socket; NULL if libmicrohttpd does not start. */
+/* http.c: a header of the request, NULL if there is none. All that is above HTTP itself asks by
+ * this: the library below is about to change. */
+const char *jv_rest_call_header(const struct jv_rest_call *call, const char *name);
+/* Takes the listening socket; NULL if libmicrohttpd does not start. */
 struct MHD_Daemon *jv_rest_daemon_start(struct jv_rest_edge *rest, int listen_fd);
 /* Registers the metrics of all REST edges; before threads start. */
 void jv_rest_metrics_register(void);

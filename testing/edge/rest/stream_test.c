@@ -7,7 +7,8 @@
 
 #define LINE(offset)                                                                   \
 	"{\"result\":{\"chunk\":{\"attempt\":0,\"stream\":\"LOG_STREAM_UNSPECIFIED\"," \
-	"\"offset\":\"" offset "\",\"data\":\"\",\"time\":null,\"truncated\":false}}}\n"
+	"\"offset\":\"" offset                                                         \
+	"\",\"data\":\"\",\"time\":null,\"truncated\":false},\"revision\":\"0\"}}\n"
 
 static void open_stream(
 	struct client *client, const struct server *server, const char *uri, const char *headers)
@@ -113,8 +114,8 @@ static void watchers_hear_of_changes(void **state)
 	server_publish(server, 11);
 	client_read_head(&client, &answer);
 	assert_true(client_read_chunk(&client, &answer));
-	assert_string_equal(
-		answer_text(&answer), "{\"result\":{\"task\":null,\"revision\":\"11\"}}\n");
+	assert_string_equal(answer_text(&answer),
+		"{\"result\":{\"task\":null,\"revision\":\"11\",\"changes\":[]}}\n");
 	jv_buffer_clear(&answer.body);
 	for (int64_t revision = 12; revision < 20; revision++) {
 		server_publish(server, revision);
