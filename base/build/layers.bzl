@@ -98,6 +98,7 @@ LIBRARY_USERS = {
         "base",
         "cli",
     ],
+    "z": ["proto/rpc"],
 }
 
 # What other workspaces may use: the protocol's files and messages, the client, the ABI of

@@ -43,11 +43,13 @@ grpc_channel_args jv_args_of(struct jv_args *args)
 	return (grpc_channel_args){.num_args = args->count, .args = args->list};
 }
 
-void jv_args_flow(struct jv_args *args, int64_t message_bytes_max)
+void jv_args_flow(struct jv_args *args, int64_t message_bytes_max, int64_t metadata_bytes_max)
 {
 	jv_args_number(args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, message_bytes_max);
 	jv_args_number(args, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, message_bytes_max);
-	jv_args_number(args, GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
+	jv_args_number(args, GRPC_ARG_MAX_METADATA_SIZE, metadata_bytes_max);
+	/* By inflate.c instead, which knows a limit. */
+	jv_args_number(args, GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
 	/* With gRPC 1.51's estimate of the bandwidth, a reader that pauses and goes on may get
 	 * nothing for ten seconds (seen in one of a hundred streams); with a fixed window, never.
 	 */

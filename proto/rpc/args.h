@@ -10,7 +10,7 @@
 #include <grpc/grpc.h>
 #include <stdint.h>
 
-#define JV_ARGS_MAX 24
+#define JV_ARGS_MAX 32
 
 struct jv_args {
 	grpc_arg list[JV_ARGS_MAX];
@@ -18,7 +18,7 @@ struct jv_args {
 };
 
 /* What both sides set, so that a stream flows the same way in both directions. */
-void jv_args_flow(struct jv_args *args, int64_t message_bytes_max);
+void jv_args_flow(struct jv_args *args, int64_t message_bytes_max, int64_t metadata_bytes_max);
 /* value is 0..INT32_MAX. */
 void jv_args_number(struct jv_args *args, const char *key, int64_t value);
 void jv_args_text(struct jv_args *args, const char *key, const char *value);

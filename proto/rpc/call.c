@@ -82,7 +82,8 @@ static void deliver(struct jv_call *call)
 {
 	ProtobufCMessage *message;
 	struct jv_status status =
-		jv_payload_unpack(call->payload, call->method->output, call->arena, &message);
+		jv_payload_unpack(call->payload, call->client->options.message_bytes_max,
+			call->method->output, call->arena, &message);
 
 	grpc_byte_buffer_destroy(call->payload);
 	call->payload = NULL;

@@ -6,9 +6,11 @@
 #include "proto/rpc/args.h"
 #include "proto/rpc/private.h"
 
+#define METADATA_BYTES_MAX (16 * 1024)
+
 static void fill_args(struct jv_args *args, const struct jv_client_options *options)
 {
-	jv_args_flow(args, options->message_bytes_max);
+	jv_args_flow(args, options->message_bytes_max, METADATA_BYTES_MAX);
 	/* A server that is gone without a word is noticed well before a lease ends. */
 	jv_args_number(args, GRPC_ARG_KEEPALIVE_TIME_MS, options->keepalive_ms);
 	jv_args_number(args, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options->keepalive_timeout_ms);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "proto/rpc/inflate.h"
 #include "proto/wire/pb.h"
 
 grpc_slice jv_payload_slice(const ProtobufCMessage *message)
@@ -32,7 +33,20 @@ static struct jv_bytes bytes_of(const grpc_slice *slice)
 	return jv_bytes_of(GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice));
 }
 
-struct jv_status jv_payload_unpack(grpc_byte_buffer *payload,
+static struct jv_status unpack_compressed(const grpc_byte_buffer *payload, int64_t bytes_max,
+	const ProtobufCMessageDescriptor *descriptor, struct jv_arena *arena,
+	ProtobufCMessage **message)
+{
+	struct jv_buffer whole = {0};
+	struct jv_status status = jv_inflate(payload, bytes_max, &whole);
+
+	if (jv_is_ok(&status))
+		status = jv_pb_unpack(descriptor, jv_buffer_bytes(&whole), arena, message);
+	jv_buffer_deinit(&whole);
+	return status;
+}
+
+struct jv_status jv_payload_unpack(grpc_byte_buffer *payload, int64_t bytes_max,
 	const ProtobufCMessageDescriptor *descriptor, struct jv_arena *arena,
 	ProtobufCMessage **message)
 {
@@ -41,11 +55,13 @@ struct jv_status jv_payload_unpack(grpc_byte_buffer *payload,
 	struct jv_status status;
 	grpc_slice slice;
 
+	if (payload->data.raw.compression != GRPC_COMPRESS_NONE)
+		return unpack_compressed(payload, bytes_max, descriptor, arena, message);
 	/* The common case needs no copy. */
-	if (payload->data.raw.compression == GRPC_COMPRESS_NONE && raw->count == 1)
+	if (raw->count == 1)
 		return jv_pb_unpack(descriptor, bytes_of(&raw->slices[0]), arena, message);
 	if (!grpc_byte_buffer_reader_init(&reader, payload))
-		return jv_error(JV_INTERNAL, "the message could not be decompressed");
+		return jv_error(JV_INTERNAL, "the message could not be read");
 	slice = grpc_byte_buffer_reader_readall(&reader);
 	status = jv_pb_unpack(descriptor, bytes_of(&slice), arena, message);
 	grpc_slice_unref(slice);

@@ -17,8 +17,9 @@ grpc_byte_buffer *jv_payload_pack(const ProtobufCMessage *message);
 /* The packed bytes as one slice; the caller unrefs it. */
 grpc_slice jv_payload_slice(const ProtobufCMessage *message);
 /* Unpacks into the arena, undoing compression; the message does not refer to the payload, which
- * stays the caller's. INVALID_ARGUMENT, RESOURCE_EXHAUSTED as jv_pb_unpack. */
-struct jv_status jv_payload_unpack(grpc_byte_buffer *payload,
+ * stays the caller's. INVALID_ARGUMENT, RESOURCE_EXHAUSTED as jv_pb_unpack, the latter also for
+ * what is more than bytes_max once it is decompressed. */
+struct jv_status jv_payload_unpack(grpc_byte_buffer *payload, int64_t bytes_max,
 	const ProtobufCMessageDescriptor *descriptor, struct jv_arena *arena,
 	ProtobufCMessage **message) JV_MUST_USE;
 /* The slice's text in a status message's size, cut at the limit. */

@@ -95,6 +95,12 @@ const char *jv_schema_file_of_symbol(const struct jv_schema *schema, const char 
 	return found != NULL ? found->file->name : NULL;
 }
 
+bool jv_schema_has_message(const struct jv_schema *schema, const char *name)
+{
+	const struct jv_schema_symbol *symbol = jv_schema_symbol(schema, name);
+	return symbol != NULL && symbol->message != NULL;
+}
+
 const char *jv_schema_file_of_extension(
 	const struct jv_schema *schema, const char *message, int32_t number)
 {

@@ -64,6 +64,8 @@ struct jv_bytes jv_schema_file(const struct jv_schema *schema, const char *file)
 /* The name of the file with the full name of a symbol in it (service, method, message, field,
  * oneof, enum, enum value, extension); NULL if unknown. */
 const char *jv_schema_file_of_symbol(const struct jv_schema *schema, const char *symbol);
+/* Whether the full name is that of a message, of whatever file. */
+bool jv_schema_has_message(const struct jv_schema *schema, const char *name);
 /* The name of the file that extends the message with that field number; NULL if there is none. */
 const char *jv_schema_file_of_extension(
 	const struct jv_schema *schema, const char *message, int32_t number);

@@ -153,6 +153,13 @@ static struct jv_status open_grpc(struct jv_app *app)
 		.listen = listen,
 		.edges = (uint32_t)app->config->grpc_edges,
 		.slots = (uint32_t)app->config->grpc_slots,
+		.streams_max = (uint32_t)app->config->streams_max,
+		.metadata_bytes_max = app->config->metadata_bytes_max,
+		.compress_bytes_min = app->config->compress_bytes_min == 0
+			? INT64_MAX
+			: app->config->compress_bytes_min,
+		.keepalive_ms = app->config->keepalive_ms,
+		.ping_interval_ms_min = app->config->ping_interval_ms_min,
 		.memory_bytes_max = app->config->memory_bytes_max,
 	};
 

@@ -25,6 +25,11 @@ struct jv_server_config {
 	int64_t grpc_slots;
 	int64_t message_bytes_max;
 	int64_t memory_bytes_max;
+	int64_t metadata_bytes_max;
+	int64_t compress_bytes_min;
+	int64_t streams_max;
+	int64_t keepalive_ms;
+	int64_t ping_interval_ms_min;
 	int64_t rest_connections_max;
 	char *storage_path;
 	int64_t storage_block_cache_bytes;

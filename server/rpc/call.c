@@ -146,8 +146,8 @@ static struct jv_status unpack_request(struct jv_grpc_call *call, ProtobufCMessa
 		return jv_ok();
 	if (call->payload == NULL)
 		return jv_error(JV_INVALID_ARGUMENT, "the call has no request message");
-	status = jv_payload_unpack(
-		call->payload, call->method->method->input, &call->rpc.arena, request);
+	status = jv_payload_unpack(call->payload, call->rpc.edge->api->limits->message_bytes_max,
+		call->method->method->input, &call->rpc.arena, request);
 	drop_payload(call);
 	return status;
 }

@@ -45,6 +45,8 @@ static void fill_options(struct jv_grpc_options *options)
 	fill_number(&options->keepalive_timeout_ms, 10000);
 	fill_number(&options->ping_interval_ms_min, 10000);
 	fill_number(&options->handshake_timeout_ms, 10000);
+	fill_number(&options->metadata_bytes_max, 16 << 10);
+	fill_number(&options->compress_bytes_min, 16 << 10);
 	fill_number(&options->linger_ms, 10000);
 }
 

@@ -35,6 +35,10 @@ struct jv_grpc_options {
 	int64_t ping_interval_ms_min; /* clients that ping more often are cut off (10,000) */
 	int64_t handshake_timeout_ms; /* (10,000) */
 	struct jv_tls_source *tls;    /* TLS on all but unix sockets; lent until close (none) */
+	int64_t metadata_bytes_max;   /* of one call (16 KiB) */
+	/* Answers from this size on are compressed if the client takes that; INT64_MAX: none (16
+	 * KiB). */
+	int64_t compress_bytes_min;
 	int64_t linger_ms; /* how long a client may take to read its last answer (10,000) */
 };
 

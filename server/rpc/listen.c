@@ -18,7 +18,7 @@
 static void fill_args(
 	struct jv_args *args, const struct jv_grpc_options *options, int64_t message_bytes_max)
 {
-	jv_args_flow(args, message_bytes_max);
+	jv_args_flow(args, message_bytes_max, options->metadata_bytes_max);
 	jv_args_number(args, GRPC_ARG_MAX_CONCURRENT_STREAMS, options->streams_max);
 	jv_args_number(args, GRPC_ARG_KEEPALIVE_TIME_MS, options->keepalive_ms);
 	jv_args_number(args, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options->keepalive_timeout_ms);

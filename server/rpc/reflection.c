@@ -62,7 +62,8 @@ static void answer_file(struct jv_rpc *rpc, struct jv_arena *arena, const char *
 	size_t count = 0;
 
 	if (file == NULL || jv_schema_imports(schema, file) == NULL) {
-		answer_error(arena, JV_NOT_FOUND, "there is no such file or symbol", "", response);
+		answer_error(arena, JV_NOT_FOUND, "there is no such file, symbol or extension", "",
+			response);
 		return;
 	}
 	/* The list grows by the imports of its own elements, until there are no new ones. */
@@ -107,18 +108,23 @@ static void answer_services(struct jv_rpc *rpc, struct jv_arena *arena,
 	response->list_services_response = answer;
 }
 
-/* Extensions are options of our own methods; nobody needs them to make a call. */
 static void answer_extensions(struct jv_rpc *rpc, struct jv_arena *arena, const char *type,
 	Grpc__Reflection__V1__ServerReflectionResponse *response)
 {
+	const struct jv_schema *schema = rpc->edge->api->schema;
 	Grpc__Reflection__V1__ExtensionNumberResponse *answer;
+	size_t count;
 
-	if (jv_schema_file_of_symbol(rpc->edge->api->schema, type) == NULL) {
+	if (!jv_schema_has_message(schema, type)) {
 		answer_error(arena, JV_NOT_FOUND, "there is no message ", type, response);
 		return;
 	}
 	answer = new_message(arena, &grpc__reflection__v1__extension_number_response__descriptor);
 	answer->base_type_name = jv_arena_copy_text(arena, type);
+	count = jv_schema_extension_numbers(schema, type, NULL, 0);
+	answer->n_extension_number = count;
+	answer->extension_number = jv_arena_calloc(arena, count, sizeof(int32_t));
+	jv_schema_extension_numbers(schema, type, answer->extension_number, count);
 	response->message_response_case = ANSWERS(ALL_EXTENSION_NUMBERS_RESPONSE);
 	response->all_extension_numbers_response = answer;
 }
@@ -141,8 +147,11 @@ static void answer(struct jv_rpc *rpc, struct jv_arena *arena,
 			response);
 		return;
 	case ASKS(FILE_CONTAINING_EXTENSION):
-		answer_error(arena, JV_NOT_FOUND, "extensions are not listed: ",
-			request->file_containing_extension->containing_type, response);
+		answer_file(rpc, arena,
+			jv_schema_file_of_extension(schema,
+				request->file_containing_extension->containing_type,
+				request->file_containing_extension->extension_number),
+			response);
 		return;
 	case ASKS(ALL_EXTENSION_NUMBERS_OF_TYPE):
 		answer_extensions(rpc, arena, request->all_extension_numbers_of_type, response);

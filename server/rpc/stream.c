@@ -60,12 +60,25 @@ int64_t jv_grpc_cut_lingering(struct jv_grpc_thread *thread)
 	return INT64_MAX;
 }
 
-static void fill_headers(struct jv_grpc_call *call, grpc_op *ops, size_t *count)
+/* Headers say how messages are compressed, if they are: gzip if the client takes it, else what it
+ * takes. That is gRPC's lowest level; the others mean other algorithms, not more effort. */
+static void fill_headers(struct jv_grpc_call *call, grpc_op *ops, size_t *count, bool compressed)
 {
+	grpc_op *op = &ops[*count];
+
 	if (call->headers_sent)
 		return;
 	call->headers_sent = true;
-	ops[(*count)++].op = GRPC_OP_SEND_INITIAL_METADATA;
+	(*count)++;
+	op->op = GRPC_OP_SEND_INITIAL_METADATA;
+	op->data.send_initial_metadata.maybe_compression_level.is_set = compressed;
+	op->data.send_initial_metadata.maybe_compression_level.level = GRPC_COMPRESS_LEVEL_LOW;
+}
+
+/* Small ones gain less on the wire than they cost. */
+static bool worth_compressing(const struct jv_grpc_call *call, size_t size)
+{
+	return size >= (size_t)call->thread->grpc->options.compress_bytes_min;
 }
 
 static grpc_slice text_of(const struct jv_status *status)
@@ -118,7 +131,7 @@ static void send_status(struct jv_grpc_call *call)
 		pack_details(call);
 		jv_metric_add(&jv_grpc_errors_total, 1);
 	}
-	fill_headers(call, ops, &count);
+	fill_headers(call, ops, &count, false);
 	fill_status(call, ops, &count, &message);
 	jv_grpc_call_start_batch(call, ops, count, &call->finished);
 	grpc_slice_unref(message);
@@ -142,7 +155,8 @@ void jv_grpc_send_headers(struct jv_grpc_call *call)
 	size_t count = 0;
 
 	memset(&op, 0, sizeof(op));
-	fill_headers(call, &op, &count);
+	/* Both ways: a worker's session, whose messages are small and must not wait. */
+	fill_headers(call, &op, &count, !call->method->method->client_streaming);
 	jv_grpc_call_start_batch(call, &op, count, &call->opened);
 }
 
@@ -185,8 +199,8 @@ static void deliver(struct jv_grpc_call *call)
 	/* No message: the client has closed its side. */
 	if (call->payload != NULL) {
 		jv_arena_reset(&call->messages);
-		status = jv_payload_unpack(
-			call->payload, rpc->method->input, &call->messages, &message);
+		status = jv_payload_unpack(call->payload, rpc->edge->api->limits->message_bytes_max,
+			rpc->method->input, &call->messages, &message);
 		grpc_byte_buffer_destroy(call->payload);
 		call->payload = NULL;
 	}
@@ -227,7 +241,7 @@ static void send_answer(struct jv_grpc_call *call, grpc_byte_buffer *payload)
 	call->status = jv_ok();
 	start_lingering(call);
 	memset(ops, 0, sizeof(ops));
-	fill_headers(call, ops, &count);
+	fill_headers(call, ops, &count, worth_compressing(call, grpc_byte_buffer_length(payload)));
 	ops[count].op = GRPC_OP_SEND_MESSAGE;
 	ops[count++].data.send_message.send_message = payload;
 	fill_status(call, ops, &count, &none);
@@ -243,6 +257,8 @@ static void send_message(struct jv_grpc_call *call, grpc_byte_buffer *payload)
 	memset(&op, 0, sizeof(op));
 	op.op = GRPC_OP_SEND_MESSAGE;
 	op.data.send_message.send_message = payload;
+	if (!worth_compressing(call, grpc_byte_buffer_length(payload)))
+		op.flags = GRPC_WRITE_NO_COMPRESS;
 	jv_grpc_call_start_batch(call, &op, 1, &call->written);
 }
 

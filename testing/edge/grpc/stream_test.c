@@ -264,7 +264,7 @@ static void a_waiting_client_may_stop_a_stream(void **state)
 
 static int start(void **state)
 {
-	struct jv_grpc_options options = {.linger_ms = 200};
+	struct jv_grpc_options options = {.linger_ms = 200, .compress_bytes_min = INT64_MAX};
 
 	*state = jv_echo_start(&options, NULL);
 	return 0;
