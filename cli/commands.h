@@ -22,11 +22,13 @@ extern const struct jv_command jv_command_task_wait;
 extern const struct jv_command jv_command_task_watch;
 
 extern const struct jv_command jv_command_node;
+extern const struct jv_command jv_command_server;
 extern const struct jv_command jv_command_status;
 extern const struct jv_command jv_command_version;
 extern const struct jv_command jv_command_completion;
 extern const struct jv_command jv_command_complete;
 extern const struct jv_command jv_command_man;
+extern const struct jv_command jv_command_context;
 extern const struct jv_command jv_command_config;
 
 /* The whole program: parses, runs, prints; returns the exit code. */

@@ -50,6 +50,17 @@ static void add_nodes(struct jv_invocation *invocation, const char *prefix, stru
 		jv_complete_add(page->nodes[i]->id, prefix, NULL, out);
 }
 
+static void add_contexts(
+	struct jv_invocation *invocation, const char *prefix, struct jv_buffer *out)
+{
+	struct jv_contexts *contexts = jv_arena_alloc(&invocation->arena, sizeof(*contexts));
+
+	JV_ASSERT(contexts != NULL);
+	struct jv_status status = jv_contexts_load(&invocation->arena, contexts);
+	for (size_t i = 0; jv_is_ok(&status) && i < contexts->count; i++)
+		jv_complete_add(contexts->items[i].name, prefix, contexts->items[i].server, out);
+}
+
 /* Failures are silent: a key was pressed, nobody asked for a message. */
 static void add_names(const struct jv_arguments *arguments, enum jv_completes what,
 	const char *prefix, struct jv_buffer *out)
@@ -61,6 +72,8 @@ static void add_names(const struct jv_arguments *arguments, enum jv_completes wh
 	invocation.impatient = true;
 	if (jv_is_ok(&status) && what == JV_COMPLETES_NODE)
 		add_nodes(&invocation, prefix, out);
+	else if (jv_is_ok(&status) && what == JV_COMPLETES_CONTEXT)
+		add_contexts(&invocation, prefix, out);
 	else if (jv_is_ok(&status) && (what == JV_COMPLETES_TASK || what == JV_COMPLETES_LIVE_TASK))
 		add_tasks(&invocation, what == JV_COMPLETES_LIVE_TASK, prefix, out);
 	jv_invocation_deinit(&invocation);

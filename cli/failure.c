@@ -48,9 +48,9 @@ static void print_hint(const struct jv_invocation *invocation, const struct jv_s
 
 	if (status->code == JV_UNAVAILABLE)
 		fprintf(stderr,
-			"hint: is jarvisd running at %s? Start it with: jarvisd --config FILE; name "
-			"another server with --server HOST:PORT or JARVIS_SERVER\n",
-			invocation->server);
+			"hint: is jarvisd running at %s%s? Start it with: jarvisd --config FILE; "
+			"name another server with --server HOST:PORT or jarvis context\n",
+			invocation->target.server, invocation->target.tls ? ", with TLS" : "");
 	else if (hint[0] != '\0')
 		fprintf(stderr, "hint: %s\n", hint);
 }

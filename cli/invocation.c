@@ -9,12 +9,12 @@
 
 #include "base/assert.h"
 #include "base/config.h"
+#include "cli/target.h"
 #include "cli/value.h"
 #include "cli/yaml.h"
 #include "proto/wire/jarvis.h"
 #include "proto/wire/json.h"
 
-#define SERVER_DEFAULT     "127.0.0.1:7070"
 #define TIMEOUT_MS_DEFAULT 30000
 #define COLUMNS_MAX        1000
 
@@ -43,7 +43,34 @@ const struct jv_flag jv_invocation_flags[] = {
 	{.name = "server",
 		.letter = 's',
 		.value = "HOST:PORT",
-		.help = "The server's gRPC port (default: JARVIS_SERVER, or 127.0.0.1:7070)."},
+		.help = "The server's gRPC port (default: JARVIS_SERVER, the context's, or "
+			"127.0.0.1:7070)."},
+	{.name = "context",
+		.value = "NAME",
+		.completes = JV_COMPLETES_CONTEXT,
+		.help = "A server by its name (default: JARVIS_CONTEXT, or the current one); see "
+			"jarvis context."},
+	{.name = "tls", .help = "Speak TLS; the flags below imply it, but for the token's."},
+	{.name = "ca",
+		.value = "FILE",
+		.completes = JV_COMPLETES_FILE,
+		.help = "Who may have signed the server's certificate (default: whom the system "
+			"trusts)."},
+	{.name = "cert",
+		.value = "FILE",
+		.completes = JV_COMPLETES_FILE,
+		.help = "Your own certificate, with --key."},
+	{.name = "key",
+		.value = "FILE",
+		.completes = JV_COMPLETES_FILE,
+		.help = "The key of --cert, without a passphrase."},
+	{.name = "server-name",
+		.value = "NAME",
+		.help = "The name in the server's certificate, if it is not the host."},
+	{.name = "token-file",
+		.value = "FILE",
+		.completes = JV_COMPLETES_FILE,
+		.help = "A file whose first line is the token to send (default: JARVIS_TOKEN)."},
 	{.name = "output",
 		.letter = 'o',
 		.value = "FORMAT",
@@ -110,14 +137,9 @@ static struct jv_status read_timeout(struct jv_invocation *invocation)
 struct jv_status jv_invocation_init(
 	struct jv_invocation *invocation, const struct jv_arguments *arguments)
 {
-	const char *server = jv_arguments_text(arguments, "server");
-
 	memset(invocation, 0, sizeof(*invocation));
 	jv_arena_init(&invocation->arena, 0, 0);
 	invocation->arguments = arguments;
-	if (server == NULL)
-		server = getenv("JARVIS_SERVER");
-	invocation->server = server == NULL || server[0] == '\0' ? SERVER_DEFAULT : server;
 	invocation->columns = find_columns();
 	invocation->schema = jv_schema_new_jarvis();
 	JV_TRY(read_timeout(invocation));
@@ -135,11 +157,23 @@ void jv_invocation_deinit(struct jv_invocation *invocation)
 
 struct jv_status jv_invocation_connect(struct jv_invocation *invocation)
 {
+	struct jv_context *target = &invocation->target;
+
 	if (invocation->connected)
 		return jv_ok();
+	JV_TRY(jv_target_find(invocation->arguments, &invocation->arena, target));
+	const struct jv_client_options options = {
+		.user_agent = "jarvis-cli",
+		.tls = target->tls,
+		.ca_file = target->ca,
+		.cert_file = target->cert,
+		.key_file = target->key,
+		.server_name = target->server_name,
+		.token = target->token,
+	};
 	JV_TRY(jv_status_context(
-		jv_remote_open(&invocation->remote, invocation->server, invocation->schema),
-		"--server"));
+		jv_remote_open(&invocation->remote, target->server, &options, invocation->schema),
+		target->name != NULL ? "--context" : "--server"));
 	invocation->connected = true;
 	return jv_ok();
 }
@@ -197,8 +231,19 @@ void jv_invocation_print(struct jv_invocation *invocation, const ProtobufCMessag
 	jv_buffer_deinit(&json);
 }
 
+void jv_invocation_print_piece(struct jv_invocation *invocation, const ProtobufCMessage *message)
+{
+	if (invocation->output == JV_OUTPUT_JSON) {
+		jv_invocation_print_line(invocation, message);
+		return;
+	}
+	jv_buffer_append_text(&invocation->out, "---\n");
+	jv_invocation_print(invocation, message);
+}
+
 void jv_invocation_print_table(struct jv_invocation *invocation, struct jv_table *table)
 {
+	table->painted = jv_paint_decide(invocation->color, STDOUT_FILENO);
 	jv_table_print(table, invocation->output == JV_OUTPUT_WIDE ? 0 : invocation->columns,
 		&invocation->out);
 	jv_table_deinit(table);

@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "cli/command.h"
+#include "cli/context.h"
 #include "cli/human.h"
 #include "cli/paint.h"
 #include "cli/remote.h"
@@ -49,7 +50,7 @@ struct jv_invocation {
 	struct jv_schema *schema;
 	struct jv_remote remote; /* open if connected */
 	bool connected;
-	const char *server;
+	struct jv_context target; /* the server meant, once connected */
 	enum jv_output output;
 	enum jv_human_style time_style; /* of moments in tables and pages */
 	enum jv_paint_when color;
@@ -91,6 +92,8 @@ bool jv_invocation_is_raw(const struct jv_invocation *invocation);
 void jv_invocation_print(struct jv_invocation *invocation, const ProtobufCMessage *message);
 /* The same for JSON text, one line of it in the case of JSON. */
 void jv_invocation_print_json(struct jv_invocation *invocation, struct jv_bytes json);
+/* Appends one of several messages: a line of JSON, or a document of YAML. */
+void jv_invocation_print_piece(struct jv_invocation *invocation, const ProtobufCMessage *message);
 /* Appends a message as JSON in one line, for streams. */
 void jv_invocation_print_line(struct jv_invocation *invocation, const ProtobufCMessage *message);
 /* Appends a table, as wide as the terminal, and forgets it. */

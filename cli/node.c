@@ -1,116 +1,13 @@
-#include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/assert.h"
+#include "base/config.h"
 #include "cli/commands.h"
-#include "cli/human.h"
-#include "cli/value.h"
+#include "cli/list.h"
 #include "cli/view.h"
+#include "cli/view_nodes.h"
 #include "jarvis/v1/worker.pb-c.h"
-
-static const Jarvis__V1__Resources no_resources = JARVIS__V1__RESOURCES__INIT;
-static const Jarvis__V1__NodeInventory no_inventory = JARVIS__V1__NODE_INVENTORY__INIT;
-
-static const Jarvis__V1__NodeInventory *inventory_of(const Jarvis__V1__Node *node)
-{
-	return node->inventory != NULL ? node->inventory : &no_inventory;
-}
-
-static const Jarvis__V1__Resources *capacity_of(const Jarvis__V1__Node *node)
-{
-	const Jarvis__V1__NodeInventory *inventory = inventory_of(node);
-
-	return inventory->capacity != NULL ? inventory->capacity : &no_resources;
-}
-
-static const Jarvis__V1__Resources *allocated_of(const Jarvis__V1__Node *node)
-{
-	return node->allocated != NULL ? node->allocated : &no_resources;
-}
-
-static const char *state_of(struct jv_invocation *invocation, const Jarvis__V1__Node *node)
-{
-	return jv_value_enum_name(
-		&jarvis__v1__node_state__descriptor, (int)node->state, &invocation->arena);
-}
-
-/* "1.5 of 4" */
-static void print_cpu(const Jarvis__V1__Node *node, struct jv_buffer *out)
-{
-	jv_human_cpu(allocated_of(node)->cpu_millis, out);
-	jv_buffer_append_text(out, " of ");
-	jv_human_cpu(capacity_of(node)->cpu_millis, out);
-}
-
-static void print_memory(const Jarvis__V1__Node *node, struct jv_buffer *out)
-{
-	jv_human_bytes(allocated_of(node)->memory_bytes, out);
-	jv_buffer_append_text(out, " of ");
-	jv_human_bytes(capacity_of(node)->memory_bytes, out);
-}
-
-static void print_labels(const Jarvis__V1__Node *node, struct jv_buffer *out)
-{
-	const Jarvis__V1__NodeInventory *inventory = inventory_of(node);
-
-	for (size_t i = 0; i < inventory->n_labels; i++)
-		jv_buffer_printf(out, "%s%s=%s", i > 0 ? "," : "", inventory->labels[i]->key,
-			inventory->labels[i]->value);
-}
-
-static void print_texts(char *const *texts, size_t count, struct jv_buffer *out)
-{
-	for (size_t i = 0; i < count; i++)
-		jv_buffer_printf(out, "%s%s", i > 0 ? ", " : "", texts[i]);
-}
-
-static void row_add(
-	struct jv_invocation *invocation, struct jv_table *table, const Jarvis__V1__Node *node)
-{
-	int64_t seen_ms = jv_human_time_ms(node->last_seen_time);
-	struct jv_buffer text = {0};
-
-	jv_table_add(table, node->id);
-	jv_table_add(table, state_of(invocation, node));
-	jv_table_addf(table, "%" PRId32, node->attempts);
-	print_cpu(node, &text);
-	jv_table_add(table, jv_buffer_text(&text));
-	jv_buffer_clear(&text);
-	print_memory(node, &text);
-	jv_table_add(table, jv_buffer_text(&text));
-	jv_buffer_clear(&text);
-	print_labels(node, &text);
-	jv_table_add(table, jv_buffer_text(&text));
-	jv_buffer_clear(&text);
-	if (seen_ms != 0)
-		jv_human_age(jv_view_now_ms() - seen_ms, &text);
-	jv_table_add(table, jv_buffer_text(&text));
-	jv_buffer_deinit(&text);
-}
-
-static void print_list(struct jv_invocation *invocation, Jarvis__V1__ListNodesResponse *all)
-{
-	static const struct jv_table_column columns[] = {
-		{.title = "ID", .min = 8},
-		{.title = "STATE"},
-		{.title = "TASKS", .right = true},
-		{.title = "CPU"},
-		{.title = "MEMORY"},
-		{.title = "LABELS", .min = 6},
-		{.title = "SEEN", .right = true},
-		{.title = NULL},
-	};
-	struct jv_table table;
-
-	if (jv_invocation_is_raw(invocation)) {
-		jv_invocation_print(invocation, &all->base);
-		return;
-	}
-	jv_table_init(&table, columns);
-	for (size_t i = 0; i < all->n_nodes; i++)
-		row_add(invocation, &table, all->nodes[i]);
-	jv_invocation_print_table(invocation, &table);
-}
 
 /* The nodes of all pages in one answer. */
 static struct jv_status read_pages(
@@ -140,55 +37,39 @@ static struct jv_status read_pages(
 	return jv_ok();
 }
 
-static int run_list(struct jv_invocation *invocation)
+static struct jv_status read_all(struct jv_invocation *invocation, void *context,
+	const void *const **items, size_t *count, bool *more)
 {
 	Jarvis__V1__ListNodesResponse all = JARVIS__V1__LIST_NODES_RESPONSE__INIT;
-	struct jv_status status = read_pages(invocation, &all);
 
-	if (!jv_is_ok(&status))
-		return jv_invocation_fail(invocation, NULL, &status);
-	print_list(invocation, &all);
-	if (all.n_nodes == 0)
-		fputs("jarvis: no node has ever been connected; start one with: jarvis-worker "
-		      "--config FILE\n",
-			stderr);
-	return JV_EXIT_OK;
+	(void)context;
+	JV_TRY(read_pages(invocation, &all));
+	*items = (const void *const *)all.nodes;
+	*count = all.n_nodes;
+	*more = false;
+	return jv_ok();
 }
 
-static void print_page(struct jv_invocation *invocation, const Jarvis__V1__Node *node)
+static const ProtobufCMessage *watch_from_now(void)
 {
-	const Jarvis__V1__NodeInventory *inventory = inventory_of(node);
-	struct jv_buffer *out = &invocation->out;
-	struct jv_buffer text = {0};
+	static Jarvis__V1__WatchNodesRequest request;
 
-	jv_view_line(out, "ID", "%s", node->id);
-	jv_view_line(out, "State", "%s", state_of(invocation, node));
-	jv_view_line(out, "Tasks", "%" PRId32, node->attempts);
-	print_cpu(node, &text);
-	jv_view_line(out, "CPU", "%s", jv_buffer_text(&text));
-	jv_buffer_clear(&text);
-	print_memory(node, &text);
-	jv_view_line(out, "Memory", "%s", jv_buffer_text(&text));
-	jv_buffer_clear(&text);
-	print_labels(node, &text);
-	jv_view_line(out, "Labels", "%s", jv_buffer_text(&text));
-	jv_buffer_clear(&text);
-	print_texts(inventory->executors, inventory->n_executors, &text);
-	jv_view_line(out, "Executors", "%s", jv_buffer_text(&text));
-	jv_buffer_clear(&text);
-	print_texts(inventory->images, inventory->n_images, &text);
-	jv_view_line(out, "Images", "%s", jv_buffer_text(&text));
-	jv_view_line(out, "Host", "%s", inventory->hostname);
-	jv_view_line(out, "Kernel", "%s", inventory->kernel);
-	jv_view_line(out, "Runtime", "%s", inventory->runtime);
-	jv_view_line(out, "Version", "%s", inventory->worker_version);
-	jv_buffer_clear(&text);
-	jv_human_time(jv_human_time_ms(node->connect_time), &text);
-	jv_view_line(out, "Connected", "%s", jv_buffer_text(&text));
-	jv_buffer_clear(&text);
-	jv_human_time(jv_human_time_ms(node->last_seen_time), &text);
-	jv_view_line(out, "Seen", "%s", jv_buffer_text(&text));
-	jv_buffer_deinit(&text);
+	jarvis__v1__watch_nodes_request__init(&request);
+	return &request.base;
+}
+
+static int run_list(struct jv_invocation *invocation)
+{
+	static const struct jv_list_source source = {
+		.kind = &jv_view_node_kind,
+		.read = read_all,
+		.watch = "Worker/WatchNodes",
+		.watch_request = watch_from_now,
+		.none = "no node has ever been connected; start one with: jarvis-worker --config "
+			"FILE",
+	};
+
+	return jv_list_run(invocation, &source);
 }
 
 static int run_get(struct jv_invocation *invocation)
@@ -202,37 +83,157 @@ static int run_get(struct jv_invocation *invocation)
 	if (!jv_is_ok(&status))
 		return jv_invocation_fail(invocation, NULL, &status);
 	const Jarvis__V1__GetNodeResponse *answer = (const void *)response;
-	if (answer->node == NULL)
-		return JV_EXIT_OK;
-	if (!jv_invocation_is_raw(invocation))
-		print_page(invocation, answer->node);
-	else
-		jv_invocation_print(invocation, &answer->node->base);
+	if (answer->node != NULL)
+		jv_view_node(invocation, answer->node);
 	return JV_EXIT_OK;
 }
 
+/* --- watch ----------------------------------------------------------------------------------- */
+
+/* A watch, and where it is. */
+struct watching {
+	struct jv_invocation *invocation;
+	Jarvis__V1__WatchNodesRequest request;
+	struct jv_stream stream;
+};
+
+static const ProtobufCMessage *request(struct jv_stream *stream)
+{
+	return &((struct watching *)stream->context)->request.base;
+}
+
+static void line_print(
+	struct jv_invocation *invocation, const Jarvis__V1__WatchNodesResponse *change)
+{
+	struct jv_buffer text = {0};
+
+	jv_view_clock(invocation, &invocation->out);
+	if (change->removed)
+		jv_buffer_append_text(&text, "forgotten");
+	else
+		jv_view_node_state(change->node, &text);
+	jv_buffer_printf(&invocation->out, "  %-12s  ", jv_buffer_text(&text));
+	jv_table_clean(change->node->id, &invocation->out);
+	jv_buffer_append_byte(&invocation->out, '\n');
+	jv_buffer_deinit(&text);
+}
+
+static bool message(struct jv_stream *stream, const ProtobufCMessage *message)
+{
+	const Jarvis__V1__WatchNodesResponse *change = (const void *)message;
+	struct watching *watching = stream->context;
+	struct jv_invocation *invocation = watching->invocation;
+
+	watching->request.from_revision = change->revision;
+	if (change->node == NULL)
+		return true;
+	if (jv_invocation_is_raw(invocation))
+		jv_invocation_print_piece(invocation, &change->base);
+	else
+		line_print(invocation, change);
+	return jv_invocation_flush(invocation);
+}
+
+static const struct jv_stream_events events = {.request = request, .message = message};
+
+static struct jv_status watch(struct jv_invocation *invocation, struct watching *watching)
+{
+	int64_t deadline_ms = jv_invocation_deadline_ms(invocation);
+
+	JV_TRY(jv_invocation_connect(invocation));
+	jv_stream_start(
+		&watching->stream, &invocation->remote, "Worker/WatchNodes", &events, watching);
+	return jv_stream_run(&watching->stream, deadline_ms);
+}
+
+static int run_watch(struct jv_invocation *invocation)
+{
+	const char *revision = jv_arguments_text(invocation->arguments, "from-revision");
+	struct watching watching = {.invocation = invocation};
+	struct jv_status status = jv_ok();
+
+	jarvis__v1__watch_nodes_request__init(&watching.request);
+	if (invocation->arguments->count > 0)
+		watching.request.id = (char *)(uintptr_t)invocation->arguments->items[0];
+	if (revision != NULL)
+		status = jv_status_context(
+			jv_parse_int(revision, 0, INT64_MAX, &watching.request.from_revision),
+			"--from-revision");
+	if (!jv_is_ok(&status))
+		return jv_invocation_misuse(invocation, &status);
+	status = watch(invocation, &watching);
+	return jv_is_ok(&status) ? JV_EXIT_OK : jv_invocation_fail(invocation, NULL, &status);
+}
+
+/* --- the tables ------------------------------------------------------------------------------ */
+
+static const struct jv_flag list_flags[] = {
+	JV_LIST_FLAG_SORT(jv_view_node_columns),
+	JV_LIST_FLAG_COLUMNS(jv_view_node_columns),
+	JV_LIST_FLAG_NO_HEADERS,
+	JV_LIST_FLAG_WATCH,
+	{.name = NULL},
+};
+
+static const struct jv_flag watch_flags[] = {
+	{.name = "from-revision",
+		.value = "N",
+		.help = "Changes after this revision (default: from now on)."},
+	{.name = NULL},
+};
+
+static const char *const list_calls[] = {"Worker/ListNodes", NULL};
+static const char *const get_calls[] = {"Worker/GetNode", NULL};
+static const char *const watch_calls[] = {"Worker/WatchNodes", NULL};
+
 static const struct jv_command list_command = {
 	.name = "list",
+	.also = "ls",
 	.summary = "Lists the nodes, and how much of each is in use.",
+	.flags = list_flags,
+	.calls = list_calls,
 	.run = run_list,
-	.examples = "  jarvis node list",
+	.examples = "  jarvis node list\n"
+		    "  jarvis node list --watch --sort=-tasks",
 };
 
 static const struct jv_command get_command = {
 	.name = "get",
+	.also = "describe show inspect status",
 	.arguments = "ID",
 	.summary = "Shows one node.",
 	.arguments_min = 1,
 	.arguments_max = 1,
 	.completes = JV_COMPLETES_NODE,
+	.calls = get_calls,
 	.run = run_get,
 	.examples = "  jarvis node get worker-1",
 };
 
-static const struct jv_command *const children[] = {&list_command, &get_command, NULL};
+static const struct jv_command watch_command = {
+	.name = "watch",
+	.also = "events",
+	.arguments = "[ID]",
+	.summary = "Prints every change of a node, or of all nodes, as it happens.",
+	.description =
+		"That one has come, that its session was lost, that it is lost, that it was "
+		"forgotten. With --output json each change is one line with its revision; a later "
+		"watch resumes there with --from-revision. A lost connection is resumed where it "
+		"was.",
+	.flags = watch_flags,
+	.arguments_max = 1,
+	.completes = JV_COMPLETES_NODE,
+	.calls = watch_calls,
+	.run = run_watch,
+	.examples = "  jarvis node watch --output json",
+};
+
+static const struct jv_command *const children[] = {
+	&list_command, &get_command, &watch_command, NULL};
 
 const struct jv_command jv_command_node = {
 	.name = "node",
+	.also = "nodes worker workers",
 	.summary = "Shows the machines that tasks run on.",
 	.children = children,
 };

@@ -10,15 +10,14 @@
 #define TRY_WAIT_MS 250
 #define NAME_SIZE   96
 
-struct jv_status jv_remote_open(
-	struct jv_remote *remote, const char *server, const struct jv_schema *schema)
+struct jv_status jv_remote_open(struct jv_remote *remote, const char *server,
+	const struct jv_client_options *options, const struct jv_schema *schema)
 {
-	struct jv_client_options options = {.user_agent = "jarvis-cli"};
 	struct jv_status status;
 
 	*remote = (struct jv_remote){.schema = schema};
 	jv_cq_open(&remote->cq);
-	status = jv_client_open(&remote->cq, server, &options, &remote->client);
+	status = jv_client_open(&remote->cq, server, options, &remote->client);
 	if (!jv_is_ok(&status))
 		jv_cq_close(&remote->cq);
 	return status;

@@ -23,11 +23,13 @@ struct jv_remote {
 	struct jv_client *client;
 	const struct jv_schema *schema; /* borrowed */
 	bool lost;                      /* streams have lost it, and have said so */
+	bool quiet;                     /* or not, for somebody else says it */
 };
 
-/* Does not connect yet. INVALID_ARGUMENT for a server that is no HOST:PORT. */
-struct jv_status jv_remote_open(
-	struct jv_remote *remote, const char *server, const struct jv_schema *schema) JV_MUST_USE;
+/* Does not connect yet. INVALID_ARGUMENT for a server that is no HOST:PORT, and for files of TLS
+ * that cannot be used. */
+struct jv_status jv_remote_open(struct jv_remote *remote, const char *server,
+	const struct jv_client_options *options, const struct jv_schema *schema) JV_MUST_USE;
 /* Cancels what is left. */
 void jv_remote_close(struct jv_remote *remote);
 /* A method by "Scheduler/GetTask"; it exists. */

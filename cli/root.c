@@ -10,8 +10,10 @@
 static const struct jv_command *const children[] = {
 	&jv_command_task,
 	&jv_command_node,
+	&jv_command_server,
 	&jv_command_status,
 	&jv_command_version,
+	&jv_command_context,
 	&jv_command_config,
 	&jv_command_completion,
 	&jv_command_man,

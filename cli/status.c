@@ -36,39 +36,23 @@ static const char *health_name(struct jv_invocation *invocation, Jarvis__V1__Hea
 		&jarvis__v1__health_status__descriptor, (int)health, &invocation->arena);
 }
 
-static void print_server(
-	struct jv_invocation *invocation, const Jarvis__V1__GetServerInfoResponse *info)
+void jv_view_server(struct jv_invocation *invocation, const Jarvis__V1__GetServerInfoResponse *info)
 {
-	int64_t start_ms = jv_human_time_ms(info->start_time);
 	struct jv_buffer *out = &invocation->out;
-	struct jv_buffer text = {0};
 
-	jv_view_line(out, "Server", "%s on %s, version %s", invocation->server, info->hostname,
-		info->version);
-	jv_human_time(start_ms, &text);
-	jv_buffer_append_text(&text, " (");
-	jv_human_age(jv_view_now_ms() - start_ms, &text);
-	jv_buffer_append_text(&text, " ago)");
-	if (start_ms != 0)
-		jv_view_line(out, "Started", "%s", jv_buffer_text(&text));
+	jv_view_line(out, "Server", "%s on %s, version %s", invocation->target.server,
+		info->hostname, info->version);
+	jv_view_line(out, "Context", "%s",
+		invocation->target.name != NULL ? invocation->target.name : "");
+	jv_view_moment(invocation, "Started", info->start_time);
 	jv_view_line(out, "Storage", "%s", info->storage);
 	jv_view_line(out, "Cluster", "%s", info->cluster_id);
-	jv_buffer_deinit(&text);
 }
 
-static void print_table(struct jv_invocation *invocation, const struct page *page)
+void jv_view_stats(struct jv_invocation *invocation, const Jarvis__V1__GetStatsResponse *stats)
 {
-	const Jarvis__V1__GetStatsResponse *stats = page->stats;
-	const Jarvis__V1__GetHealthResponse *health = page->health;
 	struct jv_buffer *out = &invocation->out;
 
-	print_server(invocation, page->info);
-	jv_view_line(out, "Health", "%s", health_name(invocation, health->status));
-	for (size_t i = 0; i < health->n_checks; i++)
-		jv_view_line(out, "", "%s: %s%s%s", health->checks[i]->name,
-			health_name(invocation, health->checks[i]->status),
-			health->checks[i]->message[0] != '\0' ? ", " : "",
-			health->checks[i]->message);
 	jv_view_line(out, "Nodes", "%" PRId32 " ready of %" PRId32, stats->nodes_ready,
 		stats->nodes_total);
 	jv_view_line(out, "Tasks now",
@@ -82,6 +66,21 @@ static void print_table(struct jv_invocation *invocation, const struct page *pag
 		stats->tasks_submitted, stats->tasks_succeeded, stats->tasks_failed,
 		stats->tasks_cancelled, stats->attempts_lost);
 	jv_view_line(out, "Revision", "%" PRId64, stats->revision);
+}
+
+static void print_table(struct jv_invocation *invocation, const struct page *page)
+{
+	const Jarvis__V1__GetHealthResponse *health = page->health;
+	struct jv_buffer *out = &invocation->out;
+
+	jv_view_server(invocation, page->info);
+	jv_view_line(out, "Health", "%s", health_name(invocation, health->status));
+	for (size_t i = 0; i < health->n_checks; i++)
+		jv_view_line(out, "", "%s: %s%s%s", health->checks[i]->name,
+			health_name(invocation, health->checks[i]->status),
+			health->checks[i]->message[0] != '\0' ? ", " : "",
+			health->checks[i]->message);
+	jv_view_stats(invocation, page->stats);
 }
 
 static struct jv_status append(struct jv_invocation *invocation, const char *name,
@@ -122,10 +121,14 @@ static int run(struct jv_invocation *invocation)
 	return healthy ? JV_EXIT_OK : JV_EXIT_FAILED;
 }
 
+static const char *const calls[] = {
+	"Monitor/GetServerInfo", "Monitor/GetHealth", "Monitor/GetStats", NULL};
+
 const struct jv_command jv_command_status = {
 	.name = "status",
 	.summary = "Shows how the server is, and what it does.",
 	.description = "The exit code is 1 if the server says that it is unhealthy.",
+	.calls = calls,
 	.run = run,
 	.examples = "  jarvis status --server 10.0.0.5:7070",
 };

@@ -43,7 +43,7 @@ static void ended(struct jv_call *call, const struct jv_call_end *end)
 
 	stream->call = NULL;
 	if (!stream->stopped && is_patient(stream, &end->status, now_ms)) {
-		if (!stream->remote->lost)
+		if (!stream->remote->lost && !stream->remote->quiet)
 			fputs("jarvis: the connection is lost, trying again\n", stderr);
 		stream->remote->lost = true;
 		stream->lost = true;
@@ -60,7 +60,7 @@ static void started(struct jv_call *call)
 {
 	struct jv_stream *stream = jv_call_context(call);
 
-	if (stream->remote->lost)
+	if (stream->remote->lost && !stream->remote->quiet)
 		fputs("jarvis: connected again\n", stderr);
 	stream->remote->lost = false;
 	stream->lost = false;

@@ -75,6 +75,7 @@ void jv_table_init(struct jv_table *table, const struct jv_table_column *columns
 void jv_table_deinit(struct jv_table *table)
 {
 	free(table->cells);
+	free(table->paints);
 	jv_arena_deinit(&table->arena);
 }
 
@@ -85,11 +86,20 @@ void jv_table_add(struct jv_table *table, const char *text)
 	if (table->cell_count == table->cell_room) {
 		table->cell_room = table->cell_room == 0 ? 64 : table->cell_room * 2;
 		table->cells = jv_realloc(table->cells, table->cell_room * sizeof(table->cells[0]));
+		table->paints =
+			jv_realloc(table->paints, table->cell_room * sizeof(table->paints[0]));
 	}
 	jv_table_clean(text[0] == '\0' ? "-" : text, &clean);
+	table->paints[table->cell_count] = JV_PAINT_NONE;
 	table->cells[table->cell_count++] =
 		jv_arena_copy_text(&table->arena, jv_buffer_text(&clean));
 	jv_buffer_deinit(&clean);
+}
+
+void jv_table_paint(struct jv_table *table, enum jv_paint paint)
+{
+	JV_ASSERT(table->cell_count > 0);
+	table->paints[table->cell_count - 1] = paint;
 }
 
 void jv_table_addf(struct jv_table *table, const char *format, ...)
@@ -106,23 +116,36 @@ void jv_table_addf(struct jv_table *table, const char *format, ...)
 
 static void measure(const struct jv_table *table, size_t *widths)
 {
-	for (size_t i = 0; i < table->column_count; i++)
-		widths[i] = jv_table_width(table->columns[i].title);
+	for (size_t i = 0; i < table->column_count; i++) {
+		widths[i] = table->no_titles ? 1 : jv_table_width(table->columns[i].title);
+		if (table->widths != NULL && table->widths[i] > widths[i])
+			widths[i] = table->widths[i];
+	}
 	for (size_t i = 0; i < table->cell_count; i++) {
 		size_t width = jv_table_width(table->cells[i]);
 		size_t *column = &widths[i % table->column_count];
 		*column = width > *column ? width : *column;
 	}
+	for (size_t i = 0; table->widths != NULL && i < table->column_count; i++)
+		table->widths[i] = widths[i];
+}
+
+/* Columns of width 0 are left out, with the gap before them. */
+static size_t total_width(const struct jv_table *table, const size_t *widths)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < table->column_count; i++) {
+		if (widths[i] > 0)
+			total += widths[i] + (total > 0 ? GAP : 0);
+	}
+	return total;
 }
 
 /* Takes from the widest column that may still shrink until all fit, or nothing is left to take. */
 static void shrink(const struct jv_table *table, size_t *widths, size_t width)
 {
-	size_t total = GAP * (table->column_count - 1);
-
-	for (size_t i = 0; i < table->column_count; i++)
-		total += widths[i];
-	for (; total > width; total--) {
+	for (size_t total = total_width(table, widths); total > width; total--) {
 		size_t widest = table->column_count;
 		for (size_t i = 0; i < table->column_count; i++) {
 			bool may = table->columns[i].min > 0 && widths[i] > table->columns[i].min;
@@ -133,6 +156,37 @@ static void shrink(const struct jv_table *table, size_t *widths, size_t width)
 			return;
 		widths[widest]--;
 	}
+}
+
+/* The column that is left out next: of the highest rank, the last of them; the first one stays. */
+static size_t next_out(const struct jv_table *table, const size_t *widths)
+{
+	size_t out = 0;
+
+	for (size_t i = 1; i < table->column_count; i++) {
+		if (widths[i] > 0 &&
+			(out == 0 || table->columns[i].rank >= table->columns[out].rank))
+			out = i;
+	}
+	return out;
+}
+
+/* Leaves out as few columns as must be, and gives the rest of the room back to the others. */
+static void fit(const struct jv_table *table, size_t *widths, size_t width)
+{
+	size_t needed[JV_TABLE_COLUMNS_MAX];
+
+	memcpy(needed, widths, table->column_count * sizeof(needed[0]));
+	for (;;) {
+		memcpy(widths, needed, table->column_count * sizeof(needed[0]));
+		shrink(table, widths, width);
+		size_t out = next_out(table, widths);
+		if (total_width(table, widths) <= width || out == 0)
+			break;
+		needed[out] = 0;
+	}
+	if (widths[0] > width)
+		widths[0] = width;
 }
 
 static void pad(struct jv_buffer *out, size_t count)
@@ -161,19 +215,33 @@ static size_t print_cut(const char *text, size_t width, struct jv_buffer *out)
 	return used + cut;
 }
 
-static void print_row(const struct jv_table *table, const char *const *row, const size_t *widths,
-	struct jv_buffer *out)
+static void print_cell(const struct jv_table_column *column, const char *text, size_t width,
+	enum jv_paint paint, bool last, struct jv_buffer *out)
 {
-	for (size_t i = 0; i < table->column_count; i++) {
-		size_t width = jv_table_width(row[i]);
-		bool last = i + 1 == table->column_count;
-		if (table->columns[i].right && width < widths[i])
-			pad(out, widths[i] - width);
-		size_t used = print_cut(row[i], widths[i], out);
-		if (!last && !(table->columns[i].right && width < widths[i]))
-			pad(out, widths[i] - used);
-		if (!last)
-			pad(out, GAP);
+	size_t own = jv_table_width(text);
+
+	if (column->right && own < width)
+		pad(out, width - own);
+	jv_buffer_append_text(out, jv_paint_on(paint));
+	size_t used = print_cut(text, width, out);
+	jv_buffer_append_text(out, jv_paint_off(paint));
+	if (!last && !(column->right && own < width))
+		pad(out, width - used);
+	if (!last)
+		pad(out, GAP);
+}
+
+static void print_row(const struct jv_table *table, const char *const *row,
+	const enum jv_paint *paints, const size_t *widths, struct jv_buffer *out)
+{
+	size_t last = table->column_count - 1;
+
+	while (last > 0 && widths[last] == 0)
+		last--;
+	for (size_t i = 0; i <= last; i++) {
+		if (widths[i] > 0)
+			print_cell(&table->columns[i], row[i], widths[i],
+				table->painted ? paints[i] : JV_PAINT_NONE, i == last, out);
 	}
 	jv_buffer_append_byte(out, '\n');
 }
@@ -182,14 +250,18 @@ void jv_table_print(const struct jv_table *table, size_t width, struct jv_buffer
 {
 	size_t widths[JV_TABLE_COLUMNS_MAX];
 	const char *titles[JV_TABLE_COLUMNS_MAX];
+	enum jv_paint paints[JV_TABLE_COLUMNS_MAX];
 
 	JV_ASSERT(table->cell_count % table->column_count == 0);
 	measure(table, widths);
 	if (width > 0)
-		shrink(table, widths, width);
-	for (size_t i = 0; i < table->column_count; i++)
+		fit(table, widths, width);
+	for (size_t i = 0; i < table->column_count; i++) {
 		titles[i] = table->columns[i].title;
-	print_row(table, titles, widths, out);
+		paints[i] = JV_PAINT_BOLD;
+	}
+	if (!table->no_titles)
+		print_row(table, titles, paints, widths, out);
 	for (size_t i = 0; i < table->cell_count; i += table->column_count)
-		print_row(table, table->cells + i, widths, out);
+		print_row(table, table->cells + i, table->paints + i, widths, out);
 }

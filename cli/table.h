@@ -1,6 +1,8 @@
 /*
  * Tables of text that fit a terminal: columns as wide as they need, cut where the width ends.
  *
+ * What does not fit is cut, the widest column first, with "…"; then columns are left out, the
+ * highest rank first; then lines end where the terminal does. No line ever wraps.
  * Cells are UTF-8; control characters in them, which could drive the terminal, print as "?".
  * Widths are columns of the terminal (set LC_CTYPE to a UTF-8 locale first). The table owns copies
  * of its cells. Single-threaded.
@@ -12,28 +14,38 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "cli/paint.h"
 
-#define JV_TABLE_COLUMNS_MAX 16
+#define JV_TABLE_COLUMNS_MAX 32
 
 struct jv_table_column {
 	const char *title; /* NULL ends the array */
 	bool right;        /* numbers */
 	unsigned min;      /* least width when the table must shrink; 0: it never does */
+	unsigned rank;     /* the higher the sooner it is left out; 0: as late as can be */
 };
 
 struct jv_table {
 	struct jv_arena arena;
 	const struct jv_table_column *columns; /* borrowed */
 	size_t column_count;
-	const char **cells; /* row by row */
+	const char **cells;    /* row by row */
+	enum jv_paint *paints; /* of the cells */
 	size_t cell_count;
 	size_t cell_room;
+	bool no_titles; /* rows alone */
+	bool painted;   /* with colours */
+	/* Columns are at least so wide; set to what they came to be, for rows that follow later. Of
+	 * JV_TABLE_COLUMNS_MAX, or NULL. */
+	size_t *widths;
 };
 
 void jv_table_init(struct jv_table *table, const struct jv_table_column *columns);
 void jv_table_deinit(struct jv_table *table);
 /* The next cell, from left to right, row after row. An empty one shows as "-". */
 void jv_table_add(struct jv_table *table, const char *text);
+/* The colour of the last cell that was added. */
+void jv_table_paint(struct jv_table *table, enum jv_paint paint);
 void jv_table_addf(struct jv_table *table, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Appends titles and rows; all rows are full. width 0: nothing is cut. */

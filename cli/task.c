@@ -14,6 +14,7 @@ static const struct jv_command *const children[] = {
 
 const struct jv_command jv_command_task = {
 	.name = "task",
+	.also = "tasks job jobs",
 	.summary = "Submits tasks, follows them, reads their logs.",
 	.children = children,
 };

@@ -67,8 +67,11 @@ static int run(struct jv_invocation *invocation)
 	return code;
 }
 
+static const char *const calls[] = {"Scheduler/CancelTask", NULL};
+
 const struct jv_command jv_command_task_cancel = {
 	.name = "cancel",
+	.also = "kill stop rm remove delete abort",
 	.arguments = "ID...",
 	.summary = "Asks for the end of tasks.",
 	.description =
@@ -78,6 +81,7 @@ const struct jv_command jv_command_task_cancel = {
 	.arguments_min = 1,
 	.arguments_max = SIZE_MAX,
 	.completes = JV_COMPLETES_LIVE_TASK,
+	.calls = calls,
 	.run = run,
 	.examples = "  jarvis task cancel t-1 t-2 --reason 'wrong input'",
 };

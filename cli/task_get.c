@@ -18,13 +18,17 @@ static int run(struct jv_invocation *invocation)
 	return JV_EXIT_OK;
 }
 
+static const char *const calls[] = {"Scheduler/GetTask", NULL};
+
 const struct jv_command jv_command_task_get = {
 	.name = "get",
+	.also = "describe show inspect status",
 	.arguments = "ID",
 	.summary = "Shows one task; of one that waits, why it waits.",
 	.arguments_min = 1,
 	.arguments_max = 1,
 	.completes = JV_COMPLETES_TASK,
+	.calls = calls,
 	.run = run,
 	.examples = "  jarvis task get t-1\n"
 		    "  jarvis task get t-1 --output json | jq .status.state",

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/config.h"
 #include "cli/commands.h"
+#include "cli/list.h"
 #include "cli/select.h"
 #include "cli/value.h"
 #include "cli/view.h"
@@ -12,6 +13,10 @@
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX     1000000
 #define PAGE_MAX      500
+#define CHANGES_MAX   1000 /* of one message of a watch that only wakes us */
+
+static const char *const orders[] = {"submit_time", "-submit_time", "finish_time", "-finish_time",
+	"priority", "-priority", "name", "-name", NULL};
 
 static const struct jv_flag flags[] = {
 	JV_SELECT_FLAG_STATE,
@@ -27,11 +32,23 @@ static const struct jv_flag flags[] = {
 		.help = "Only tasks submitted in the last 30s, 5m, 2h, 7d, or since "
 			"2024-05-01T12:00:00Z."},
 	{.name = "limit", .value = "N", .help = "At most so many; 0: all (default 100)."},
+	{.name = "order-by",
+		.value = "FIELD",
+		.choices = orders,
+		.help = "Which the server lists first: submit_time, finish_time (only finished "
+			"ones), priority or name (only those that have one), in the order of "
+			"-FIELD the greatest first (default -submit_time)."},
+	JV_LIST_FLAG_SORT(jv_view_task_columns),
+	JV_LIST_FLAG_COLUMNS(jv_view_task_columns),
+	JV_LIST_FLAG_NO_HEADERS,
+	JV_LIST_FLAG_WATCH,
 	{.name = NULL},
 };
 
 /* Tasks from all pages. */
 struct listing {
+	Jarvis__V1__TaskFilter filter;
+	char *order_by; /* as the server has it */
 	Jarvis__V1__Task **tasks;
 	size_t count;
 	size_t room;
@@ -91,19 +108,36 @@ static struct jv_status read_since(struct jv_invocation *invocation, Jarvis__V1_
 	return jv_ok();
 }
 
-static struct jv_status read_flags(
-	struct jv_invocation *invocation, Jarvis__V1__TaskFilter *filter, struct listing *listing)
+/* -priority is "priority desc" to the server. */
+static struct jv_status read_order(struct jv_invocation *invocation, struct listing *listing)
+{
+	const char *text = jv_arguments_text(invocation->arguments, "order-by");
+	size_t index = 0;
+
+	if (text == NULL)
+		return jv_ok();
+	struct jv_status status = jv_value_choice(text, orders, &index);
+	JV_TRY(jv_status_context(status, "--order-by"));
+	text = orders[index];
+	listing->order_by = jv_arena_printf(
+		&invocation->arena, "%s %s", text + (*text == '-'), *text == '-' ? "desc" : "asc");
+	return jv_ok();
+}
+
+static struct jv_status read_flags(struct jv_invocation *invocation, struct listing *listing)
 {
 	const char *limit = jv_arguments_text(invocation->arguments, "limit");
 
+	jarvis__v1__task_filter__init(&listing->filter);
 	listing->limit = LIMIT_DEFAULT;
 	if (limit != NULL) {
 		struct jv_status status = jv_parse_int(limit, 0, LIMIT_MAX, &listing->limit);
 		JV_TRY(jv_status_context(status, "--limit"));
 	}
-	JV_TRY(jv_select_read(invocation, filter));
-	JV_TRY(read_labels(invocation, filter));
-	return read_since(invocation, filter);
+	JV_TRY(read_order(invocation, listing));
+	JV_TRY(jv_select_read(invocation, &listing->filter));
+	JV_TRY(read_labels(invocation, &listing->filter));
+	return read_since(invocation, &listing->filter);
 }
 
 static void take_page(struct jv_invocation *invocation, struct listing *listing,
@@ -128,13 +162,14 @@ static void take_page(struct jv_invocation *invocation, struct listing *listing,
 	}
 }
 
-static struct jv_status read_pages(
-	struct jv_invocation *invocation, Jarvis__V1__TaskFilter *filter, struct listing *listing)
+static struct jv_status read_pages(struct jv_invocation *invocation, struct listing *listing)
 {
 	Jarvis__V1__ListTasksRequest request = JARVIS__V1__LIST_TASKS_REQUEST__INIT;
 	bool wanted = true;
 
-	request.filter = filter;
+	request.filter = &listing->filter;
+	if (listing->order_by != NULL)
+		request.order_by = listing->order_by;
 	while (wanted) {
 		const Jarvis__V1__ListTasksResponse *page;
 		ProtobufCMessage *response = NULL;
@@ -154,31 +189,63 @@ static struct jv_status read_pages(
 	return jv_ok();
 }
 
+static struct jv_status read_all(struct jv_invocation *invocation, void *context,
+	const void *const **items, size_t *count, bool *more)
+{
+	struct listing *listing = context;
+
+	listing->tasks = NULL;
+	listing->count = 0;
+	listing->room = 0;
+	listing->more = false;
+	JV_TRY(read_pages(invocation, listing));
+	*items = (const void *const *)listing->tasks;
+	*count = listing->count;
+	*more = listing->more;
+	return jv_ok();
+}
+
+static const ProtobufCMessage *watch_request(void)
+{
+	static Jarvis__V1__WatchTasksRequest request;
+
+	jarvis__v1__watch_tasks_request__init(&request);
+	request.changes_max = CHANGES_MAX;
+	return &request.base;
+}
+
 static int run(struct jv_invocation *invocation)
 {
-	Jarvis__V1__TaskFilter filter = JARVIS__V1__TASK_FILTER__INIT;
 	struct listing listing = {.count = 0};
-	struct jv_status status = read_flags(invocation, &filter, &listing);
+	struct jv_list_source source = {
+		.kind = &jv_view_task_kind,
+		.read = read_all,
+		.watch = "Scheduler/WatchTasks",
+		.watch_request = watch_request,
+		.none = "no task matches",
+		.context = &listing,
+	};
+	struct jv_status status = read_flags(invocation, &listing);
 
 	if (!jv_is_ok(&status))
 		return jv_invocation_misuse(invocation, &status);
-	status = read_pages(invocation, &filter, &listing);
-	if (!jv_is_ok(&status))
-		return jv_invocation_fail(invocation, NULL, &status);
-	jv_view_tasks(invocation, listing.tasks, listing.count);
-	if (listing.more)
-		fprintf(stderr, "jarvis: there may be more than these %zu; raise --limit\n",
-			listing.count);
-	else if (listing.count == 0)
-		fputs("jarvis: no task matches\n", stderr);
-	return JV_EXIT_OK;
+	return jv_list_run(invocation, &source);
 }
+
+static const char *const calls[] = {"Scheduler/ListTasks", "Scheduler/WatchTasks", NULL};
 
 const struct jv_command jv_command_task_list = {
 	.name = "list",
+	.also = "ls ps jobs",
 	.summary = "Lists tasks, newest first.",
+	.description =
+		"The table fits the terminal: what has no room is cut, then left out. --output wide "
+		"shows all columns whole; --columns chooses some. --sort orders what is listed, "
+		"--order-by says which are listed first if there are more than --limit.",
 	.flags = flags,
+	.calls = calls,
 	.run = run,
 	.examples = "  jarvis task list --state running --state queued\n"
-		    "  jarvis task list --label batch=7 --since 2h --limit 0 --output json",
+		    "  jarvis task list --label batch=7 --since 2h --limit 0 --output json\n"
+		    "  jarvis task list --watch --sort=-ran --columns id,name,state,ran",
 };

@@ -115,8 +115,11 @@ static int run(struct jv_invocation *invocation)
 	return JV_EXIT_OK;
 }
 
+static const char *const calls[] = {"Scheduler/GetTaskLogs", NULL};
+
 const struct jv_command jv_command_task_logs = {
 	.name = "logs",
+	.also = "log output tail",
 	.arguments = "ID",
 	.summary = "Prints the captured output of a task.",
 	.description =
@@ -127,6 +130,7 @@ const struct jv_command jv_command_task_logs = {
 	.arguments_min = 1,
 	.arguments_max = 1,
 	.completes = JV_COMPLETES_TASK,
+	.calls = calls,
 	.run = run,
 	.examples = "  jarvis task logs t-1 --follow\n"
 		    "  jarvis task logs t-1 --tail 20 --stream stderr",

@@ -1,40 +1,14 @@
 #include <inttypes.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/assert.h"
 #include "cli/commands.h"
 #include "cli/draft.h"
 #include "cli/follow.h"
+#include "cli/interrupt.h"
 #include "cli/view.h"
-
-/* SIGINT and SIGTERM that have come; a second one leaves from within the handler, so that it works
- * whatever the program waits for. */
-static volatile sig_atomic_t interrupts;
-
-static void interrupted(int number)
-{
-	static const char text[] = "\njarvis: left; the server goes on with the task\n";
-
-	if (interrupts++ > 0) {
-		ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
-		(void)written;
-		_exit(JV_EXIT_SIGNAL + number);
-	}
-}
-
-static void catch_interrupts(void)
-{
-	struct sigaction action;
-
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = interrupted;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
 
 static struct jv_status read_draft(struct jv_invocation *invocation, Jarvis__V1__TaskSpec **spec)
 {
@@ -115,7 +89,7 @@ static int conclude(const struct jv_follow *follow)
 	if (follow->state == JARVIS__V1__TASK_STATE__TASK_STATE_FAILED)
 		return failed(follow);
 	say(follow, "was cancelled");
-	return follow->cancelled ? JV_EXIT_SIGNAL + SIGINT : JV_EXIT_NOT_RUN;
+	return follow->cancelled ? JV_EXIT_SIGNAL + jv_interrupts_signal() : JV_EXIT_NOT_RUN;
 }
 
 static int follow_to_end(
@@ -125,7 +99,7 @@ static int follow_to_end(
 
 	jv_follow_open(&follow, invocation, answer->task->id, answer->revision);
 	while (!follow.over) {
-		if (interrupts > 0 && !follow.cancelled) {
+		if (jv_interrupts() > 0 && !follow.cancelled) {
 			fprintf(stderr,
 				"\njarvis: cancelling %s; interrupt again to leave it to the "
 				"server\n",
@@ -146,7 +120,7 @@ static int run(struct jv_invocation *invocation)
 
 	if (!jv_is_ok(&status))
 		return jv_invocation_misuse(invocation, &status);
-	catch_interrupts();
+	jv_interrupts_catch("\njarvis: left; the server goes on with the task\n");
 	status = submit(invocation, spec, &answer);
 	if (!jv_is_ok(&status)) {
 		int code = jv_invocation_fail(invocation, NULL, &status);
@@ -155,8 +129,12 @@ static int run(struct jv_invocation *invocation)
 	return follow_to_end(invocation, answer);
 }
 
+static const char *const calls[] = {"Scheduler/SubmitTask", "Scheduler/WatchTasks",
+	"Scheduler/GetTaskLogs", "Scheduler/CancelTask", NULL};
+
 const struct jv_command jv_command_task_run = {
 	.name = "run",
+	.also = "exec start",
 	.arguments = "[IMAGE [--] [COMMAND [ARGUMENT...]]]",
 	.summary =
 		"Runs a task: submits it, prints its output as it comes, exits with its exit code.",
@@ -175,6 +153,7 @@ const struct jv_command jv_command_task_run = {
 	.flags = jv_draft_flags,
 	.arguments_max = SIZE_MAX,
 	.flags_until = 2,
+	.calls = calls,
 	.run = run,
 	.examples = "  jarvis task run --memory 64MiB --cpu 0.5 busybox -- sh -c 'echo hello'\n"
 		    "  jarvis task run --mount /srv/data:/data busybox wc -l /data/input.txt\n"

@@ -96,8 +96,11 @@ static int run(struct jv_invocation *invocation)
 	return code;
 }
 
+static const char *const calls[] = {"Scheduler/SubmitTask", NULL};
+
 const struct jv_command jv_command_task_submit = {
 	.name = "submit",
+	.also = "create apply add batch",
 	.arguments = "[IMAGE [--] [COMMAND [ARGUMENT...]]]",
 	.summary = "Submits one task, or one for each file, and prints the ids.",
 	.description =
@@ -106,6 +109,7 @@ const struct jv_command jv_command_task_submit = {
 	.flags = jv_draft_flags,
 	.arguments_max = SIZE_MAX,
 	.flags_until = 2,
+	.calls = calls,
 	.run = run,
 	.examples = "  jarvis task submit --name greet --cpu 0.5 busybox echo hello\n"
 		    "  jarvis task submit -f first.yaml -f second.yaml --label batch=7\n"

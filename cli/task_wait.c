@@ -102,8 +102,11 @@ static int run(struct jv_invocation *invocation)
 	return code;
 }
 
+static const char *const calls[] = {"Scheduler/WaitTask", NULL};
+
 const struct jv_command jv_command_task_wait = {
 	.name = "wait",
+	.also = "join",
 	.arguments = "ID...",
 	.summary = "Waits until tasks have finished, and shows them.",
 	.description =
@@ -113,6 +116,7 @@ const struct jv_command jv_command_task_wait = {
 	.arguments_min = 1,
 	.arguments_max = SIZE_MAX,
 	.completes = JV_COMPLETES_LIVE_TASK,
+	.calls = calls,
 	.run = run,
 	.examples = "  jarvis task wait t-1 t-2 --timeout 10m",
 };

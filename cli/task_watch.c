@@ -1,6 +1,5 @@
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/config.h"
 #include "cli/commands.h"
@@ -35,15 +34,11 @@ static void print_line(struct jv_invocation *invocation, const Jarvis__V1__Task 
 	const Jarvis__V1__TaskStatus *status = jv_view_status(task);
 	struct jv_buffer text = {0};
 	struct jv_buffer *out = &invocation->out;
-	time_t now = time(NULL);
-	struct tm parts;
-	char clock[16] = "";
 
-	if (localtime_r(&now, &parts) != NULL)
-		strftime(clock, sizeof(clock), "%H:%M:%S", &parts);
+	jv_view_clock(invocation, out);
 	jv_view_state(status, &text);
 	jv_buffer_printf(&text, "%*s", text.size < 10 ? (int)(10 - text.size) : 0, "");
-	jv_buffer_printf(out, "%s  %-8s  ", clock, task->id);
+	jv_buffer_printf(out, "  %-8s  ", task->id);
 	jv_table_clean(jv_buffer_text(&text), out);
 	jv_buffer_clear(&text);
 	jv_buffer_printf(&text, "  %s  %s", status->node[0] != '\0' ? status->node : "-",
@@ -59,11 +54,8 @@ static bool print(struct jv_invocation *invocation, const Jarvis__V1__WatchTasks
 {
 	if (!jv_invocation_is_raw(invocation)) {
 		print_line(invocation, change->task);
-	} else if (invocation->output == JV_OUTPUT_JSON) {
-		jv_invocation_print_line(invocation, &change->base);
 	} else {
-		jv_buffer_append_text(&invocation->out, "---\n");
-		jv_invocation_print(invocation, &change->base);
+		jv_invocation_print_piece(invocation, &change->base);
 	}
 	return jv_invocation_flush(invocation);
 }
@@ -146,8 +138,11 @@ static int run(struct jv_invocation *invocation)
 	return JV_EXIT_OK;
 }
 
+static const char *const calls[] = {"Scheduler/WatchTasks", NULL};
+
 const struct jv_command jv_command_task_watch = {
 	.name = "watch",
+	.also = "events",
 	.arguments = "[ID]",
 	.summary = "Prints every change of a task, or of all tasks, as it happens.",
 	.description =
@@ -157,6 +152,7 @@ const struct jv_command jv_command_task_watch = {
 	.flags = flags,
 	.arguments_max = 1,
 	.completes = JV_COMPLETES_TASK,
+	.calls = calls,
 	.run = run,
 	.examples = "  jarvis task watch t-1\n"
 		    "  jarvis task watch --queue default --output json",

@@ -19,8 +19,8 @@ static void print(struct jv_invocation *invocation, const char *server)
 	if (!jv_invocation_is_raw(invocation)) {
 		jv_buffer_append_text(&invocation->out, "jarvis " JV_VERSION "\n");
 		if (server != NULL)
-			jv_buffer_printf(
-				&invocation->out, "jarvisd %s at %s\n", server, invocation->server);
+			jv_buffer_printf(&invocation->out, "jarvisd %s at %s\n", server,
+				invocation->target.server);
 		return;
 	}
 	jv_buffer_append_text(&json, "{\"client\":\"" JV_VERSION "\"");
@@ -50,10 +50,13 @@ static int run(struct jv_invocation *invocation)
 	return jv_is_ok(&status) ? JV_EXIT_OK : jv_invocation_fail(invocation, NULL, &status);
 }
 
+static const char *const calls[] = {"Monitor/GetServerInfo", NULL};
+
 const struct jv_command jv_command_version = {
 	.name = "version",
 	.summary = "Prints the versions of this program and of the server.",
 	.flags = flags,
+	.calls = calls,
 	.run = run,
 	.examples = "  jarvis version --client",
 };

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/assert.h"
 #include "base/env.h"
@@ -58,6 +59,22 @@ void jv_view_state(const Jarvis__V1__TaskStatus *status, struct jv_buffer *out)
 	words_print(&jarvis__v1__failure_reason__descriptor, (int)status->failure_reason, out);
 }
 
+enum jv_paint jv_view_state_paint(Jarvis__V1__TaskState state)
+{
+	switch ((int)state) {
+	case JARVIS__V1__TASK_STATE__TASK_STATE_SUCCEEDED:
+		return JV_PAINT_GREEN;
+	case JARVIS__V1__TASK_STATE__TASK_STATE_FAILED:
+		return JV_PAINT_RED;
+	case JARVIS__V1__TASK_STATE__TASK_STATE_CANCELLED:
+		return JV_PAINT_DIM;
+	case JARVIS__V1__TASK_STATE__TASK_STATE_RUNNING:
+		return JV_PAINT_CYAN;
+	default:
+		return JV_PAINT_YELLOW;
+	}
+}
+
 void jv_view_exit(const Jarvis__V1__TaskStatus *status, struct jv_buffer *out)
 {
 	bool has_exited = status->state == JARVIS__V1__TASK_STATE__TASK_STATE_SUCCEEDED ||
@@ -78,62 +95,6 @@ int64_t jv_view_ran_ms(const Jarvis__V1__TaskStatus *status)
 	if (start_ms == 0)
 		return -1;
 	return (finish_ms != 0 ? finish_ms : jv_view_now_ms()) - start_ms;
-}
-
-static void row_add(struct jv_table *table, const Jarvis__V1__Task *task)
-{
-	const Jarvis__V1__TaskSpec *spec = jv_view_spec(task);
-	const Jarvis__V1__TaskStatus *status = jv_view_status(task);
-	int64_t submit_ms = jv_human_time_ms(status->submit_time);
-	int64_t ran_ms = jv_view_ran_ms(status);
-	struct jv_buffer text = {0};
-
-	jv_table_add(table, task->id);
-	jv_table_add(table, spec->name);
-	jv_table_add(table, spec->queue);
-	jv_view_state(status, &text);
-	jv_table_add(table, jv_buffer_text(&text));
-	jv_table_add(table, status->node);
-	jv_buffer_clear(&text);
-	jv_view_exit(status, &text);
-	jv_table_add(table, jv_buffer_text(&text));
-	jv_buffer_clear(&text);
-	if (ran_ms >= 0)
-		jv_human_duration(ran_ms, &text);
-	jv_table_add(table, jv_buffer_text(&text));
-	jv_buffer_clear(&text);
-	if (submit_ms != 0)
-		jv_human_age(jv_view_now_ms() - submit_ms, &text);
-	jv_table_add(table, jv_buffer_text(&text));
-	jv_buffer_deinit(&text);
-}
-
-void jv_view_tasks(struct jv_invocation *invocation, Jarvis__V1__Task **tasks, size_t count)
-{
-	static const struct jv_table_column columns[] = {
-		{.title = "ID"},
-		{.title = "NAME", .min = 8},
-		{.title = "QUEUE", .min = 5},
-		{.title = "STATE", .min = 9},
-		{.title = "NODE", .min = 6},
-		{.title = "EXIT"},
-		{.title = "RAN", .right = true},
-		{.title = "AGE", .right = true},
-		{.title = NULL},
-	};
-	Jarvis__V1__ListTasksResponse list = JARVIS__V1__LIST_TASKS_RESPONSE__INIT;
-	struct jv_table table;
-
-	if (jv_invocation_is_raw(invocation)) {
-		list.tasks = tasks;
-		list.n_tasks = count;
-		jv_invocation_print(invocation, &list.base);
-		return;
-	}
-	jv_table_init(&table, columns);
-	for (size_t i = 0; i < count; i++)
-		row_add(&table, tasks[i]);
-	jv_invocation_print_table(invocation, &table);
 }
 
 void jv_view_line(struct jv_buffer *out, const char *title, const char *format, ...)
@@ -197,20 +158,40 @@ static void pending_print(const Jarvis__V1__PendingReason *pending, struct jv_bu
 			out, "Ahead", "%" PRId64 " tasks of the same shape", pending->tasks_ahead);
 }
 
-static void time_print(
-	const char *title, const Google__Protobuf__Timestamp *time, struct jv_buffer *out)
+void jv_view_moment(struct jv_invocation *invocation, const char *title,
+	const Google__Protobuf__Timestamp *time)
 {
 	int64_t ms = jv_human_time_ms(time);
 	struct jv_buffer text = {0};
 
-	if (ms != 0) {
+	if (ms == 0)
+		return;
+	if (invocation->time_style == JV_HUMAN_ISO)
+		jv_human_iso(ms, &text);
+	else
 		jv_human_time(ms, &text);
+	if (invocation->time_style == JV_HUMAN_RELATIVE) {
 		jv_buffer_append_text(&text, " (");
 		jv_human_age(jv_view_now_ms() - ms, &text);
 		jv_buffer_append_text(&text, " ago)");
-		jv_view_line(out, title, "%s", jv_buffer_text(&text));
 	}
+	jv_view_line(&invocation->out, title, "%s", jv_buffer_text(&text));
 	jv_buffer_deinit(&text);
+}
+
+void jv_view_clock(const struct jv_invocation *invocation, struct jv_buffer *out)
+{
+	time_t now = (time_t)(jv_view_now_ms() / 1000);
+	struct tm parts;
+	char clock[16] = "";
+
+	if (invocation->time_style == JV_HUMAN_ISO) {
+		jv_human_iso(jv_view_now_ms(), out);
+		return;
+	}
+	if (localtime_r(&now, &parts) != NULL)
+		strftime(clock, sizeof(clock), "%H:%M:%S", &parts);
+	jv_buffer_append_text(out, clock);
 }
 
 static void usage_print(const Jarvis__V1__ResourceUsage *usage, struct jv_buffer *out)
@@ -229,8 +210,9 @@ static void usage_print(const Jarvis__V1__ResourceUsage *usage, struct jv_buffer
 	jv_buffer_deinit(&text);
 }
 
-static void status_print(const Jarvis__V1__TaskStatus *status, struct jv_buffer *out)
+static void status_print(struct jv_invocation *invocation, const Jarvis__V1__TaskStatus *status)
 {
+	struct jv_buffer *out = &invocation->out;
 	struct jv_buffer text = {0};
 	int64_t ran_ms = jv_view_ran_ms(status);
 
@@ -244,9 +226,10 @@ static void status_print(const Jarvis__V1__TaskStatus *status, struct jv_buffer 
 			status->attempt, status->failed_attempts, status->lost_attempts);
 	jv_view_exit(status, &text);
 	jv_view_line(out, "Exit code", "%s", jv_buffer_text(&text));
-	time_print("Submitted", status->submit_time, out);
-	time_print("Started", status->start_time, out);
-	time_print("Finished", status->finish_time, out);
+	jv_view_moment(invocation, "Submitted", status->submit_time);
+	jv_view_moment(invocation, "Started", status->start_time);
+	jv_view_moment(invocation, "Finished", status->finish_time);
+	jv_view_moment(invocation, "Next attempt", status->not_before);
 	jv_buffer_clear(&text);
 	if (ran_ms >= 0)
 		jv_human_duration(ran_ms, &text);
@@ -267,10 +250,15 @@ void jv_view_task(struct jv_invocation *invocation, const Jarvis__V1__Task *task
 		jv_invocation_print(invocation, &task->base);
 		return;
 	}
+	if (invocation->output == JV_OUTPUT_NAME) {
+		jv_table_clean(task->id, out);
+		jv_buffer_append_byte(out, '\n');
+		return;
+	}
 	jv_view_line(out, "ID", "%s", task->id);
 	jv_view_state(jv_view_status(task), &state);
 	jv_view_line(out, "State", "%s", jv_buffer_text(&state));
 	jv_buffer_deinit(&state);
-	status_print(jv_view_status(task), out);
+	status_print(invocation, jv_view_status(task));
 	spec_print(jv_view_spec(task), out);
 }

@@ -1,6 +1,7 @@
 /* Command lines: what is understood, what is refused, and which name is suggested. */
 #include "testing/unit/cli/fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/commands.h"
@@ -70,6 +71,19 @@ static void what_is_mistyped_is_named_with_what_was_meant(void **state)
 	fixture_refused(fixture_parse("task", "list", "-Z", NULL), "no flag -Z");
 }
 
+static void words_of_other_programs_are_understood(void **state)
+{
+	(void)state;
+	/* The noun was left out, or it is called otherwise elsewhere. */
+	fixture_refused(fixture_parse("run", NULL), "did you mean \"task run\"?");
+	fixture_refused(fixture_parse("list", NULL),
+		"did you mean \"task list\" or \"node list\" or \"context list\"?");
+	fixture_refused(fixture_parse("ps", NULL), "did you mean \"task list\"?");
+	fixture_refused(fixture_parse("task", "kill", NULL), "did you mean \"cancel\"?");
+	fixture_refused(fixture_parse("task", "describe", NULL), "did you mean \"get\"?");
+	fixture_refused(fixture_parse("__complet", NULL), "no command \"__complet\"");
+}
+
 static void what_is_missing_or_too_much_is_named(void **state)
 {
 	(void)state;
@@ -131,6 +145,52 @@ static void every_command_has_its_help(void **state)
 	check_help(&root, 1);
 }
 
+/* True if the command or one below it makes the call. */
+static bool makes_call(const struct jv_command *command, const char *call)
+{
+	for (size_t i = 0; command->calls != NULL && command->calls[i] != NULL; i++) {
+		if (strcmp(command->calls[i], call) == 0)
+			return true;
+	}
+	for (size_t i = 0; command->children != NULL && command->children[i] != NULL; i++) {
+		if (makes_call(command->children[i], call))
+			return true;
+	}
+	return false;
+}
+
+static void check_calls(const struct jv_command *command)
+{
+	char path[96];
+
+	for (size_t i = 0; command->calls != NULL && command->calls[i] != NULL; i++) {
+		snprintf(path, sizeof(path), "/jarvis.v1.%s", command->calls[i]);
+		if (jv_schema_method(fixture.schema, path) == NULL)
+			fail_msg("%s: there is no call %s", command->name, path);
+	}
+	for (size_t i = 0; command->children != NULL && command->children[i] != NULL; i++)
+		check_calls(command->children[i]);
+}
+
+/* The descriptor set says what there is; the session of workers alone is not for clients. */
+static void every_call_of_a_client_has_a_command(void **state)
+{
+	size_t count = 0;
+	size_t checked = 0;
+	const struct jv_method *methods = jv_schema_methods(fixture.schema, &count);
+
+	(void)state;
+	check_calls(&jv_command_root);
+	for (size_t i = 0; i < count; i++) {
+		if (strncmp(methods[i].path, "/jarvis.v1.", 11) != 0 || methods[i].client_streaming)
+			continue;
+		checked++;
+		if (!makes_call(&jv_command_root, methods[i].path + 11))
+			fail_msg("no command makes the call %s", methods[i].path);
+	}
+	assert_true(checked >= 16);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,9 +199,11 @@ int main(void)
 		cmocka_unit_test(letters_are_short_forms),
 		cmocka_unit_test(the_last_of_several_values_counts),
 		cmocka_unit_test(what_is_mistyped_is_named_with_what_was_meant),
+		cmocka_unit_test(words_of_other_programs_are_understood),
 		cmocka_unit_test(what_is_missing_or_too_much_is_named),
 		cmocka_unit_test(help_wins_over_what_is_wrong),
 		cmocka_unit_test(every_command_has_its_help),
+		cmocka_unit_test(every_call_of_a_client_has_a_command),
 	};
 	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

@@ -63,7 +63,7 @@ static void flags_that_may_still_be_given(void **state)
 	assert_string_equal(complete("task", "cancel", "--re", NULL), "--reason");
 	assert_string_equal(complete("task", "cancel", "--reason", "x", "--re", NULL), "");
 	assert_string_equal(complete("task", "list", "--label", "a=b", "--lab", NULL), "--label");
-	assert_string_equal(complete("status", "--serv", NULL), "--server");
+	assert_string_equal(complete("status", "--serv", NULL), "--server --server-name");
 	/* Behind the command of a task they would be its own. */
 	assert_string_equal(complete("task", "run", "busybox", "sh", "--na", NULL), "");
 }

@@ -47,10 +47,91 @@ static void a_narrow_terminal_cuts_what_may_be_cut(void **state)
 	assert_string_equal(print(20, cells),
 		"ID   NAME        RAN\n"
 		"t-1  a long na…   1s\n");
-	/* Not below its least width, even if nothing fits. */
-	assert_string_equal(print(3, cells),
+	/* Down to the least width; then columns are left out, and the others have their room. */
+	assert_string_equal(print(15, cells),
 		"ID   NAME   RAN\n"
 		"t-1  a lo…   1s\n");
+	assert_string_equal(print(14, cells),
+		"ID   NAME\n"
+		"t-1  a long n…\n");
+	assert_string_equal(print(9, cells), "ID\nt-1\n");
+	assert_string_equal(print(2, cells), "ID\nt…\n");
+}
+
+static void columns_of_the_highest_rank_are_left_out_first(void **state)
+{
+	static const struct jv_table_column ranked[] = {{.title = "ID"},
+		{.title = "FIRST", .rank = 9}, {.title = "STAYS"}, {.title = NULL}};
+	struct jv_table table;
+
+	(void)state;
+	jv_table_init(&table, ranked);
+	jv_table_add(&table, "t-1");
+	jv_table_add(&table, "x");
+	jv_table_add(&table, "y");
+	jv_table_print(&table, 13, &fixture.out);
+	assert_string_equal(fixture_printed(), "ID   STAYS\nt-1  y\n");
+	jv_table_deinit(&table);
+}
+
+/* Whatever is in the cells and however narrow it is: no line is wider than the terminal. */
+static void no_line_is_ever_wider_than_the_terminal(void **state)
+{
+	static const char *const cells[] = {
+		"t-123456", "日本語日本語", "12345s", "é", "", "a\nb", NULL};
+
+	(void)state;
+	for (size_t width = 1; width < 40; width++) {
+		const char *text = print(width, cells);
+		while (*text != '\0') {
+			size_t size = strcspn(text, "\n");
+			char line[128];
+			memcpy(line, text, size);
+			line[size] = '\0';
+			if (jv_table_width(line) > width)
+				fail_msg("%zu: \"%s\"", width, line);
+			text += size + 1;
+		}
+	}
+}
+
+static void rows_that_follow_keep_the_widths(void **state)
+{
+	size_t widths[JV_TABLE_COLUMNS_MAX] = {0};
+	struct jv_table table;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		jv_table_init(&table, columns);
+		table.widths = widths;
+		table.no_titles = i > 0;
+		jv_table_add(&table, "t-1");
+		jv_table_add(&table, i == 0 ? "a name" : "b");
+		jv_table_add(&table, "1s");
+		jv_table_print(&table, 0, &fixture.out);
+		jv_table_deinit(&table);
+	}
+	assert_string_equal(fixture_printed(),
+		"ID   NAME    RAN\n"
+		"t-1  a name   1s\n"
+		"t-1  b        1s\n");
+}
+
+static void colours_do_not_count(void **state)
+{
+	struct jv_table table;
+
+	(void)state;
+	jv_table_init(&table, columns);
+	table.painted = true;
+	jv_table_add(&table, "a");
+	jv_table_add(&table, "b");
+	jv_table_paint(&table, JV_PAINT_RED);
+	jv_table_add(&table, "c");
+	table.no_titles = true;
+	jv_table_print(&table, 0, &fixture.out);
+	assert_string_equal(fixture_printed(), "a  \033[31mb\033[0m  c\n");
+	jv_table_deinit(&table);
 }
 
 static void widths_are_those_of_characters(void **state)
@@ -108,6 +189,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(columns_are_as_wide_as_they_need),
 		cmocka_unit_test(a_narrow_terminal_cuts_what_may_be_cut),
+		cmocka_unit_test(columns_of_the_highest_rank_are_left_out_first),
+		cmocka_unit_test(no_line_is_ever_wider_than_the_terminal),
+		cmocka_unit_test(rows_that_follow_keep_the_widths),
+		cmocka_unit_test(colours_do_not_count),
 		cmocka_unit_test(widths_are_those_of_characters),
 		cmocka_unit_test(nothing_drives_the_terminal),
 		cmocka_unit_test(answers_are_printed_as_yaml),
