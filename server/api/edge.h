@@ -50,6 +50,7 @@ struct jv_limits {
 	int64_t list_scan_max;       /* records looked at for one page */
 	uint32_t session_events_max; /* of one worker session in flight to the core */
 	uint32_t calls_max;          /* of one edge */
+	uint32_t client_calls_max;   /* of one address on one edge */
 };
 
 struct jv_edge {

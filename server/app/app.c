@@ -51,6 +51,7 @@ static void fill_limits(struct jv_app *app)
 		.list_scan_max = config->list_scan_max,
 		.session_events_max = SESSION_EVENTS_MAX,
 		.calls_max = CALLS_MAX,
+		.client_calls_max = (uint32_t)config->client_calls_max,
 	};
 }
 

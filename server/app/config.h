@@ -28,6 +28,7 @@ struct jv_server_config {
 	int64_t metadata_bytes_max;
 	int64_t compress_bytes_min;
 	int64_t streams_max;
+	int64_t client_calls_max;
 	int64_t keepalive_ms;
 	int64_t ping_interval_ms_min;
 	int64_t rest_connections_max;

@@ -68,6 +68,7 @@ static void end_slot(struct jv_grpc_call *call)
 {
 	call->thread->live--;
 	jv_metric_add(&jv_grpc_calls, -1);
+	jv_grpc_turns_leave(&call->thread->turns, call->peer);
 	return_slot(call);
 }
 
@@ -104,6 +105,9 @@ static void closed(struct jv_tag *tag, bool ok)
 
 	(void)ok;
 	call->answered = true;
+	if (call->waits)
+		jv_grpc_turns_give_up(&call->thread->turns, &call->link);
+	call->waits = false;
 	jv_list_remove(&call->link);
 	if (call->has_rpc)
 		jv_rpc_end(&call->rpc);
@@ -127,14 +131,16 @@ static int64_t deadline_ms_of(const struct jv_env *env, gpr_timespec deadline)
 
 static void init_rpc(struct jv_grpc_call *call)
 {
-	char *peer = grpc_call_get_peer(call->call);
-
 	jv_rpc_init(&call->rpc, &call->thread->edge, &jv_grpc_transport, call->method->method,
 		call->method->handler);
 	call->has_rpc = true;
 	call->rpc.deadline_ms = deadline_ms_of(call->thread->edge.api->env, call->deadline);
-	snprintf(call->rpc.peer, sizeof(call->rpc.peer), "%s", peer);
-	gpr_free(peer);
+	snprintf(call->rpc.peer, sizeof(call->rpc.peer), "%s", call->peer->name);
+}
+
+static struct jv_status stopping(void)
+{
+	return jv_error(JV_UNAVAILABLE, "the server is stopping; try again after a moment");
 }
 
 static struct jv_status unpack_request(struct jv_grpc_call *call, ProtobufCMessage **request)
@@ -155,8 +161,12 @@ static struct jv_status unpack_request(struct jv_grpc_call *call, ProtobufCMessa
 static void serve(struct jv_grpc_call *call)
 {
 	ProtobufCMessage *request;
-	struct jv_status status;
+	struct jv_status status = stopping();
 
+	if (call->thread->draining) {
+		jv_grpc_finish(call, &status);
+		return;
+	}
 	init_rpc(call);
 	status = unpack_request(call, &request);
 	if (!jv_is_ok(&status)) {
@@ -174,6 +184,7 @@ static struct jv_status admit(const struct jv_grpc_call *call)
 {
 	const struct jv_grpc_thread *thread = call->thread;
 	uint32_t calls_max = thread->edge.api->limits->calls_max;
+	uint32_t client_max = thread->edge.api->limits->client_calls_max;
 	char path[128];
 
 	if (call->method->method == NULL) {
@@ -181,12 +192,24 @@ static struct jv_status admit(const struct jv_grpc_call *call)
 		return jv_error(JV_UNIMPLEMENTED, "this server has no method %s", path);
 	}
 	if (thread->draining)
-		return jv_error(JV_UNAVAILABLE, "the server is stopping; try again after a moment");
+		return stopping();
+	if (client_max > 0 && call->peer->host->calls > client_max)
+		return jv_error(JV_RESOURCE_EXHAUSTED,
+			"%s has %u calls in progress already; end some of them", call->peer->name,
+			client_max);
 	if (calls_max > 0 && thread->live > calls_max)
 		return jv_error(JV_RESOURCE_EXHAUSTED,
 			"the server has %u calls in progress already; try again after a moment",
 			calls_max);
 	return jv_ok();
+}
+
+static void enter(struct jv_grpc_call *call)
+{
+	char *peer = grpc_call_get_peer(call->call);
+
+	call->peer = jv_grpc_turns_enter(&call->thread->turns, peer);
+	gpr_free(peer);
 }
 
 static void begin(struct jv_grpc_call *call)
@@ -203,11 +226,26 @@ static void begin(struct jv_grpc_call *call)
 	jv_metric_add(&jv_grpc_calls, 1);
 	jv_metric_add(&jv_grpc_calls_total, 1);
 	jv_arena_init(&call->messages, 0, (size_t)64 << 20);
+	enter(call);
 	status = admit(call);
-	if (jv_is_ok(&status))
-		serve(call);
-	else
+	if (!jv_is_ok(&status)) {
 		jv_grpc_finish(call, &status);
+		return;
+	}
+	call->waits = true;
+	jv_grpc_turns_wait(&call->thread->turns, call->peer, &call->link);
+	/* Suspended: jv_grpc_call_serve when it is its turn. */
+}
+
+void jv_grpc_call_serve(struct jv_grpc_thread *thread, unsigned max)
+{
+	struct jv_list *link;
+
+	while (max-- > 0 && (link = jv_grpc_turns_next(&thread->turns)) != NULL) {
+		struct jv_grpc_call *call = JV_CONTAINER_OF(link, struct jv_grpc_call, link);
+		call->waits = false;
+		serve(call);
+	}
 }
 
 /* A call has come for a slot; or, not ok, none ever will. */

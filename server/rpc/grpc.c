@@ -94,6 +94,7 @@ static void init_thread(struct jv_grpc *grpc, struct jv_grpc_thread *thread)
 	jv_cq_open(&thread->cq);
 	jv_edge_init(&thread->edge, grpc->api, jv_cq_wake, &thread->cq);
 	jv_list_init(&thread->pool);
+	jv_grpc_turns_init(&thread->turns);
 	jv_list_init(&thread->lingering);
 	jv_list_init(&thread->idle.link);
 	grpc_server_register_completion_queue(grpc->server, thread->cq.queue, NULL);

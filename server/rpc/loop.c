@@ -3,8 +3,11 @@
 #include "base/assert.h"
 #include "server/rpc/private.h"
 
-/* After so many tags the mail gets its turn. */
-#define TAGS_MAX 64
+/* After so many tags calls and mail get their turn: so many that a flood waits in turns.c, where it
+ * can be passed by, and not in gRPC's queue. */
+#define TAGS_MAX 256
+/* Calls served before gRPC is asked again for those who may have come meanwhile. */
+#define TURNS_MAX 16
 
 static void arm_all(struct jv_grpc_thread *thread)
 {
@@ -51,9 +54,12 @@ void *jv_grpc_run(void *context)
 		int64_t timer_ms = jv_edge_run(&thread->edge);
 		int64_t cut_ms = jv_grpc_cut_lingering(thread);
 		look_at_phase(thread, phase);
+		if (thread->turns.waiting > 0)
+			timer_ms = 0;
 		/* Suspended: a tag, mail (by a wake), or the first of the two moments. */
 		jv_cq_run_once(&thread->cq, timer_ms < cut_ms ? timer_ms : cut_ms);
 		jv_cq_run_ready(&thread->cq, TAGS_MAX);
+		jv_grpc_call_serve(thread, TURNS_MAX);
 	}
 	return NULL;
 }

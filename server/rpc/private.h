@@ -16,6 +16,7 @@
 
 #include "proto/rpc/cq.h"
 #include "server/rpc/grpc.h"
+#include "server/rpc/turns.h"
 
 #define JV_GRPC_LISTEN_MAX 8
 
@@ -43,9 +44,10 @@ struct jv_grpc_thread {
 	uint32_t live;  /* calls in progress */
 	bool draining;
 	bool told_idle;
-	struct jv_mail idle;      /* to the control box: no call is left here, none will come */
-	struct jv_list pool;      /* struct jv_grpc_call by link */
-	struct jv_list lingering; /* answered calls by link, the first one due first */
+	struct jv_mail idle;        /* to the control box: no call is left here, none will come */
+	struct jv_list pool;        /* struct jv_grpc_call by link */
+	struct jv_grpc_turns turns; /* calls that are not served yet, by link */
+	struct jv_list lingering;   /* answered calls by link, the first one due first */
 };
 
 /* One address that is listened on. */
@@ -77,7 +79,9 @@ struct jv_grpc_call {
 	struct jv_rpc rpc; /* first: the transport's calls come with it */
 	struct jv_grpc_thread *thread;
 	const struct jv_grpc_method *method;
+	struct jv_grpc_peer *peer; /* NULL: no call has come yet */
 	struct jv_list link;
+	bool waits; /* for its turn */
 
 	grpc_call *call;
 	gpr_timespec deadline;
@@ -113,6 +117,8 @@ void jv_grpc_call_arm(struct jv_grpc_thread *thread, const struct jv_grpc_method
 void jv_grpc_call_put(struct jv_grpc_call *call);
 void jv_grpc_call_start_batch(
 	struct jv_grpc_call *call, const grpc_op *ops, size_t count, struct jv_tag *tag);
+/* Serves so many calls that wait for their turn. */
+void jv_grpc_call_serve(struct jv_grpc_thread *thread, unsigned max);
 void jv_grpc_call_free_pool(struct jv_grpc_thread *thread);
 /* Of struct jv_transport: the rpc has ended, and nobody holds it. */
 void jv_grpc_release(struct jv_rpc *rpc);
