@@ -99,6 +99,17 @@ void jv_rpc_await(struct jv_rpc *rpc);
 void jv_rpc_end(struct jv_rpc *rpc);
 
 /* For handlers. */
+/* A value that the client sent beside its request: the first of that (lower-case) key, NULL if
+ * there is none. Of REST: Authorization, X-Forwarded-For and Grpc-Metadata-* without that prefix.
+ * Binary values (keys in "-bin") have their size in rpc->received. */
+const char *jv_rpc_metadata(const struct jv_rpc *rpc, const char *key);
+/* Goes to the client in front of the first message or the failure; of REST as Grpc-Metadata-*.
+ * False, and nothing is sent: too late (a stream's headers go out when its start has returned), too
+ * much, or no such key or value can be. */
+bool jv_rpc_set_header(struct jv_rpc *rpc, const char *key, struct jv_bytes value);
+/* The same for what goes behind the last message; of REST as Grpc-Trailer-*, if the client takes
+ * trailers. */
+bool jv_rpc_set_trailer(struct jv_rpc *rpc, const char *key, struct jv_bytes value);
 void jv_rpc_send(struct jv_rpc *rpc, const ProtobufCMessage *message);
 void jv_rpc_finish(struct jv_rpc *rpc, struct jv_status status);
 bool jv_rpc_writable(const struct jv_rpc *rpc);

@@ -72,6 +72,23 @@ void jv_rpc_unhold(struct jv_rpc *rpc)
 		drop(rpc);
 }
 
+const char *jv_rpc_metadata(const struct jv_rpc *rpc, const char *key)
+{
+	return jv_metadata_find(&rpc->received, key);
+}
+
+bool jv_rpc_set_header(struct jv_rpc *rpc, const char *key, struct jv_bytes value)
+{
+	return !rpc->ended &&
+		jv_metadata_add(&rpc->headers, &rpc->arena, jv_bytes_of_text(key), value);
+}
+
+bool jv_rpc_set_trailer(struct jv_rpc *rpc, const char *key, struct jv_bytes value)
+{
+	return !rpc->ended &&
+		jv_metadata_add(&rpc->trailers, &rpc->arena, jv_bytes_of_text(key), value);
+}
+
 void jv_rpc_send(struct jv_rpc *rpc, const ProtobufCMessage *message)
 {
 	if (!rpc->ended)

@@ -14,6 +14,7 @@
 #include "base/env.h"
 #include "base/heap.h"
 #include "proto/wire/schema.h"
+#include "server/api/metadata.h"
 #include "server/core/event.h"
 #include "storage/store.h"
 
@@ -73,9 +74,12 @@ struct jv_rpc {
 	struct jv_edge *edge;
 	struct jv_arena arena; /* lives as long as the rpc */
 	ProtobufCMessage *request;
-	int64_t deadline_ms; /* monotonic; 0: none */
-	char peer[64];       /* address, for the log; never authenticated */
-	bool ended;          /* nothing more can be sent */
+	struct jv_metadata received; /* what came with the call; set before the start */
+	struct jv_metadata headers;  /* what the handler sends with the answer: jv_rpc_set_header */
+	struct jv_metadata trailers; /* and behind it */
+	int64_t deadline_ms;         /* monotonic; 0: none */
+	char peer[64];               /* address, for the log; never authenticated */
+	bool ended;                  /* nothing more can be sent */
 	uint32_t holds;
 	void *state;
 	struct jv_event event; /* the call's event for the core; one in flight at a time */

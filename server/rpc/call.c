@@ -80,8 +80,8 @@ void jv_grpc_call_put(struct jv_grpc_call *call)
 		return;
 	jv_list_remove(&call->link);
 	drop_payload(call);
-	if (call->has_details)
-		grpc_slice_unref(call->details_pair.value);
+	jv_grpc_pairs_free(&call->headers);
+	jv_grpc_pairs_free(&call->trailers);
 	jv_arena_deinit(&call->messages);
 	grpc_call_unref(call->call);
 	call->call = NULL;
@@ -169,14 +169,17 @@ static void serve(struct jv_grpc_call *call)
 	}
 	init_rpc(call);
 	status = unpack_request(call, &request);
+	if (jv_is_ok(&status))
+		status = jv_grpc_take_metadata(call);
 	if (!jv_is_ok(&status)) {
 		call->rpc.handler = &unstarted;
 		jv_grpc_finish(call, &status);
 		return;
 	}
-	if (call->method->method->server_streaming)
-		jv_grpc_send_headers(call);
 	jv_rpc_start(&call->rpc, request);
+	/* What the handler wants to go with them is known now. */
+	if (call->method->method->server_streaming && !call->headers_sent)
+		jv_grpc_send_headers(call);
 }
 
 /* Why a call is not even unpacked. */

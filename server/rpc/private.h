@@ -75,6 +75,12 @@ struct jv_grpc {
 	bool is_shut_down;
 };
 
+/* Metadata as gRPC takes it; it must live until it has gone out. */
+struct jv_grpc_pairs {
+	grpc_metadata *pairs; /* malloc'ed, or NULL */
+	size_t count;
+};
+
 struct jv_grpc_call {
 	struct jv_rpc rpc; /* first: the transport's calls come with it */
 	struct jv_grpc_thread *thread;
@@ -106,9 +112,9 @@ struct jv_grpc_call {
 	bool status_sent; /* and on its way */
 	struct jv_status status;
 	int64_t linger_until_ms;
-	int cancelled; /* gRPC writes it for the close tag */
-	grpc_metadata details_pair;
-	bool has_details;
+	int cancelled;                /* gRPC writes it for the close tag */
+	struct jv_grpc_pairs headers; /* what is on its way to the client */
+	struct jv_grpc_pairs trailers;
 };
 
 /* call.c */
@@ -132,6 +138,15 @@ void jv_grpc_send_headers(struct jv_grpc_call *call);
 void jv_grpc_finish(struct jv_grpc_call *call, const struct jv_status *status);
 /* Cuts off clients that do not read their last answer. Returns when to look again. */
 int64_t jv_grpc_cut_lingering(struct jv_grpc_thread *thread);
+
+/* metadata.c */
+/* Takes what the client sent into the rpc, without what is gRPC's own. */
+struct jv_status jv_grpc_take_metadata(struct jv_grpc_call *call) JV_MUST_USE;
+/* Makes pairs of all of it, with room for `more`; nothing can be added to it from now on. */
+void jv_grpc_pairs_fill(struct jv_grpc_pairs *pairs, struct jv_metadata *metadata, size_t more);
+/* Adds one in that room. The value is given away. */
+void jv_grpc_pairs_add(struct jv_grpc_pairs *pairs, const char *key, grpc_slice value);
+void jv_grpc_pairs_free(struct jv_grpc_pairs *pairs);
 
 /* listen.c */
 grpc_server *jv_grpc_create_server(

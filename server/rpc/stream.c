@@ -71,6 +71,10 @@ static void fill_headers(struct jv_grpc_call *call, grpc_op *ops, size_t *count,
 	call->headers_sent = true;
 	(*count)++;
 	op->op = GRPC_OP_SEND_INITIAL_METADATA;
+	if (call->has_rpc)
+		jv_grpc_pairs_fill(&call->headers, &call->rpc.headers, 0);
+	op->data.send_initial_metadata.metadata = call->headers.pairs;
+	op->data.send_initial_metadata.count = call->headers.count;
 	op->data.send_initial_metadata.maybe_compression_level.is_set = compressed;
 	op->data.send_initial_metadata.maybe_compression_level.level = GRPC_COMPRESS_LEVEL_LOW;
 }
@@ -92,6 +96,28 @@ static grpc_slice text_of(const struct jv_status *status)
 	return slice;
 }
 
+static grpc_slice packed_details(const struct jv_status *status)
+{
+	struct jv_buffer details = {0};
+	grpc_slice slice;
+
+	jv_status_pack(status, &details);
+	slice = grpc_slice_from_copied_buffer((const char *)details.data, details.size);
+	jv_buffer_deinit(&details);
+	return slice;
+}
+
+static void fill_trailers(struct jv_grpc_call *call)
+{
+	static struct jv_metadata none;
+	bool failed = !jv_is_ok(&call->status);
+
+	jv_grpc_pairs_fill(&call->trailers, call->has_rpc ? &call->rpc.trailers : &none, failed);
+	if (failed)
+		jv_grpc_pairs_add(
+			&call->trailers, "grpc-status-details-bin", packed_details(&call->status));
+}
+
 /* message must live until the batch has been started. */
 static void fill_status(struct jv_grpc_call *call, grpc_op *ops, size_t *count, grpc_slice *message)
 {
@@ -100,24 +126,13 @@ static void fill_status(struct jv_grpc_call *call, grpc_op *ops, size_t *count, 
 	call->status_sent = true;
 	op->op = GRPC_OP_SEND_STATUS_FROM_SERVER;
 	op->data.send_status_from_server.status = (grpc_status_code)call->status.code;
+	fill_trailers(call);
+	op->data.send_status_from_server.trailing_metadata_count = call->trailers.count;
+	op->data.send_status_from_server.trailing_metadata = call->trailers.pairs;
 	if (jv_is_ok(&call->status))
 		return;
 	*message = text_of(&call->status);
 	op->data.send_status_from_server.status_details = message;
-	op->data.send_status_from_server.trailing_metadata_count = 1;
-	op->data.send_status_from_server.trailing_metadata = &call->details_pair;
-}
-
-static void pack_details(struct jv_grpc_call *call)
-{
-	struct jv_buffer details = {0};
-
-	jv_status_pack(&call->status, &details);
-	call->details_pair.key = grpc_slice_from_static_string("grpc-status-details-bin");
-	call->details_pair.value =
-		grpc_slice_from_copied_buffer((const char *)details.data, details.size);
-	call->has_details = true;
-	jv_buffer_deinit(&details);
 }
 
 static void send_status(struct jv_grpc_call *call)
@@ -127,10 +142,8 @@ static void send_status(struct jv_grpc_call *call)
 	size_t count = 0;
 
 	memset(ops, 0, sizeof(ops));
-	if (!jv_is_ok(&call->status)) {
-		pack_details(call);
+	if (!jv_is_ok(&call->status))
 		jv_metric_add(&jv_grpc_errors_total, 1);
-	}
 	fill_headers(call, ops, &count, false);
 	fill_status(call, ops, &count, &message);
 	jv_grpc_call_start_batch(call, ops, count, &call->finished);
@@ -149,14 +162,19 @@ void jv_grpc_finish(struct jv_grpc_call *call, const struct jv_status *status)
 		send_status(call);
 }
 
+/* Both ways: a worker's session, whose messages are small and must not wait. */
+static void fill_stream_headers(struct jv_grpc_call *call, grpc_op *ops, size_t *count)
+{
+	fill_headers(call, ops, count, !call->method->method->client_streaming);
+}
+
 void jv_grpc_send_headers(struct jv_grpc_call *call)
 {
 	grpc_op op;
 	size_t count = 0;
 
 	memset(&op, 0, sizeof(op));
-	/* Both ways: a worker's session, whose messages are small and must not wait. */
-	fill_headers(call, &op, &count, !call->method->method->client_streaming);
+	fill_stream_headers(call, &op, &count);
 	jv_grpc_call_start_batch(call, &op, count, &call->opened);
 }
 
@@ -250,16 +268,18 @@ static void send_answer(struct jv_grpc_call *call, grpc_byte_buffer *payload)
 
 static void send_message(struct jv_grpc_call *call, grpc_byte_buffer *payload)
 {
-	grpc_op op;
+	grpc_op ops[2];
+	size_t count = 0;
 
 	JV_ASSERT(!call->writing);
 	call->writing = true;
-	memset(&op, 0, sizeof(op));
-	op.op = GRPC_OP_SEND_MESSAGE;
-	op.data.send_message.send_message = payload;
+	memset(ops, 0, sizeof(ops));
+	fill_stream_headers(call, ops, &count);
+	ops[count].op = GRPC_OP_SEND_MESSAGE;
+	ops[count].data.send_message.send_message = payload;
 	if (!worth_compressing(call, grpc_byte_buffer_length(payload)))
-		op.flags = GRPC_WRITE_NO_COMPRESS;
-	jv_grpc_call_start_batch(call, &op, 1, &call->written);
+		ops[count].flags = GRPC_WRITE_NO_COMPRESS;
+	jv_grpc_call_start_batch(call, ops, count + 1, &call->written);
 }
 
 static void transport_send(struct jv_rpc *rpc, const ProtobufCMessage *message)
