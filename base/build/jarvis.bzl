@@ -27,9 +27,9 @@ What they add:
   root of the repository ("base/status.h"); each file includes only headers of its own deps.
 - Visibility: by default that of the room (base/build/layers.bzl), which is what enforces the
   dependency direction. Pass `visibility` only to narrow it. Binaries are public, tests private.
-- System libraries are //base/build:grpc, :protobuf_c, :yaml, :rocksdb, :microhttpd, :jansson,
-  :seccomp, :uthash, :xxhash, :cmocka, :pthread, :m; each is visible only to the rooms that may use
-  it.
+- System libraries are //base/build:grpc, :protobuf_c, :yaml, :rocksdb, :jansson, :crypto, :ssl,
+  :z, :seccomp, :uthash, :xxhash, :cmocka, :pthread, :m; each is visible only to the rooms that
+  may use it.
 - Generated messages: //proto:jarvis_c, //proto:google_c, //proto:grpc_c ("jarvis/v1/task.pb-c.h"),
   and //proto:descriptor_set_c ("proto/descriptor_set.h").
 - Tests are small (one minute) and sandboxed. A test that needs root, runc, cgroups or the network

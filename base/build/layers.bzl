@@ -66,6 +66,7 @@ LIBRARY_USERS = {
     "cmocka": ["*"],
     "crypto": [
         "base",
+        "server/rest",
         "worker",
     ],
     "grpc": [
@@ -74,7 +75,6 @@ LIBRARY_USERS = {
     ],
     "jansson": ["worker"],
     "m": ["*"],
-    "microhttpd": ["server/rest"],
     "protobuf_c": _PROTOCOL_USERS,
     # Everything that owns a thread or hands something to one: not server/core.
     "pthread": [
@@ -92,13 +92,17 @@ LIBRARY_USERS = {
     ],
     "rocksdb": ["storage"],
     "seccomp": ["worker"],
+    "ssl": ["server/rest"],
     "uthash": ["*"],
     "xxhash": ["*"],
     "yaml": [
         "base",
         "cli",
     ],
-    "z": ["proto/rpc"],
+    "z": [
+        "proto/rpc",
+        "server/rest",
+    ],
 }
 
 # What other workspaces may use: the protocol's files and messages, the client, the ABI of

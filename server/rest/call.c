@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -39,8 +40,9 @@ static void split_uri(struct jv_rest_call *call, const char *uri)
 	const char *mark;
 
 	/* The absolute form, as for a proxy: what is in front of the path is our own name. */
-	if (strncmp(uri, "http://", 7) == 0) {
-		uri += 7 + strcspn(uri + 7, "/?");
+	if (strncasecmp(uri, "http://", 7) == 0 || strncasecmp(uri, "https://", 8) == 0) {
+		uri = strstr(uri, "://") + 3;
+		uri += strcspn(uri, "/?");
 		if (uri[0] != '/')
 			uri = "/";
 	}
@@ -51,7 +53,25 @@ static void split_uri(struct jv_rest_call *call, const char *uri)
 		call->query = jv_bytes_of_text(call->path + (mark - uri) + 1);
 }
 
-struct jv_rest_call *jv_rest_call_new(struct jv_rest_connection *connection, const char *uri)
+static void take_head(struct jv_rest_call *call, struct jv_bytes text, struct jv_head_fault *fault)
+{
+	struct jv_head_field fields[JV_HEAD_FIELDS_MAX];
+	char *copy = jv_arena_copy_bytes(&call->arena, text);
+
+	/* The limit of heads is far below that of the arena. */
+	JV_ASSERT(copy != NULL);
+	jv_head_parse(copy, text.size, fields, &call->head, fault);
+	call->head.fields = NULL;
+	if (call->head.field_count == 0)
+		return;
+	size_t size = call->head.field_count * sizeof(fields[0]);
+	call->head.fields = jv_arena_alloc(&call->arena, size);
+	JV_ASSERT(call->head.fields != NULL);
+	memcpy(call->head.fields, fields, size);
+}
+
+struct jv_rest_call *jv_rest_call_new(
+	struct jv_rest_connection *connection, struct jv_bytes text, struct jv_head_fault *fault)
 {
 	struct jv_rest_call *call = jv_calloc(1, sizeof(*call));
 
@@ -63,8 +83,16 @@ struct jv_rest_call *jv_rest_call_new(struct jv_rest_connection *connection, con
 	jv_list_init(&call->spent_link);
 	jv_list_push_back(&call->rest->calls, &call->calls_link);
 	call->start_ms = jv_rest_now_ms(call->rest);
-	split_uri(call, uri);
+	*fault = (struct jv_head_fault){0};
+	if (text.size > 0)
+		take_head(call, text, fault);
+	split_uri(call, call->head.target == NULL ? "" : call->head.target);
 	return call;
+}
+
+const char *jv_rest_call_header(const struct jv_rest_call *call, const char *name)
+{
+	return jv_head_field(&call->head, name);
 }
 
 static void free_if_over(struct jv_rest_call *call)
@@ -86,7 +114,7 @@ static void release(struct jv_rpc *rpc)
 }
 
 /* The rpc is over. Its memory stays until the end of the turn: a handler may be at work in it. */
-static void end_rpc(struct jv_rest_call *call)
+void jv_rest_call_end(struct jv_rest_call *call)
 {
 	if (!call->rpc_live || call->rpc.ended)
 		return;
@@ -105,26 +133,19 @@ void jv_rest_let_go(struct jv_rest_edge *rest)
 
 void jv_rest_call_wake(struct jv_rest_call *call)
 {
-	if (!call->suspended)
-		return;
-	call->suspended = false;
-	call->rest->resumed = true;
-	MHD_resume_connection(call->connection->http);
-}
-
-static void forget_body(struct jv_rest_call *call)
-{
-	JV_ASSERT(call->rest->bodies_bytes >= call->body.size);
-	call->rest->bodies_bytes -= call->body.size;
-	jv_buffer_deinit(&call->body);
+	if (call->connection != NULL)
+		jv_rest_connection_ready(call->connection);
 }
 
 void jv_rest_call_http_ended(struct jv_rest_call *call)
 {
-	JV_ASSERT(!call->suspended);
-	end_rpc(call);
-	forget_body(call);
+	jv_rest_call_end(call);
+	jv_rest_log_call(call);
+	jv_rest_receive_forget(call);
 	jv_buffer_deinit(&call->out);
+	jv_buffer_deinit(&call->headers);
+	jv_gzip_free(call->gzip);
+	call->gzip = NULL;
 	jv_list_remove(&call->calls_link);
 	call->connection->call = NULL;
 	call->connection = NULL;
@@ -134,11 +155,11 @@ void jv_rest_call_http_ended(struct jv_rest_call *call)
 void jv_rest_call_cancel(struct jv_rest_call *call)
 {
 	call->cut = true;
-	end_rpc(call);
+	jv_rest_call_end(call);
 	jv_rest_call_wake(call);
 }
 
-static void answer(struct jv_rest_call *call, unsigned http_status, const char *content_type)
+void jv_rest_call_answer(struct jv_rest_call *call, unsigned http_status, const char *content_type)
 {
 	JV_ASSERT(call->answer == JV_REST_NO_ANSWER);
 	call->answer = JV_REST_WHOLE;
@@ -154,7 +175,8 @@ static void answer_error(
 	jv_transcode_error(call->rest->api->schema, status, &call->out);
 	if (status->code == JV_UNAUTHENTICATED)
 		call->challenge = jv_arena_copy_text(&call->arena, status->message);
-	answer(call, http_status != 0 ? http_status : jv_transcode_http_status(status->code),
+	jv_rest_call_answer(call,
+		http_status != 0 ? http_status : jv_transcode_http_status(status->code),
 		"application/json");
 }
 
@@ -169,7 +191,7 @@ void jv_rest_call_fail(
 		call->stream_done = true;
 		jv_rest_call_wake(call);
 	}
-	end_rpc(call);
+	jv_rest_call_end(call);
 }
 
 /* Suspended with pieces to come, or being read right now: what was added goes out. */
@@ -212,8 +234,8 @@ static void send_whole(struct jv_rest_call *call, const ProtobufCMessage *messag
 		jv_rest_call_fail(call, 0, &status);
 		return;
 	}
-	answer(call, 200, content_type);
-	end_rpc(call);
+	jv_rest_call_answer(call, 200, content_type);
+	jv_rest_call_end(call);
 }
 
 static void send_message(struct jv_rpc *rpc, const ProtobufCMessage *message)
@@ -237,7 +259,7 @@ static void finish_rpc(struct jv_rpc *rpc, const struct jv_status *status)
 	JV_ASSERT(rpc->method->server_streaming);
 	call->stream_done = true;
 	stream_on(call);
-	end_rpc(call);
+	jv_rest_call_end(call);
 }
 
 static bool writable(const struct jv_rpc *rpc)
@@ -265,7 +287,7 @@ static const struct jv_transport transport = {
 static void fail_plain(struct jv_rest_call *call, enum jv_code code, const char *message)
 {
 	jv_transcode_plain_error(call->rest->api->schema, code, message, &call->out);
-	answer(call, jv_transcode_http_status(code), "application/json");
+	jv_rest_call_answer(call, jv_transcode_http_status(code), "application/json");
 }
 
 /* Finds the route; false: answered. */
@@ -279,6 +301,7 @@ static bool route(struct jv_rest_call *call, const char *verb)
 		fail_plain(call, JV_NOT_FOUND, "Not Found");
 		return false;
 	case JV_ROUTE_OTHER_METHOD:
+		jv_rest_add_allow(call);
 		fail_plain(call, JV_UNIMPLEMENTED, "Method Not Allowed");
 		return false;
 	case JV_ROUTE_MALFORMED:
@@ -358,7 +381,7 @@ static void start(struct jv_rest_call *call, const struct jv_handler *handler)
 	jv_rpc_hold(&call->rpc);
 	memcpy(call->rpc.peer, call->connection->peer, sizeof(call->rpc.peer));
 	status = read_request(call, &request);
-	forget_body(call);
+	jv_rest_receive_forget(call);
 	if (!jv_is_ok(&status)) {
 		call->rpc.handler = &unstarted;
 		jv_rest_call_fail(call, 0, &status);

@@ -22,11 +22,19 @@ struct jv_rest_options jv_rest_options_default(void)
 {
 	return (struct jv_rest_options){
 		.listen = "127.0.0.1:7071",
-		.connections_max = 4096,
+		.connections_max = 16384,
 		.idle_ms = 60000,
+		.head_ms = 10000,
+		.body_ms = 30000,
+		.body_rate_min = 1024,
 		.header_bytes_max = (size_t)16 << 10,
 		.body_bytes_max = (size_t)4 << 20,
 		.bodies_bytes_max = (size_t)256 << 20,
+		.gzip = true,
+		.cors_headers =
+			"Authorization, Content-Type, Grpc-Timeout, Traceparent, X-Request-Id",
+		.cors_expose = "",
+		.cors_max_age_ms = 600000,
 	};
 }
 
@@ -56,32 +64,23 @@ static void watch(struct jv_rest_edge *rest, int fd, void *what)
 	JV_ASSERT(result == 0);
 }
 
-/* The client has closed, or at least its sending side. */
-static void see_peer_closed(struct jv_rest_connection *connection)
+static void see_event(struct jv_rest_connection *connection, uint32_t events)
 {
-	connection->peer_closed = true;
-	if (connection->call != NULL && connection->call->suspended)
-		jv_rest_call_cancel(connection->call);
-	else
-		jv_list_push_back(&connection->rest->nudges, &connection->nudge_link);
+	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+		connection->readable = true;
+	if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
+		connection->writable = true;
+	/* The client has closed, or at least its sending side. */
+	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+		connection->peer_closed = true;
+	/* TLS may want to write to read, and the other way round. */
+	if (connection->tls != NULL)
+		connection->readable = connection->writable = true;
+	jv_rest_connection_ready(connection);
 }
 
-/* libmicrohttpd takes a short read for the last one, and so misses an end that came together with
- * data. Shutting down what is closed anyway makes the kernel tell it again. True: there was one. */
-static bool nudge(struct jv_rest_edge *rest)
-{
-	struct jv_list *link;
-	bool any = false;
-
-	while ((link = jv_list_pop_front(&rest->nudges)) != NULL) {
-		shutdown(JV_CONTAINER_OF(link, struct jv_rest_connection, nudge_link)->fd, SHUT_RD);
-		any = true;
-	}
-	return any;
-}
-
-/* Waits, and takes what is not libmicrohttpd's. Connections are freed only while libmicrohttpd
- * runs, so those in the events are all there. */
+/* Waits, and takes note of what has happened. Nothing is closed meanwhile, so all connections in
+ * the events are there. */
 static void wait_events(struct jv_rest_edge *rest, int timeout_ms)
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -91,58 +90,57 @@ static void wait_events(struct jv_rest_edge *rest, int timeout_ms)
 	for (int i = 0; i < count; i++) {
 		if (events[i].data.ptr == &rest->wake_fd)
 			take_wake(rest);
-		else if (events[i].data.ptr != &rest->daemon)
-			see_peer_closed(events[i].data.ptr);
+		else if (events[i].data.ptr == &rest->listen_fd)
+			jv_rest_accept(rest);
+		else
+			see_event(events[i].data.ptr, events[i].events);
 	}
 }
 
-/* At its limit of connections libmicrohttpd does not listen, and looks whether it may only when it
- * runs: so once more after one was closed. */
-static void run_http(struct jv_rest_edge *rest)
+/* Each connection that is ready once; what becomes ready meanwhile is for the next round. */
+static void run_ready(struct jv_rest_edge *rest)
 {
-	do {
-		rest->closed_any = false;
-		MHD_run(rest->daemon);
-	} while (rest->closed_any || nudge(rest));
+	struct jv_list ready;
+	struct jv_list *link;
+
+	jv_list_init(&ready);
+	jv_list_splice_back(&ready, &rest->ready);
+	while ((link = jv_list_pop_front(&ready)) != NULL)
+		jv_rest_connection_run(
+			JV_CONTAINER_OF(link, struct jv_rest_connection, ready_link));
 }
 
 /* One turn of everything; returns when the next is due at the latest, as a timeout of epoll. */
 static int turn(struct jv_rest_edge *rest, int64_t stop_ms)
 {
-	unsigned long long http_ms;
-	int64_t next_ms, deadline_ms, left_ms;
+	int64_t next_ms = stop_ms;
+	int64_t dues[4], left_ms;
 
-	rest->resumed = false;
-	run_http(rest);
-	deadline_ms = jv_rest_run_deadlines(rest);
-	next_ms = jv_edge_run(&rest->edge);
+	run_ready(rest);
+	dues[0] = jv_rest_run_deadlines(rest);
+	dues[1] = jv_edge_run(&rest->edge);
+	dues[2] = jv_rest_run_dues(rest);
+	dues[3] = jv_rest_accept_tick(rest);
+	/* Answers that have just come leave in this turn. */
+	run_ready(rest);
 	jv_rest_let_go(rest);
-	/* MHD_get_timeout of 0.9.75 knows nothing of connections that were resumed outside of
-	 * MHD_run. */
-	if (rest->resumed)
+	if (!jv_list_empty(&rest->ready))
 		return 0;
-	next_ms = next_ms < deadline_ms ? next_ms : deadline_ms;
-	next_ms = next_ms < stop_ms ? next_ms : stop_ms;
-	left_ms = next_ms == INT64_MAX ? INT64_MAX : next_ms - jv_rest_now_ms(rest);
-	if (MHD_get_timeout(rest->daemon, &http_ms) == MHD_YES && http_ms < INT64_MAX &&
-		(int64_t)http_ms < left_ms)
-		left_ms = (int64_t)http_ms;
-	if (left_ms <= 0)
-		return 0;
+	for (size_t i = 0; i < 4; i++)
+		next_ms = dues[i] < next_ms ? dues[i] : next_ms;
 	/* Nothing to wait for but events; the rest fits. */
-	return left_ms == INT64_MAX ? -1 : left_ms > 60000 ? 60000 : (int)left_ms;
+	if (next_ms == INT64_MAX)
+		return -1;
+	left_ms = next_ms - jv_rest_now_ms(rest);
+	return left_ms <= 0 ? 0 : left_ms > 60000 ? 60000 : (int)left_ms;
 }
 
 static void drain_now(struct jv_rest_edge *rest)
 {
-	MHD_socket listener;
-
 	if (rest->draining)
 		return;
 	rest->draining = true;
-	listener = MHD_quiesce_daemon(rest->daemon);
-	JV_ASSERT(listener != MHD_INVALID_SOCKET);
-	close(listener);
+	jv_rest_accept_stop(rest);
 	JV_INFO("rest.draining", JV_KI("port", rest->port), JV_KI("calls", rest->edge.call_count));
 }
 
@@ -213,8 +211,7 @@ static void *run(void *context)
 	struct jv_rest_edge *rest = context;
 
 	serve(rest);
-	MHD_stop_daemon(rest->daemon);
-	rest->daemon = NULL;
+	jv_rest_connection_close_all(rest);
 	JV_ASSERT(jv_list_empty(&rest->calls));
 	JV_ASSERT(rest->bodies_bytes == 0);
 	await_replies(rest);
@@ -231,33 +228,27 @@ static struct jv_status open_files(struct jv_rest_edge *rest)
 		"no file descriptor is left for the REST edge; raise the limit (ulimit -n)");
 }
 
-static struct jv_status open_daemon(struct jv_rest_edge *rest)
+static struct jv_status open_all(struct jv_rest_edge *rest)
 {
-	const union MHD_DaemonInfo *info;
-	int listener;
-
-	JV_TRY(jv_rest_listen(rest->options.listen, &listener, &rest->port));
-	rest->daemon = jv_rest_daemon_start(rest, listener);
-	if (rest->daemon == NULL) {
-		close(listener);
-		return jv_error(JV_INTERNAL, "libmicrohttpd does not start: %s", strerror(errno));
-	}
-	info = MHD_get_daemon_info(rest->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	JV_ASSERT(info != NULL && info->epoll_fd >= 0);
+	JV_TRY(open_files(rest));
+	if (rest->options.tls != NULL)
+		JV_TRY(jv_rest_tls_open(rest->options.tls, &rest->tls));
+	JV_TRY(jv_rest_listen(rest->options.listen, &rest->listen_fd, &rest->port));
 	watch(rest, rest->wake_fd, &rest->wake_fd);
-	watch(rest, info->epoll_fd, &rest->daemon);
+	jv_rest_accept_init(rest);
 	return jv_ok();
 }
 
 static void free_all(struct jv_rest_edge *rest)
 {
-	if (rest->daemon != NULL)
-		MHD_stop_daemon(rest->daemon);
+	jv_rest_accept_stop(rest);
+	jv_rest_tls_close(rest->tls);
 	if (rest->wake_fd >= 0)
 		close(rest->wake_fd);
 	if (rest->epoll_fd >= 0)
 		close(rest->epoll_fd);
 	jv_heap_deinit(&rest->deadlines);
+	jv_heap_deinit(&rest->dues);
 	jv_routes_free(rest->routes);
 	free(rest);
 }
@@ -269,15 +260,14 @@ struct jv_status jv_rest_edge_open(
 	struct jv_status status;
 
 	JV_ASSERT(options->idle_ms > 0 && options->connections_max > 0);
+	JV_ASSERT(options->head_ms > 0 && options->body_ms > 0 && options->body_rate_min > 0);
 	rest->options = *options;
+	rest->listen_fd = -1;
 	rest->api = api;
 	jv_list_init(&rest->calls);
 	jv_list_init(&rest->spent);
-	jv_list_init(&rest->nudges);
 	jv_heap_init(&rest->deadlines, jv_rest_deadline_before);
-	status = open_files(rest);
-	if (jv_is_ok(&status))
-		status = open_daemon(rest);
+	status = open_all(rest);
 	if (!jv_is_ok(&status)) {
 		free_all(rest);
 		return status;

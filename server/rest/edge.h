@@ -1,12 +1,12 @@
 /*
  * The REST edge: HTTP/1.1 on a port of its own, serving the very handlers that gRPC calls.
  *
- * One thread owns everything: libmicrohttpd without threads of its own, driven by the edge's epoll
- * loop together with the mailbox (an eventfd), the handlers' timers and the deadlines of calls.
- * Requests are routed and transcoded by server/rest/transcode.h. A connection whose call waits for
- * the core, or for the next piece of a stream, is suspended; nothing blocks, and a slow reader
- * holds at most one piece of a stream. A client that closes its connection (or its sending side)
- * has cancelled its call, as with Go's server.
+ * One thread owns everything: connections, the mailbox (an eventfd), the handlers' timers and the
+ * deadlines of calls, all in one epoll loop. Requests are read by server/rest/head.h, routed and
+ * transcoded by server/rest/transcode.h. A connection whose call waits for the core, or for the
+ * next piece of a stream, is not read from; nothing blocks, and a slow reader holds at most one
+ * piece of a stream. A client that closes its connection (or its sending side) has cancelled its
+ * call, as with Go's server.
  *
  * Life: open, start, then from any one thread drain (optional), stop, close. The core must go on
  * answering until stop has returned, and be gone before close.
@@ -18,19 +18,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/tls_source.h"
 #include "server/api/edge.h"
 
 struct jv_rest_edge;
 
 struct jv_rest_options {
-	const char *listen;       /* host:port, [v6]:port or :port; port 0: any free one */
-	uint32_t connections_max; /* beyond, clients wait to be accepted */
+	const char *listen;        /* host:port, [v6]:port or :port; port 0: any free one */
+	struct jv_tls_source *tls; /* lent until close; NULL: plain */
+	uint32_t connections_max;  /* beyond, clients wait to be accepted */
 	uint32_t connections_per_address_max; /* beyond, connections are closed; 0: no limit */
-	int64_t idle_ms;         /* a connection without progress is closed; whole seconds */
+	int64_t idle_ms;       /* without a request, or without a byte that goes on: closed */
+	int64_t head_ms;       /* from the first byte of a head (or of TLS) to its last; then 408 */
+	int64_t body_ms;       /* the same of a body, and more for what has come, see body_rate */
+	int64_t body_rate_min; /* bytes a second that prolong body_ms */
 	size_t header_bytes_max; /* request line and headers; beyond: 431 */
-	size_t body_bytes_max;   /* of one request; beyond: 413 */
+	size_t body_bytes_max;   /* of one request, also when inflated; beyond: 413 */
 	size_t bodies_bytes_max; /* of all requests being received; beyond: 429 */
-	bool ignore_unknown;     /* see struct jv_transcode_options */
+	bool gzip;               /* for clients that take it */
+	bool access_log;         /* a line for each request */
+	/* Other sites whose pages may use the API: NULL-terminated origins, or "*"; NULL: none. */
+	const char *const *cors_origins;
+	const char *cors_headers; /* of requests, as a list with commas */
+	const char *cors_expose;  /* of answers; "": none */
+	int64_t cors_max_age_ms;  /* for which a browser may remember what it was told */
+	bool ignore_unknown;      /* see struct jv_transcode_options */
 };
 
 /* What a server without configuration has: 127.0.0.1:7071 and limits for one machine. */

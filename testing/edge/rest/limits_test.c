@@ -157,13 +157,13 @@ static void headers_have_a_limit(void **state)
 	(void)state;
 	send_headers(server, 1000, 200);
 	send_headers(server, 3000, 431);
-	/* Past what libmicrohttpd keeps of a connection; the words are its own. */
+	/* Far past it, and past what is read at once. */
 	send_headers(server, 100000, 431);
 	assert_int_equal(atomic_load(&server_started), 1);
 	server_stop(server, 1000);
 }
 
-/* libmicrohttpd ends such a request by itself, whole or cut off, and tells nobody. */
+/* Whole, cut off, and one behind the other. */
 static void a_thousand_parameters_harm_nobody(void **state)
 {
 	struct server *server = server_start(NULL);
@@ -247,7 +247,7 @@ static void idle_connections_are_closed(void **state)
 	struct server *server;
 
 	(void)state;
-	options.idle_ms = 1000;
+	options.idle_ms = 500;
 	server = server_start(&options);
 	client_open(&idle, server->port);
 	client_open(&slow, server->port);
@@ -255,6 +255,10 @@ static void idle_connections_are_closed(void **state)
 	client_open(&waiting, server->port);
 	client_request(&waiting, "GET", "/v1/tasks/core", "", NULL);
 	assert_true(client_sees_end(&idle));
+	client_read(&slow, &answer);
+	assert_int_equal(answer.status, 408);
+	assert_true(answer.closes);
+	answer_free(&answer);
 	assert_true(client_sees_end(&slow));
 	/* One that waits for us is not idle. */
 	assert_int_equal(atomic_load(&server_ended), 0);

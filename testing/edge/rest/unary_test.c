@@ -56,7 +56,18 @@ static void a_head_has_no_body(void **state)
 	client_open(&client, server->port);
 	client_request(&client, "HEAD", "/v1/tasks/t-1", "", NULL);
 	client_read_head(&client, &answer);
-	assert_int_equal(answer.status, 501);
+	assert_int_equal(answer.status, 200);
+	assert_non_null(strstr(answer.headers, "Content-Type: application/json\r\n"));
+	assert_non_null(strstr(answer.headers, "Content-Length: 62\r\n"));
+	answer_free(&answer);
+	client_request(&client, "HEAD", "/v1/tasks/missing", "", NULL);
+	client_read_head(&client, &answer);
+	assert_int_equal(answer.status, 404);
+	answer_free(&answer);
+	/* Of a stream nothing but its head; the stream itself is ended. */
+	client_request(&client, "HEAD", "/v1/tasks/flood/logs", "", NULL);
+	client_read_head(&client, &answer);
+	assert_int_equal(answer.status, 200);
 	answer_free(&answer);
 	/* The connection is in step. */
 	client_request(&client, "GET", "/v1/tasks/t-1", "", NULL);
@@ -298,7 +309,7 @@ static void malformed_http_is_refused(void **state)
 		int status; /* 0: the connection is just closed */
 	} rows[] = {
 		{"GET /v1/tasks/t-1 HTTP/1.1\r\n\r\n", 400},
-		{"GET\r\n\r\n", 0},
+		{"GET\r\n\r\n", 400},
 		{"GET /v1/tasks/t-1 HTTP/1.1\r\nHost: test\r\nContent-Length: x\r\n\r\n", 400},
 		{"POST /v1/tasks HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n"
 		 "\r\nzz\r\n",
@@ -307,7 +318,7 @@ static void malformed_http_is_refused(void **state)
 		 "Content-Length: 5\r\n\r\n0\r\n\r\n",
 			400},
 		{"POST /v1/tasks HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: gzip\r\n\r\nx", 501},
-		{"\x16\x03\x01\x02", 0},
+		{"\x16\x03\x01\x02", 400},
 		{"GET /v1/tasks/t-1 HTTP/1.1\r\nHost: test\r\nX", 0},
 		{"POST /v1/tasks HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n{", 0},
 	};

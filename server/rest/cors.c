@@ -1,0 +1,105 @@
+#include <string.h>
+#include <strings.h>
+
+#include "base/assert.h"
+#include "server/rest/private.h"
+
+static const char *const verbs[] = {"GET", "POST", "PUT", "PATCH", "DELETE", NULL};
+
+static bool has_route(struct jv_rest_call *call, const char *verb)
+{
+	struct jv_route_match match;
+
+	return jv_routes_match(call->rest->routes, verb, jv_bytes_of_text(call->path), &call->arena,
+		       &match) == JV_ROUTE_FOUND;
+}
+
+/* The methods of the path, as a list; empty: there is no such path. */
+static void list_verbs(struct jv_rest_call *call, struct jv_buffer *out)
+{
+	bool all = strcmp(call->path, "*") == 0;
+
+	for (size_t i = 0; verbs[i] != NULL; i++) {
+		if (!all && !has_route(call, verbs[i]))
+			continue;
+		if (out->size > 0)
+			jv_buffer_append_text(out, ", ");
+		jv_buffer_append_text(out, i == 0 ? "GET, HEAD" : verbs[i]);
+	}
+	if (out->size > 0)
+		jv_buffer_append_text(out, ", OPTIONS");
+}
+
+bool jv_rest_add_allow(struct jv_rest_call *call)
+{
+	struct jv_buffer list = {0};
+	bool any;
+
+	list_verbs(call, &list);
+	any = list.size > 0;
+	if (any)
+		jv_buffer_printf(&call->headers, "Allow: %s\r\n", jv_buffer_text(&list));
+	jv_buffer_deinit(&list);
+	return any;
+}
+
+/* What the origin of the request may be told that it is; NULL: it may not read anything. */
+static const char *allowed_origin(const struct jv_rest_call *call)
+{
+	const char *const *origins = call->rest->options.cors_origins;
+	const char *origin = jv_rest_call_header(call, "Origin");
+
+	for (; origin != NULL && origins != NULL && *origins != NULL; origins++) {
+		if (strcmp(*origins, "*") == 0)
+			return "*";
+		if (strcasecmp(*origins, origin) == 0)
+			return origin;
+	}
+	return NULL;
+}
+
+void jv_rest_add_cors(struct jv_rest_call *call)
+{
+	const struct jv_rest_options *options = &call->rest->options;
+	const char *origin = allowed_origin(call);
+
+	if (options->cors_origins == NULL)
+		return;
+	/* A cache must not give what one site was told to another. */
+	if (strcmp(options->cors_origins[0], "*") != 0)
+		jv_buffer_append_text(&call->headers, "Vary: Origin\r\n");
+	if (origin == NULL)
+		return;
+	jv_buffer_printf(&call->headers, "Access-Control-Allow-Origin: %s\r\n", origin);
+	if (options->cors_expose != NULL && options->cors_expose[0] != '\0')
+		jv_buffer_printf(&call->headers, "Access-Control-Expose-Headers: %s\r\n",
+			options->cors_expose);
+}
+
+/* A browser asks before it lets a page of another site send what forms cannot. */
+static void add_preflight(struct jv_rest_call *call)
+{
+	const struct jv_rest_options *options = &call->rest->options;
+	struct jv_buffer list = {0};
+
+	list_verbs(call, &list);
+	jv_buffer_printf(&call->headers,
+		"Access-Control-Allow-Methods: %s\r\nAccess-Control-Allow-Headers: %s\r\n"
+		"Access-Control-Max-Age: %lld\r\n",
+		jv_buffer_text(&list), options->cors_headers,
+		(long long)(options->cors_max_age_ms / 1000));
+	jv_buffer_deinit(&list);
+}
+
+bool jv_rest_answer_options(struct jv_rest_call *call)
+{
+	if (!jv_rest_add_allow(call))
+		return false;
+	if (allowed_origin(call) != NULL &&
+		jv_rest_call_header(call, "Access-Control-Request-Method") != NULL)
+		add_preflight(call);
+	jv_rest_receive_forget(call);
+	call->phase = JV_REST_RUNNING;
+	jv_rest_call_answer(call, 204, NULL);
+	return true;
+}

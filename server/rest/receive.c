@@ -1,0 +1,167 @@
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "base/assert.h"
+#include "server/rest/private.h"
+
+/* A body past the limit is still read and thrown away up to here, so that the client gets to read
+ * its answer, and can go on: many look at it only after they have sent everything. */
+#define DISCARD_BYTES_MAX ((size_t)64 << 20)
+
+/* Remembers the first reason to refuse the request. */
+void jv_rest_refuse(struct jv_rest_call *call, unsigned http_status, struct jv_status status)
+{
+	if (!jv_is_ok(&call->refused))
+		return;
+	call->refused = status;
+	call->refused_status = http_status;
+	jv_rest_receive_forget(call);
+}
+
+static void refuse_size(struct jv_rest_call *call)
+{
+	jv_rest_refuse(call, 413,
+		jv_error(JV_RESOURCE_EXHAUSTED,
+			"the body of the request is larger than the limit of %zu bytes",
+			call->rest->options.body_bytes_max));
+}
+
+/* False: it is a coding that nobody here knows. */
+static bool start_coding(struct jv_rest_call *call)
+{
+	const char *coding = jv_rest_call_header(call, "Content-Encoding");
+
+	if (coding == NULL || coding[0] == '\0' || strcasecmp(coding, "identity") == 0)
+		return true;
+	if (strcasecmp(coding, "gzip") == 0 || strcasecmp(coding, "x-gzip") == 0) {
+		call->gunzip = jv_gunzip_new();
+		return true;
+	}
+	jv_buffer_append_text(&call->headers, "Accept-Encoding: gzip\r\n");
+	jv_rest_refuse(call, 415,
+		jv_error(JV_INVALID_ARGUMENT,
+			"the Content-Encoding %.40s is not known; send gzip, or none", coding));
+	return false;
+}
+
+static void go_on(const struct jv_rest_connection *connection)
+{
+	static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	/* So few bytes always fit, as there is nothing before them. If not, the client sends on
+	 * after a moment, as it must. */
+	if (connection->tls == NULL)
+		send(connection->fd, line, sizeof(line) - 1, MSG_NOSIGNAL);
+	else
+		jv_rest_tls_write(
+			(struct jv_rest_connection *)(uintptr_t)connection, line, sizeof(line) - 1);
+}
+
+bool jv_rest_receive_start(struct jv_rest_call *call)
+{
+	const struct jv_head *head = &call->head;
+	bool whole = call->connection->body.state == JV_BODY_DONE;
+
+	if (head->length > call->rest->options.body_bytes_max)
+		refuse_size(call);
+	else if (!whole)
+		start_coding(call);
+	if (!jv_is_ok(&call->refused) &&
+		(head->expects_continue || head->length > DISCARD_BYTES_MAX))
+		return false;
+	if (head->expects_continue && !whole &&
+		call->connection->in_taken == call->connection->in.size)
+		go_on(call->connection);
+	return true;
+}
+
+/* Whether so many bytes more fit into what all requests together may take. */
+static bool reserve(struct jv_rest_call *call, size_t size)
+{
+	struct jv_rest_edge *rest = call->rest;
+
+	if (rest->bodies_bytes + size <= rest->options.bodies_bytes_max) {
+		rest->bodies_bytes += size;
+		return true;
+	}
+	jv_rest_refuse(call, 0,
+		jv_error(JV_RESOURCE_EXHAUSTED,
+			"the server is receiving too many large requests; try again after a "
+			"moment"));
+	return false;
+}
+
+static void keep(struct jv_rest_call *call, const char *data, size_t size)
+{
+	if (call->body_bytes > call->rest->options.body_bytes_max)
+		refuse_size(call);
+	else if (reserve(call, size))
+		jv_buffer_append(&call->body, data, size);
+}
+
+static void inflate(struct jv_rest_call *call, const char *data, size_t size)
+{
+	size_t before = call->body.size;
+	size_t after;
+
+	switch (jv_gunzip_add(call->gunzip, jv_bytes_of(data, size),
+		call->rest->options.body_bytes_max, &call->body)) {
+	case JV_GUNZIP_TOO_LARGE:
+		call->body.size = before;
+		jv_rest_refuse(call, 413,
+			jv_error(JV_RESOURCE_EXHAUSTED,
+				"the body of the request is larger than the limit of %zu bytes when it "
+				"is inflated",
+				call->rest->options.body_bytes_max));
+		return;
+	case JV_GUNZIP_BAD:
+		call->body.size = before;
+		jv_rest_refuse(call, 400,
+			jv_error(JV_INVALID_ARGUMENT,
+				"the body of the request is no gzip, though its Content-Encoding "
+				"says so"));
+		return;
+	case JV_GUNZIP_MORE:
+	case JV_GUNZIP_DONE:
+	default:
+		break;
+	}
+	/* It is counted by what it has become. */
+	after = call->body.size;
+	call->body.size = before;
+	if (reserve(call, after - before))
+		call->body.size = after;
+}
+
+bool jv_rest_receive(struct jv_rest_call *call, const char *data, size_t size)
+{
+	call->body_bytes += size;
+	if (!jv_is_ok(&call->refused))
+		return call->body_bytes <= DISCARD_BYTES_MAX;
+	if (call->gunzip != NULL)
+		inflate(call, data, size);
+	else
+		keep(call, data, size);
+	return true;
+}
+
+void jv_rest_receive_end(struct jv_rest_call *call)
+{
+	if (call->gunzip == NULL || !jv_is_ok(&call->refused))
+		return;
+	if (jv_gunzip_add(call->gunzip, jv_bytes_of(NULL, 0), call->rest->options.body_bytes_max,
+		    &call->body) != JV_GUNZIP_DONE)
+		jv_rest_refuse(call, 400,
+			jv_error(JV_INVALID_ARGUMENT,
+				"the body of the request is cut off: its gzip does not end"));
+}
+
+void jv_rest_receive_forget(struct jv_rest_call *call)
+{
+	JV_ASSERT(call->rest->bodies_bytes >= call->body.size);
+	call->rest->bodies_bytes -= call->body.size;
+	jv_buffer_deinit(&call->body);
+	jv_gunzip_free(call->gunzip);
+	call->gunzip = NULL;
+}
