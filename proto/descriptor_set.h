@@ -1,9 +1,9 @@
 /*
  * The embedded descriptor set: the protocol as data, from which every edge derives its methods.
  *
- * A serialised google.protobuf.FileDescriptorSet without source information. It holds jarvis.v1,
- * the health and reflection services of gRPC, the error details of google.rpc, the well-known types
- * and everything that they import, each file after the files that it imports.
+ * A serialised google.protobuf.FileDescriptorSet. It holds jarvis.v1 with its source information
+ * (the comments), the health and reflection services of gRPC, the error details of google.rpc, the
+ * well-known types and everything that they import, each file after the files that it imports.
  *
  * Owner thread: none; the bytes are constant and live as long as the process.
  * Trust: made by the build from the same .proto files as the C messages, so a reader may assert

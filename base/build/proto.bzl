@@ -60,16 +60,28 @@ def proto_c_library(name, protos, srcs, deps = [], roots = [], visibility = None
         visibility = visibility,
     )
 
-def proto_descriptor_set(name, protos, srcs, roots = [], visibility = None):
-    """`<name>.pb`: the FileDescriptorSet of `protos` and of everything they import."""
+def proto_descriptor_set(name, protos, srcs, commented = [], roots = [], visibility = None):
+    """`<name>.pb`: the FileDescriptorSet of `protos` and of everything they import.
+
+    Behind them come the files of `commented`, with their comments; all that these import is in
+    `protos` or in `commented` itself. A set in front of another is one set.
+    """
+    protoc = "protoc " + _includes(roots)
+    plain = "%s --include_imports --descriptor_set_out=$@ %s" % (protoc, " ".join(protos))
+    more = "%s --include_source_info --descriptor_set_out=$@.more %s" % (
+        protoc,
+        " ".join(commented),
+    )
     native.genrule(
         name = name,
         srcs = srcs,
         outs = [name + ".pb"],
-        cmd = "protoc %s --include_imports --descriptor_set_out=$@ %s" % (
-            _includes(roots),
-            " ".join(protos),
-        ),
+        cmd = plain if not commented else " && ".join([
+            plain,
+            more,
+            "cat $@.more >> $@",
+            "rm $@.more",
+        ]),
         message = "Describing the protocol",
         visibility = visibility,
     )

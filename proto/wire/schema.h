@@ -74,6 +74,11 @@ size_t jv_schema_extension_numbers(
 	const struct jv_schema *schema, const char *message, int32_t *numbers, size_t room);
 /* The files that a file imports, NULL-terminated; NULL if the file is unknown. */
 const char *const *jv_schema_imports(const struct jv_schema *schema, const char *file);
+/* The comment in front of a symbol (as for jv_schema_file_of_symbol), without slashes, its lines as
+ * they are; "" if it has none, or if the set has no source information of its file. */
+const char *jv_schema_comment(const struct jv_schema *schema, const char *symbol);
+/* The comment at the top of the file with the symbol in it, or "". */
+const char *jv_schema_file_comment(const struct jv_schema *schema, const char *symbol);
 /* Full names of all services served, NULL-terminated. */
 const char *const *jv_schema_services(const struct jv_schema *schema);
 

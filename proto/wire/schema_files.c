@@ -116,6 +116,7 @@ static void add_file(struct jv_schema *schema, struct jv_bytes raw)
 	file->imports = imports_of(schema, file->proto);
 	HASH_ADD_KEYPTR(hh, schema->files, file->name, strlen(file->name), file);
 	add_symbols(schema, file);
+	jv_schema_add_comments(schema, file);
 }
 
 /* The set is walked by hand, because reflection hands out the bytes of each file as they are. */

@@ -61,6 +61,7 @@ struct jv_schema_file {
 	struct jv_bytes raw; /* its FileDescriptorProto within the set */
 	Google__Protobuf__FileDescriptorProto *proto;
 	const char *const *imports; /* NULL-terminated */
+	const char *comment;        /* at its top; NULL if there is none */
 	UT_hash_handle hh;
 };
 
@@ -70,6 +71,7 @@ struct jv_schema_symbol {
 	const struct jv_schema_file *file;
 	const Google__Protobuf__DescriptorProto *message;
 	const Google__Protobuf__ServiceDescriptorProto *service;
+	const char *comment; /* in front of it; NULL if there is none */
 	UT_hash_handle hh;
 };
 
@@ -102,6 +104,9 @@ struct jv_schema {
 /* schema_files.c: indexes the files of the set and their symbols. */
 void jv_schema_add_files(struct jv_schema *schema, struct jv_bytes set);
 const struct jv_schema_symbol *jv_schema_symbol(const struct jv_schema *schema, const char *name);
+
+/* schema_comments.c: what the source information of the file says of its symbols. */
+void jv_schema_add_comments(struct jv_schema *schema, struct jv_schema_file *file);
 
 /* schema_messages.c: joins a message and all that it can hold with its descriptor. */
 const struct jv_message_schema *jv_schema_add_message(

@@ -290,6 +290,30 @@ static void fail_plain(struct jv_rest_call *call, enum jv_code code, const char 
 	jv_rest_call_answer(call, jv_transcode_http_status(code), "application/json");
 }
 
+/* What is served as it is. False: there is nothing of that path. */
+static bool serve_resource(struct jv_rest_call *call, const char *verb)
+{
+	const struct jv_rest_resource *resource =
+		jv_rest_resource_find(call->rest->resources, call->path);
+
+	if (resource == NULL)
+		return false;
+	if (strcmp(verb, "GET") != 0) {
+		jv_rest_add_allow(call);
+		fail_plain(call, JV_UNIMPLEMENTED, "Method Not Allowed");
+		return true;
+	}
+	for (const struct jv_rest_header *at = resource->headers; at->name != NULL; at++)
+		jv_buffer_printf(&call->headers, "%s: %s\r\n", at->name, at->value);
+	if (jv_rest_resource_is_known(resource, jv_rest_call_header(call, "If-None-Match"))) {
+		jv_rest_call_answer(call, 304, resource->content_type);
+		return true;
+	}
+	jv_buffer_append(&call->out, resource->body.data, resource->body.size);
+	jv_rest_call_answer(call, 200, resource->content_type);
+	return true;
+}
+
 /* Finds the route; false: answered. */
 static bool route(struct jv_rest_call *call, const char *verb)
 {
@@ -298,7 +322,8 @@ static bool route(struct jv_rest_call *call, const char *verb)
 	case JV_ROUTE_FOUND:
 		return true;
 	case JV_ROUTE_NONE:
-		fail_plain(call, JV_NOT_FOUND, "Not Found");
+		if (!serve_resource(call, verb))
+			fail_plain(call, JV_NOT_FOUND, "Not Found");
 		return false;
 	case JV_ROUTE_OTHER_METHOD:
 		jv_rest_add_allow(call);

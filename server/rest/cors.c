@@ -10,6 +10,9 @@ static bool has_route(struct jv_rest_call *call, const char *verb)
 {
 	struct jv_route_match match;
 
+	if (strcmp(verb, "GET") == 0 &&
+		jv_rest_resource_find(call->rest->resources, call->path) != NULL)
+		return true;
 	return jv_routes_match(call->rest->routes, verb, jv_bytes_of_text(call->path), &call->arena,
 		       &match) == JV_ROUTE_FOUND;
 }

@@ -249,6 +249,7 @@ static void free_all(struct jv_rest_edge *rest)
 		close(rest->epoll_fd);
 	jv_heap_deinit(&rest->deadlines);
 	jv_heap_deinit(&rest->dues);
+	jv_rest_resources_free(rest->resources);
 	jv_routes_free(rest->routes);
 	free(rest);
 }
@@ -273,6 +274,7 @@ struct jv_status jv_rest_edge_open(
 		return status;
 	}
 	rest->routes = jv_routes_new(api->schema);
+	rest->resources = jv_rest_resources_new(api->schema, rest->routes);
 	jv_edge_init(&rest->edge, api, wake, rest);
 	jv_rest_metrics_register();
 	*opened = rest;

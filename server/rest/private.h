@@ -28,6 +28,7 @@
 #include "server/rest/edge.h"
 #include "server/rest/gzip.h"
 #include "server/rest/head.h"
+#include "server/rest/resource.h"
 #include "server/rest/transcode.h"
 
 enum jv_rest_wanted { JV_REST_RUN, JV_REST_DRAIN, JV_REST_STOP };
@@ -40,6 +41,7 @@ struct jv_rest_edge {
 	struct jv_api *api;
 	struct jv_rest_options options;
 	struct jv_routes *routes;
+	struct jv_rest_resources *resources;
 	struct jv_rest_tls *tls; /* NULL: plain */
 	pthread_t thread;
 	int epoll_fd;

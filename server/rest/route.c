@@ -269,6 +269,12 @@ struct jv_routes *jv_routes_new(const struct jv_schema *schema)
 	return routes;
 }
 
+const struct jv_route *jv_routes_all(const struct jv_routes *routes, size_t *count)
+{
+	*count = routes->count;
+	return routes->routes;
+}
+
 void jv_routes_free(struct jv_routes *routes)
 {
 	if (routes == NULL)

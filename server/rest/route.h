@@ -70,6 +70,9 @@ struct jv_routes *jv_routes_new(const struct jv_schema *schema);
 /* NULL is allowed. */
 void jv_routes_free(struct jv_routes *routes);
 
+/* All that are routed, in the order in which they are tried: the last declared first. */
+const struct jv_route *jv_routes_all(const struct jv_routes *routes, size_t *count);
+
 /* Compiles one template into the arena: segments, verb and variables of the route. INVALID_ARGUMENT
  * says where it is malformed. */
 struct jv_status jv_route_compile(
