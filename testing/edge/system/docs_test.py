@@ -123,7 +123,8 @@ class Docs(case.ServerCase):
         for uri in ["/v1/tasks/nonsense", "/v1/tasks/t-999999", "/v1/tasks/t-1?minRevision=x"]:
             status, _ = self.call("GET", "/v1/tasks/{id}", uri)
             self.assertIn(status, (400, 404))
-        status, text = self.call("POST", "/v1/tasks", value={"spec": {"image": "", "priority": 9999}})
+        status, text = self.call(
+            "POST", "/v1/tasks", value={"spec": {"image": "", "priority": 9999}})
         self.assertEqual(status, 400)
         self.assertTrue(json.loads(text)["details"], "with details, or it would prove little")
 
