@@ -14,6 +14,8 @@
 #include "base/version.h"
 #include "server/app/app.h"
 
+/* For tens of thousands of connections. */
+#define DESCRIPTORS 65536
 /* More than there are. */
 #define OPTIONS_MAX 256
 
@@ -145,16 +147,22 @@ static int load(const struct arguments *arguments, struct jv_server_config *conf
 	return EX_CONFIG;
 }
 
-/* RocksDB and connections need descriptors; what the system allows is taken. */
+/* RocksDB and connections need descriptors: one each. What the system allows is taken, and who may
+ * raise that does. */
 static void raise_descriptors(void)
 {
-	struct rlimit limit;
+	struct rlimit limit, more;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	more.rlim_cur = more.rlim_max = DESCRIPTORS;
+	if (limit.rlim_max < DESCRIPTORS && setrlimit(RLIMIT_NOFILE, &more) == 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		JV_WARN("server.descriptors", JV_KV("error", strerror(errno)));
+	if (limit.rlim_max < DESCRIPTORS)
+		JV_INFO("server.descriptors", JV_KI("limit", (int64_t)limit.rlim_max));
 }
 
 static int serve(const struct jv_server_config *config, const sigset_t *signals)

@@ -145,6 +145,20 @@ double bench_pending_shapes_rss_mb(const struct bench_programs *programs, int un
 /* From the start of a server that was killed with them until the first is placed. */
 double bench_restart_s(const struct bench_programs *programs, int finished);
 
+/* Idle connections that have made one call each. */
+enum {
+	BENCH_CONNECTIONS_GRPC = 1,
+	BENCH_CONNECTIONS_REST = 2,
+	BENCH_CONNECTIONS_BOTH = 3,
+};
+/* Memory of the server for 10,000 of each kind. */
+double bench_connections_mb(const struct bench_programs *programs, int kinds);
+/* The 99th percentile of GetTask, sixteen in flight, beside them and without them. */
+double bench_connections_p99_us(const struct bench_programs *programs, int kinds);
+double bench_no_connections_p99_us(const struct bench_programs *programs, int unused);
+/* Who opens them, run by the program's own --idlers KIND PORT COUNT. */
+int bench_idlers(const char *kind, int port, int count);
+
 /* Containers that run `true`, two at a time, through Jarvis and in a bare loop of the runtime. */
 enum {
 	BENCH_RUNC,

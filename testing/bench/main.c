@@ -44,6 +44,13 @@ const struct bench_figure bench_figures[] = {
 	{"idle_cpu_percent", "%", "", bench_idle_cpu_percent, NULL, 0, false},
 	{"idle_worker_rss_mb", "MiB", "", bench_idle_rss_mb, NULL, 1, false},
 	{"idle_worker_cpu_percent", "%", "", bench_idle_cpu_percent, NULL, 1, false},
+	{"connections_mb", "MiB", "", bench_connections_mb, NULL, BENCH_CONNECTIONS_BOTH, false},
+	{"connections_grpc_mb", "MiB", "", bench_connections_mb, NULL, BENCH_CONNECTIONS_GRPC,
+		false},
+	{"connections_rest_mb", "MiB", "", bench_connections_mb, NULL, BENCH_CONNECTIONS_REST,
+		false},
+	{"connections_read_p99_us", "us", "read_p99", bench_connections_p99_us,
+		bench_no_connections_p99_us, BENCH_CONNECTIONS_BOTH, false},
 	{"container_runc", "tasks/s", "runc_run_2", bench_container, bench_container_loop,
 		BENCH_RUNC, false},
 	{"container_runc_example", "tasks/s", "runc_run_example_2", bench_container,
@@ -269,6 +276,9 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "--echo-server") == 0)
 		return bench_echo_server();
+	if (argc == 5 && strcmp(argv[1], "--idlers") == 0)
+		return bench_idlers(
+			argv[2], (int)strtol(argv[3], NULL, 10), (int)strtol(argv[4], NULL, 10));
 	code = parse(argc, argv, &options);
 	if (code != 0)
 		return code;
