@@ -13,8 +13,7 @@ struct watch_state {
 	int64_t revision; /* everything up to here was sent, or was not wanted */
 };
 
-static Jarvis__V1__Node *convert(
-	struct jv_arena *arena, const struct jv_node_event_record *record)
+static Jarvis__V1__Node *convert(struct jv_arena *arena, const struct jv_node_event_record *record)
 {
 	struct jv_node_view view = {
 		.state = record->removed ? 0 : record->state,
