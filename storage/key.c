@@ -164,6 +164,19 @@ static void describe_expiry(struct jv_reader *ids, struct jv_buffer *text)
 	jv_buffer_printf(text, " at %lld", (long long)expire_ms);
 }
 
+static void describe_entry(struct jv_reader *ids, struct jv_buffer *text)
+{
+	static const char *const kinds[] = {
+		"", "queue", "node", "label", "state", "placed", "finish", "priority", "name"};
+	uint8_t kind = jv_record_enum(ids, JV_ENTRY_QUEUE, JV_ENTRY_NAME);
+	size_t left = jv_reader_left(ids);
+	size_t size = left < 8 ? 0 : left - 8;
+	jv_buffer_printf(text, "entry by %s ", kinds[kind]);
+	describe_hex(jv_bytes_of(ids->at, size), text);
+	ids->at += size;
+	describe_task(" of task", ids, text);
+}
+
 /* False if the letter is none of ours. */
 static bool describe_kind(uint8_t letter, struct jv_reader *ids, struct jv_buffer *text)
 {
@@ -200,6 +213,9 @@ static bool describe_kind(uint8_t letter, struct jv_reader *ids, struct jv_buffe
 		return true;
 	case JV_RECORD_REQUEST:
 		describe_request(ids, text);
+		return true;
+	case JV_RECORD_ENTRY:
+		describe_entry(ids, text);
 		return true;
 	case JV_RECORD_QUEUE:
 		describe_name("queue ", ids, text);

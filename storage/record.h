@@ -22,6 +22,7 @@
  *   R hash (16 bytes)                request         of a request_id
  *   Q name                           queue           what its finished tasks take together
  *   X queue expiry task              expiry          finished task, in the order of removal
+ *   I kind value task                entry           of an index: a task has that value
  */
 #ifndef JV_STORAGE_RECORD_H
 #define JV_STORAGE_RECORD_H
@@ -46,6 +47,7 @@ enum jv_record_kind {
 	JV_RECORD_REQUEST = 'R',
 	JV_RECORD_QUEUE = 'Q',
 	JV_RECORD_EXPIRY = 'X',
+	JV_RECORD_ENTRY = 'I',
 };
 
 /* The states of jarvis.v1.TaskState; the numbers are the same. */
@@ -133,6 +135,13 @@ struct jv_meta_record {
 	/* Done tasks with numbers below this one may lack their expiry record: a release that did
 	 * not write them ended them. 0: none. */
 	uint64_t unexpiring;
+	/* Tasks with numbers below this one may lack their entries: a release that did not write
+	 * them accepted them. */
+	uint64_t unindexed;
+	/* The latest submission by the clock, and how far the clock was ever set back behind it:
+	 * so tasks are in the order of their submission times, but for that much. */
+	int64_t submit_ms_max;
+	int64_t submit_back_ms;
 };
 
 enum jv_constraint_operator {
@@ -264,6 +273,7 @@ struct jv_request_record {
 };
 
 #define JV_QUEUE_NAME_MAX 63
+#define JV_TASK_NAME_MAX  128
 
 /* The finished tasks of a queue that have an expiry record. */
 struct jv_queue_record {
@@ -287,7 +297,37 @@ struct jv_expiry_record {
 	int64_t bytes; /* what is counted for it in its queue's record */
 	uint32_t attempt;
 	enum jv_log_spread spread;
+	/* What the task has entries for, so that they are removed with it. state 0: none. */
+	uint8_t state; /* enum jv_task_state, final */
+	bool described; /* the spec has a name or labels */
+	int32_t priority;
+	int64_t finish_ms;
+	struct jv_bytes node;
 };
+
+/* The kinds of entries: the second byte of their keys. They have no payload: the task is in their
+ * key, behind the value that it has. */
+enum jv_entry_kind {
+	/* Terms: the hash of a condition that the task meets, so who finds it looks at it too. */
+	JV_ENTRY_QUEUE = 1,
+	JV_ENTRY_NODE = 2, /* present or last */
+	JV_ENTRY_LABEL = 3,
+	JV_ENTRY_STATE = 4,  /* if final; the text is that one byte */
+	JV_ENTRY_PLACED = 5, /* ASSIGNED to STOPPING; no text */
+	/* Orders: */
+	JV_ENTRY_FINISH = 6,   /* final state, moment of the end */
+	JV_ENTRY_PRIORITY = 7, /* if not 0 */
+	JV_ENTRY_NAME = 8,     /* if it has one */
+};
+
+/* A condition. */
+struct jv_term {
+	enum jv_entry_kind kind;
+	uint64_t hash;
+};
+
+/* value is for labels; else empty. */
+struct jv_term jv_term(enum jv_entry_kind kind, struct jv_bytes text, struct jv_bytes value);
 
 /* Encoders append to key and value, which the caller has cleared (asserted). Event: index tells
  * apart the changes of one revision. */
@@ -366,6 +406,19 @@ void jv_key_node_event(struct jv_buffer *key, int64_t revision);
 void jv_key_request(struct jv_buffer *key, const uint8_t hash[JV_REQUEST_HASH_SIZE]);
 void jv_key_queue(struct jv_buffer *key, struct jv_bytes name);
 void jv_key_expiry(struct jv_buffer *key, struct jv_bytes queue, int64_t expire_ms, uint64_t task);
+
+/* Of entries. */
+void jv_key_term(struct jv_buffer *key, struct jv_term term, uint64_t task);
+void jv_key_finish(
+	struct jv_buffer *key, enum jv_task_state state, int64_t finish_ms, uint64_t task);
+void jv_key_priority(struct jv_buffer *key, int32_t priority, uint64_t task);
+/* name: 1..128 bytes, none of them 0. */
+void jv_key_name(struct jv_buffer *key, struct jv_bytes name, uint64_t task);
+/* The value of an entry with that key. */
+void jv_entry_encode(const struct jv_buffer *key, struct jv_buffer *value);
+/* What a key holds beside its task, lent. */
+struct jv_status jv_entry_decode(struct jv_bytes key, struct jv_bytes value,
+	enum jv_entry_kind *kind, struct jv_bytes *held, uint64_t *task) JV_MUST_USE;
 
 /* Appends what a key names, for messages: "live task 42", "node n1"; hexadecimal if it names
  * nothing. */

@@ -1,8 +1,10 @@
 #include "base/assert.h"
 #include "storage/envelope.h"
 
-/* Version 1 had no unexpiring: no task had an expiry record. */
-#define META_VERSION 2
+/* Version 1 had no unexpiring: no task had an expiry record. Versions 1 and 2 had no entries. */
+#define META_VERSION 3
+/* How far the clock may have been set back in stores that did not note it. */
+#define BACK_MS_UNKNOWN INT64_C(86400000)
 /* Version 1 was of submissions only, and hashed the spec with its defaults. */
 #define REQUEST_VERSION 2
 
@@ -18,6 +20,9 @@ void jv_meta_encode(
 	jv_put_signed(value, record->revision);
 	jv_put_signed(value, record->event_floor);
 	jv_put_varint(value, record->unexpiring);
+	jv_put_varint(value, record->unindexed);
+	jv_put_signed(value, record->submit_ms_max);
+	jv_put_signed(value, record->submit_back_ms);
 	jv_envelope_seal(key, value);
 }
 
@@ -35,6 +40,13 @@ struct jv_status jv_meta_decode(
 	record->unexpiring = record->next_task;
 	if (envelope.version > 1)
 		record->unexpiring = jv_get_varint(&envelope.payload);
+	record->unindexed = record->next_task;
+	record->submit_back_ms = BACK_MS_UNKNOWN;
+	if (envelope.version > 2) {
+		record->unindexed = jv_get_varint(&envelope.payload);
+		record->submit_ms_max = jv_get_signed(&envelope.payload);
+		record->submit_back_ms = jv_get_signed(&envelope.payload);
+	}
 	return jv_envelope_close(&envelope);
 }
 

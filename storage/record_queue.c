@@ -2,7 +2,8 @@
 #include "storage/envelope.h"
 
 #define QUEUE_VERSION  1
-#define EXPIRY_VERSION 1
+/* Version 1 was of tasks without entries. */
+#define EXPIRY_VERSION 2
 
 void jv_queue_encode(
 	const struct jv_queue_record *record, struct jv_buffer *key, struct jv_buffer *value)
@@ -47,6 +48,11 @@ void jv_expiry_encode(
 	jv_put_signed(value, record->bytes);
 	jv_put_varint(value, record->attempt);
 	jv_put_u8(value, (uint8_t)record->spread);
+	jv_put_u8(value, record->state);
+	jv_put_u8(value, record->described);
+	jv_put_signed(value, record->priority);
+	jv_put_signed(value, record->finish_ms);
+	jv_put_bytes(value, record->node);
 	jv_envelope_seal(key, value);
 }
 
@@ -65,5 +71,12 @@ struct jv_status jv_expiry_decode(
 	record->attempt = jv_record_u32(&envelope.payload);
 	record->spread =
 		(enum jv_log_spread)jv_record_enum(&envelope.payload, JV_LOG_NONE, JV_LOG_MANY);
+	if (envelope.version > 1) {
+		record->state = jv_record_enum(&envelope.payload, 0, JV_TASK_CANCELLED);
+		record->described = jv_record_bool(&envelope.payload);
+		record->priority = jv_record_i32(&envelope.payload);
+		record->finish_ms = jv_get_signed(&envelope.payload);
+		record->node = jv_get_bytes(&envelope.payload);
+	}
 	return jv_envelope_close(&envelope);
 }

@@ -22,7 +22,7 @@ struct rocksdb_store {
 	struct jv_rocksdb_settings settings;
 	rocksdb_readoptions_t *newest;    /* of gets without a snapshot */
 	rocksdb_writebatch_t *operations; /* the committer's, reused, as is the next */
-	size_t *places;                   /* of the operations of a batch, by first letter */
+	size_t *places;                   /* of the operations of a batch, by group */
 	size_t place_count_max;
 	char *path;
 	atomic_uint readers; /* open cursors and snapshots */
@@ -112,20 +112,31 @@ static void add_operation(rocksdb_writebatch_t *batch, const struct jv_operation
 	}
 }
 
-/* How many operations there are of each first letter of a key. False if a range spans two. */
-static bool count_letters(const struct jv_batch *batch, uint32_t counts[256])
+/* Keys that begin with the same two bytes are of one group; few others are. */
+static uint8_t group_of(struct jv_bytes key)
+{
+	return (uint8_t)(key.data[0] + 29 * (key.size > 1 ? key.data[1] : 0));
+}
+
+static bool same_start(struct jv_bytes a, struct jv_bytes b)
+{
+	return a.size > 1 && b.size > 1 && memcmp(a.data, b.data, 2) == 0;
+}
+
+/* How many operations there are of each group. False if a range may span two. */
+static bool count_groups(const struct jv_batch *batch, uint32_t counts[256])
 {
 	struct jv_operation operation;
 	for (size_t at = 0; jv_batch_next(batch, &at, &operation);) {
-		counts[operation.key.data[0]]++;
+		counts[group_of(operation.key)]++;
 		if (operation.kind == JV_OPERATION_DELETE_RANGE &&
-			operation.key.data[0] != operation.value.data[0])
+			!same_start(operation.key, operation.value))
 			return false;
 	}
 	return true;
 }
 
-/* Where each operation of the batch lies, those of one letter together and in their order. */
+/* Where each operation of the batch lies, those of one group together and in their order. */
 static void sort_places(
 	struct rocksdb_store *store, const struct jv_batch *batch, const uint32_t counts[256])
 {
@@ -143,16 +154,16 @@ static void sort_places(
 	}
 	JV_ASSERT(sum == batch->count);
 	for (size_t at = 0, before = 0; jv_batch_next(batch, &at, &operation); before = at)
-		store->places[next[operation.key.data[0]]++] = before;
+		store->places[next[group_of(operation.key)]++] = before;
 }
 
-/* By first letter: then keys mostly ascend, and the memtable finds the place of each beside that of
- * the one before. Keys of different letters differ, so their order means nothing. */
+/* By kind, which two bytes tell: then keys mostly ascend, and the memtable finds the place of each
+ * beside that of the one before. Keys of different groups differ, so their order means nothing. */
 static void add_operations(struct rocksdb_store *store, const struct jv_batch *batch)
 {
 	struct jv_operation operation;
 	uint32_t counts[256] = {0};
-	bool sorted = batch->count >= SORTED_MIN && count_letters(batch, counts);
+	bool sorted = batch->count >= SORTED_MIN && count_groups(batch, counts);
 	rocksdb_writebatch_clear(store->operations);
 	if (sorted)
 		sort_places(store, batch, counts);

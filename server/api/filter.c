@@ -5,8 +5,6 @@
 #include "proto/wire/pb.h"
 #include "server/api/convert.h"
 
-#define ENTRIES_MAX 64
-
 static struct jv_status check_time(const Google__Protobuf__Timestamp *time, const char *field)
 {
 	if (time != NULL && (time->nanos < 0 || time->nanos > 999999999))
@@ -19,10 +17,10 @@ struct jv_status jv_filter_check(const Jarvis__V1__TaskFilter *filter)
 {
 	if (filter == NULL)
 		return jv_ok();
-	if (filter->n_states > ENTRIES_MAX || filter->n_queues > ENTRIES_MAX ||
-		filter->n_nodes > ENTRIES_MAX || filter->n_labels > ENTRIES_MAX)
+	if (filter->n_states > JV_FILTER_ENTRIES_MAX || filter->n_queues > JV_FILTER_ENTRIES_MAX ||
+		filter->n_nodes > JV_FILTER_ENTRIES_MAX || filter->n_labels > JV_FILTER_ENTRIES_MAX)
 		return jv_field_error(JV_INVALID_ARGUMENT, "filter",
-			"has more than %d values of one kind", ENTRIES_MAX);
+			"has more than %d values of one kind", JV_FILTER_ENTRIES_MAX);
 	for (size_t i = 0; i < filter->n_states; i++)
 		if (filter->states[i] < (int)JV_TASK_QUEUED ||
 			filter->states[i] > (int)JV_TASK_CANCELLED)

@@ -10,6 +10,9 @@
 #include "jarvis/v1/scheduler.pb-c.h"
 #include "storage/record.h"
 
+/* Values of one kind. */
+#define JV_FILTER_ENTRIES_MAX 64
+
 /* Checks limits and values. field is the path in front, such as "filter". filter may be NULL. */
 struct jv_status jv_filter_check(const Jarvis__V1__TaskFilter *filter) JV_MUST_USE;
 /* What the record alone decides: states, nodes, times. filter may be NULL. */

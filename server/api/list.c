@@ -1,3 +1,5 @@
+#include "server/api/list.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -5,68 +7,19 @@
 #include "server/api/convert.h"
 #include "server/api/filter.h"
 #include "server/api/handlers.h"
-#include "server/api/read.h"
 
 #define PAGE_DEFAULT 100
 #define PAGE_MAX     1000
 /* Memory of the specs that are read for the sake of the filter, so that a page that finds nothing
  * does not hold the thread. */
 #define SCAN_BYTES_MAX ((int64_t)16 << 20)
-
-/* Newest first over live and done tasks: two cursors going backward, joined by id. */
-struct walk {
-	struct jv_cursor *live;
-	struct jv_cursor *done;
-};
-
-struct listing {
-	struct jv_api *api;
-	struct jv_arena *arena;
-	const struct jv_snapshot *snapshot;
-	const Jarvis__V1__TaskFilter *filter;
-	Jarvis__V1__ListTasksResponse response;
-	size_t page;
-	size_t arena_max; /* of arena->used; then the page is full */
-	int64_t scans_left;
-	int64_t scan_bytes_left;
-	struct jv_status status;
-};
-
-static void walk_open(struct walk *walk, struct listing *listing, uint64_t newest)
-{
-	struct jv_buffer key = {0};
-
-	walk->live = jv_cursor_open(listing->api->store, listing->snapshot);
-	jv_key_live(&key, newest);
-	jv_cursor_seek(walk->live, jv_buffer_bytes(&key), true);
-	walk->done = jv_cursor_open(listing->api->store, listing->snapshot);
-	jv_key_done(&key, newest);
-	jv_cursor_seek(walk->done, jv_buffer_bytes(&key), true);
-	jv_buffer_deinit(&key);
-}
-
-static struct jv_status walk_close(struct walk *walk)
-{
-	struct jv_status live = jv_cursor_close(walk->live);
-	struct jv_status done = jv_cursor_close(walk->done);
-
-	return jv_is_ok(&live) ? done : live;
-}
-
-/* The id under the cursor; 0 if the cursor has left its kind. */
-static uint64_t id_at(const struct jv_cursor *cursor, enum jv_record_kind kind,
-	struct jv_bytes *key, struct jv_bytes *value)
-{
-	struct jv_reader reader;
-
-	if (!jv_cursor_read(cursor, key, value) || key->size != 9 || key->data[0] != (uint8_t)kind)
-		return 0;
-	reader = jv_reader_of(jv_bytes_of(key->data + 1, 8));
-	return jv_get_key_u64(&reader);
-}
+/* A look at a task costs as much as so many steps in the index. */
+#define LOOK_STEPS 4
+/* The longest suffix of an entry: a name, its end, a number. */
+#define SUFFIX_MAX (JV_TASK_NAME_MAX + 9)
 
 /* Whether the task's spec passes the filter, in memory of its own: the call's is for the answer. */
-static bool spec_wanted(struct listing *listing, uint64_t task)
+static bool spec_wanted(struct jv_listing *listing, uint64_t task)
 {
 	Jarvis__V1__TaskSpec *spec = NULL;
 	struct jv_arena arena;
@@ -75,73 +28,73 @@ static bool spec_wanted(struct listing *listing, uint64_t task)
 	if (!jv_filter_needs_spec(listing->filter))
 		return true;
 	jv_arena_init(&arena, 0, 0);
-	listing->status = jv_read_spec(listing->api, listing->snapshot, task, &arena, &spec);
+	listing->status = jv_read_spec(listing->api, listing->walk.snapshot, task, &arena, &spec);
 	wanted = jv_is_ok(&listing->status) && jv_filter_spec(listing->filter, spec);
 	listing->scan_bytes_left -= (int64_t)arena.used;
 	jv_arena_deinit(&arena);
 	return wanted;
 }
 
-/* Adds the task to the page if it passes the filter. False if the page is full now. */
-static bool add(struct listing *listing, const struct jv_task_record *record)
+static void append(struct jv_listing *listing, const struct jv_task_record *record)
 {
 	Jarvis__V1__TaskSpec *spec = NULL;
 	Jarvis__V1__Task *task;
 
-	if (!jv_filter_record(listing->filter, record) || !spec_wanted(listing, record->id))
-		return jv_is_ok(&listing->status);
-	listing->status =
-		jv_read_spec(listing->api, listing->snapshot, record->id, listing->arena, &spec);
+	listing->status = jv_read_spec(
+		listing->api, listing->walk.snapshot, record->id, listing->arena, &spec);
 	if (!jv_is_ok(&listing->status))
-		return false;
-	task = jv_convert_task(listing->arena, record, spec);
-	if (task == NULL) {
-		listing->status = jv_answer_too_large();
-		return false;
-	}
-	listing->response.tasks[listing->response.n_tasks++] = task;
-	return listing->response.n_tasks < listing->page &&
-		listing->arena->used < listing->arena_max;
-}
-
-/* One step back: the newer of the two cursors' tasks. Returns its id, 0 at the end. */
-static uint64_t step(struct walk *walk, struct listing *listing, bool *more)
-{
-	struct jv_bytes live_key, live_value, done_key, done_value;
-	uint64_t live = id_at(walk->live, JV_RECORD_LIVE, &live_key, &live_value);
-	uint64_t done = id_at(walk->done, JV_RECORD_DONE, &done_key, &done_value);
-	bool take_live = live > done;
-	struct jv_task_record record;
-
-	JV_ASSERT(live != done || live == 0);
-	if (live == 0 && done == 0)
-		return 0;
-	listing->status = take_live ? jv_task_decode(live_key, live_value, &record)
-				    : jv_task_decode(done_key, done_value, &record);
-	*more = jv_is_ok(&listing->status) && add(listing, &record) && listing->scan_bytes_left > 0;
-	jv_cursor_step(take_live ? walk->live : walk->done, true);
-	return take_live ? live : done;
-}
-
-static void fill(struct listing *listing, uint64_t newest)
-{
-	struct walk walk;
-	uint64_t id = newest;
-	bool more = true;
-
-	walk_open(&walk, listing, newest);
-	while (more && id != 0 && listing->scans_left-- > 0)
-		id = step(&walk, listing, &more);
-	struct jv_status closed = walk_close(&walk);
-	if (jv_is_ok(&listing->status))
-		listing->status = closed;
-	/* The task after the last one looked at; id 1 was the first ever. */
-	if (id <= 1 || !jv_is_ok(&listing->status))
 		return;
-	listing->response.next_page_token = jv_arena_printf(
-		listing->arena, "%" PRIx64 "-%" PRIx64, id - 1, jv_filter_hash(listing->filter));
-	if (listing->response.next_page_token == NULL)
+	task = jv_convert_task(listing->arena, record, spec);
+	if (task == NULL)
 		listing->status = jv_answer_too_large();
+	else
+		listing->response.tasks[listing->response.n_tasks++] = task;
+}
+
+void jv_listing_add(struct jv_listing *listing, uint64_t id)
+{
+	const struct jv_task_record *record = &listing->read.record;
+	struct jv_status status =
+		jv_read_task(listing->api, listing->walk.snapshot, id, &listing->read);
+
+	listing->walk.steps_left -= LOOK_STEPS;
+	/* An entry that was left behind. */
+	if (status.code == JV_NOT_FOUND)
+		return;
+	listing->status = status;
+	if (!jv_is_ok(&status) || !jv_filter_record(listing->filter, record) ||
+		(listing->without_priority && record->priority != 0) || !spec_wanted(listing, id))
+		return;
+	append(listing, record);
+}
+
+bool jv_listing_over(const struct jv_listing *listing)
+{
+	return !jv_is_ok(&listing->status) || listing->response.n_tasks >= listing->page ||
+		listing->arena->used >= listing->arena_max || listing->walk.steps_left <= 0 ||
+		listing->scan_bytes_left <= 0;
+}
+
+/* What a token belongs to: with another filter or order it means nothing. */
+static uint64_t hash_of(const struct jv_listing *listing)
+{
+	return jv_filter_hash(listing->filter) + 2 * (uint64_t)listing->field +
+		listing->walk.backward;
+}
+
+/* Token: the phase, `i` and a number or `e` and the suffix of an entry, in hexadecimal, and the
+ * hash of what it belongs to. */
+static char *make_token(struct jv_listing *listing, const struct jv_list_place *place)
+{
+	char hex[2 * SUFFIX_MAX + 1];
+
+	if (!place->by_entry)
+		return jv_arena_printf(listing->arena, "%ui%" PRIx64 "-%" PRIx64, place->phase,
+			place->id, hash_of(listing));
+	JV_ASSERT(place->suffix.size <= SUFFIX_MAX);
+	jv_hex_encode(place->suffix, hex);
+	return jv_arena_printf(
+		listing->arena, "%ue%s-%" PRIx64, place->phase, hex, hash_of(listing));
 }
 
 /* A number as the token has it: digits only. Moves behind it. */
@@ -158,67 +111,144 @@ static bool take_hex(const char **at, uint64_t *number)
 	return true;
 }
 
-/* Token: the next id and the filter's hash, in hexadecimal. */
-static struct jv_status parse_token(const Jarvis__V1__ListTasksRequest *request, uint64_t *newest)
+static bool take_suffix(const char **at, struct jv_arena *arena, struct jv_bytes *suffix)
 {
-	const char *at = request->page_token;
+	size_t digits = strspn(*at, "0123456789abcdef");
+	char text[2 * SUFFIX_MAX + 1];
+	uint8_t *bytes;
+
+	/* An entry has something in front of its number. */
+	if (digits % 2 != 0 || digits <= 16 || digits > 2 * SUFFIX_MAX)
+		return false;
+	memcpy(text, *at, digits);
+	text[digits] = '\0';
+	*at += digits;
+	bytes = jv_arena_alloc(arena, digits / 2);
+	*suffix = jv_bytes_of(bytes, digits / 2);
+	return bytes != NULL && jv_hex_decode(text, bytes, digits / 2);
+}
+
+static bool take_place(const char **at, struct jv_listing *listing, struct jv_list_place *place)
+{
+	uint8_t phases = listing->field == JV_LIST_PRIORITY ? 3 : 1;
+	char phase = *(*at)++;
+
+	if (phase < '0' || phase >= '0' + phases)
+		return false;
+	place->phase = (uint8_t)(phase - '0');
+	place->by_entry = **at == 'e';
+	if (**at != 'e' && **at != 'i')
+		return false;
+	(*at)++;
+	if (!place->by_entry)
+		return take_hex(at, &place->id) && place->id != 0;
+	return listing->field != JV_LIST_SUBMIT_TIME &&
+		take_suffix(at, listing->arena, &place->suffix);
+}
+
+static struct jv_status parse_token(
+	struct jv_listing *listing, const char *token, struct jv_list_place *place)
+{
 	uint64_t hash = 0;
 
-	*newest = UINT64_MAX;
-	if (at[0] == '\0')
+	*place = (struct jv_list_place){.id = listing->walk.backward ? UINT64_MAX : 1};
+	if (token[0] == '\0')
 		return jv_ok();
-	if (!take_hex(&at, newest) || *newest == 0 || *at++ != '-' || !take_hex(&at, &hash) ||
-		*at != '\0')
+	if (!take_place(&token, listing, place) || *token++ != '-' || !take_hex(&token, &hash) ||
+		*token != '\0')
 		return jv_field_error(
 			JV_INVALID_ARGUMENT, "page_token", "is none that this server gave");
-	if (hash != jv_filter_hash(request->filter))
+	if (hash != hash_of(listing))
 		return jv_field_error(JV_INVALID_ARGUMENT, "page_token",
-			"belongs to another filter; start again without it");
+			"belongs to another filter or order; start again without it");
 	return jv_ok();
 }
 
-static struct jv_status check(const Jarvis__V1__ListTasksRequest *request, uint64_t *newest)
+static struct jv_status parse_order(struct jv_listing *listing, const char *text)
+{
+	static const char *const fields[] = {"submit_time", "finish_time", "priority", "name"};
+	size_t size = strcspn(text, " ");
+	const char *direction = text + size + strspn(text + size, " ");
+
+	listing->walk.backward = text[0] == '\0' || strcmp(direction, "desc") == 0;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		if (strlen(fields[i]) != size || strncmp(fields[i], text, size) != 0)
+			continue;
+		listing->field = (enum jv_list_field)i;
+		if (listing->walk.backward || direction[0] == '\0' ||
+			strcmp(direction, "asc") == 0)
+			return jv_ok();
+	}
+	if (text[0] == '\0')
+		return jv_ok();
+	return jv_field_error(JV_INVALID_ARGUMENT, "order_by",
+		"must be submit_time, finish_time, priority or name, with asc or desc behind it");
+}
+
+static struct jv_status check(struct jv_listing *listing,
+	const Jarvis__V1__ListTasksRequest *request, struct jv_list_place *place)
 {
 	JV_TRY(jv_filter_check(request->filter));
 	if (request->page_size < 0 || request->page_size > PAGE_MAX)
 		return jv_field_error(
 			JV_INVALID_ARGUMENT, "page_size", "must be from 0 to %d", PAGE_MAX);
-	return parse_token(request, newest);
+	JV_TRY(parse_order(listing, request->order_by));
+	JV_TRY(parse_token(listing, request->page_token, place));
+	listing->response.tasks =
+		jv_arena_calloc(listing->arena, listing->page, sizeof(Jarvis__V1__Task *));
+	return listing->response.tasks == NULL ? jv_answer_too_large() : jv_ok();
+}
+
+static void fill(struct jv_listing *listing, struct jv_list_place *place)
+{
+	listing->arena_max = listing->arena->used + jv_answer_bytes_max(listing->api);
+	listing->status =
+		jv_read_meta(listing->api, listing->walk.snapshot, &listing->meta);
+	if (!jv_is_ok(&listing->status))
+		return;
+	if (listing->field == JV_LIST_SUBMIT_TIME)
+		jv_listing_by_id(listing, place);
+	else
+		jv_listing_by_order(listing, place);
+	if (!jv_is_ok(&listing->status) || place->id == 0)
+		return;
+	listing->response.next_page_token = make_token(listing, place);
+	if (listing->response.next_page_token == NULL)
+		listing->status = jv_answer_too_large();
 }
 
 static void list_start(struct jv_rpc *rpc)
 {
 	const Jarvis__V1__ListTasksRequest *request = (const void *)rpc->request;
 	struct jv_api *api = rpc->edge->api;
-	struct listing listing = {
+	struct jv_arena scratch;
+	struct jv_listing listing = {
 		.api = api,
 		.arena = &rpc->arena,
 		.filter = request->filter,
+		.walk = {.store = api->store,
+			.arena = &scratch,
+			.steps_left = api->limits->list_scan_max},
 		.response = JARVIS__V1__LIST_TASKS_RESPONSE__INIT,
 		.page = request->page_size == 0 ? PAGE_DEFAULT : (size_t)request->page_size,
-		.scans_left = api->limits->list_scan_max,
 		.scan_bytes_left = SCAN_BYTES_MAX,
 	};
+	struct jv_list_place place;
 	struct jv_snapshot *snapshot;
-	uint64_t newest = 0;
 
-	listing.status = check(request, &newest);
-	if (jv_is_ok(&listing.status)) {
-		listing.response.tasks =
-			jv_arena_calloc(&rpc->arena, listing.page, sizeof(Jarvis__V1__Task *));
-		if (listing.response.tasks == NULL)
-			listing.status = jv_answer_too_large();
-	}
+	listing.status = check(&listing, request, &place);
 	if (!jv_is_ok(&listing.status)) {
 		jv_rpc_finish(rpc, listing.status);
 		return;
 	}
-	listing.arena_max = rpc->arena.used + jv_answer_bytes_max(api);
 	listing.response.revision = atomic_load(&api->durable_revision);
+	jv_arena_init(&scratch, 0, 0);
 	snapshot = jv_snapshot_open(api->store);
-	listing.snapshot = snapshot;
-	fill(&listing, newest);
+	listing.walk.snapshot = snapshot;
+	fill(&listing, &place);
 	jv_snapshot_close(api->store, snapshot);
+	jv_arena_deinit(&scratch);
+	jv_task_read_deinit(&listing.read);
 	if (jv_is_ok(&listing.status))
 		jv_rpc_send(rpc, &listing.response.base);
 	else

@@ -88,25 +88,33 @@ struct jv_status jv_read_from(const struct jv_api *api, int64_t from_revision, i
 	return jv_ok();
 }
 
-struct jv_status jv_read_kept(struct jv_api *api, int64_t revision)
+struct jv_status jv_read_meta(
+	struct jv_api *api, const struct jv_snapshot *snapshot, struct jv_meta_record *meta)
 {
-	struct jv_meta_record meta;
 	struct jv_buffer key = {0};
 	struct jv_buffer value = {0};
 	struct jv_status status;
 
 	jv_key_meta(&key);
-	status = jv_store_get(api->store, NULL, jv_buffer_bytes(&key), &value);
+	status = jv_store_get(api->store, snapshot, jv_buffer_bytes(&key), &value);
 	if (jv_is_ok(&status))
-		status = jv_meta_decode(jv_buffer_bytes(&key), jv_buffer_bytes(&value), &meta);
-	if (jv_is_ok(&status) && revision < meta.event_floor)
-		status = jv_field_error(JV_OUT_OF_RANGE, "from_revision",
-			"changes up to revision %" PRId64
-			" are no longer kept; list anew, then watch from the list's revision",
-			meta.event_floor);
+		status = jv_meta_decode(jv_buffer_bytes(&key), jv_buffer_bytes(&value), meta);
 	jv_buffer_deinit(&key);
 	jv_buffer_deinit(&value);
 	return status;
+}
+
+struct jv_status jv_read_kept(struct jv_api *api, int64_t revision)
+{
+	struct jv_meta_record meta;
+
+	JV_TRY(jv_read_meta(api, NULL, &meta));
+	if (revision < meta.event_floor)
+		return jv_field_error(JV_OUT_OF_RANGE, "from_revision",
+			"changes up to revision %" PRId64
+			" are no longer kept; list anew, then watch from the list's revision",
+			meta.event_floor);
+	return jv_ok();
 }
 
 size_t jv_answer_bytes_max(const struct jv_api *api)

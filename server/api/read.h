@@ -28,6 +28,8 @@ struct jv_status jv_read_spec(struct jv_api *api, const struct jv_snapshot *snap
 struct jv_status jv_read_task_message(struct jv_api *api, const struct jv_snapshot *snapshot,
 	uint64_t task, struct jv_arena *arena, struct jv_task_read *read,
 	Jarvis__V1__Task **message) JV_MUST_USE;
+struct jv_status jv_read_meta(struct jv_api *api, const struct jv_snapshot *snapshot,
+	struct jv_meta_record *meta) JV_MUST_USE;
 /* Where a watch begins: behind a revision that the client names, or, 0, behind the newest.
  * INVALID_ARGUMENT or OUT_OF_RANGE of from_revision. */
 struct jv_status jv_read_from(

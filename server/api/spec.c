@@ -255,3 +255,11 @@ void jv_spec_shape(const Jarvis__V1__TaskSpec *spec, struct jv_shape_record *sha
 	shape_constraints(spec, shape);
 	shape_retry(spec->retry, shape);
 }
+
+size_t jv_spec_terms(const Jarvis__V1__TaskSpec *spec, struct jv_term *terms)
+{
+	for (size_t i = 0; i < spec->n_labels; i++)
+		terms[i] = jv_term(JV_ENTRY_LABEL, jv_bytes_of_text(spec->labels[i]->key),
+			jv_bytes_of_text(spec->labels[i]->value));
+	return spec->n_labels;
+}

@@ -26,6 +26,9 @@ struct jv_status jv_spec_complete(Jarvis__V1__TaskSpec *spec, const struct jv_li
  * have equal bytes. */
 void jv_spec_shape(const Jarvis__V1__TaskSpec *spec, struct jv_shape_record *shape);
 
+/* The terms of the labels, by which lists find the task; room for as many. Returns how many. */
+size_t jv_spec_terms(const Jarvis__V1__TaskSpec *spec, struct jv_term *terms);
+
 /* Milliseconds of a duration; NULL is 0. Saturates. */
 int64_t jv_duration_ms(const Google__Protobuf__Duration *duration);
 

@@ -40,6 +40,20 @@ static struct jv_status encode(
 	return jv_ok();
 }
 
+/* By what lists find the task. */
+static struct jv_status describe(
+	struct jv_rpc *rpc, const Jarvis__V1__TaskSpec *spec, struct jv_event_submit *submit)
+{
+	struct jv_term *terms = jv_arena_alloc(&rpc->arena, (spec->n_labels + 1) * sizeof(*terms));
+
+	if (terms == NULL)
+		return jv_answer_too_large();
+	submit->terms = terms;
+	submit->term_count = (uint32_t)jv_spec_terms(spec, terms);
+	submit->name = jv_bytes_of_text(spec->name);
+	return jv_ok();
+}
+
 static struct jv_status prepare(struct jv_rpc *rpc, Jarvis__V1__TaskSpec *spec)
 {
 	struct jv_event_submit *submit = &rpc->event.submit;
@@ -51,6 +65,7 @@ static struct jv_status prepare(struct jv_rpc *rpc, Jarvis__V1__TaskSpec *spec)
 	rpc->event.kind = JV_EVENT_SUBMIT;
 	submit->priority = spec->priority;
 	JV_TRY(encode(rpc, spec, submit));
+	JV_TRY(describe(rpc, spec, submit));
 	if (submit->request.used)
 		submit->spec_hash = jv_hash64(submit->spec);
 	return jv_ok();

@@ -25,9 +25,40 @@ static bool in_queue(const struct jv_event_sweep *sweep, struct jv_bytes key)
 	return jv_bytes_equal(jv_get_bytes(&reader), jv_bytes_of_text(sweep->queue));
 }
 
-static struct jv_status take_expiry(
-	struct jv_event_sweep *sweep, struct jv_bytes key, struct jv_bytes value)
+static struct jv_status unpack_spec(
+	struct sweeper *sweeper, uint64_t id, struct jv_arena *arena, Jarvis__V1__TaskSpec **spec)
 {
+	ProtobufCMessage *message = NULL;
+	struct jv_bytes packed;
+	uint64_t task;
+	jv_key_spec(&sweeper->key, id);
+	JV_TRY(jv_store_get(sweeper->store, NULL, jv_buffer_bytes(&sweeper->key), &sweeper->value));
+	JV_TRY(jv_spec_decode(
+		jv_buffer_bytes(&sweeper->key), jv_buffer_bytes(&sweeper->value), &task, &packed));
+	JV_TRY(jv_pb_unpack(&jarvis__v1__task_spec__descriptor, packed, arena, &message));
+	*spec = (void *)message;
+	return jv_ok();
+}
+
+/* What the spec has entries for. One that cannot be read leaves its entries behind: lists look at
+ * the task too, and find that it is gone. */
+static void read_description(struct sweeper *sweeper, struct jv_swept *swept)
+{
+	Jarvis__V1__TaskSpec *spec = NULL;
+	struct jv_arena arena;
+	jv_arena_init(&arena, 0, 0);
+	struct jv_status status = unpack_spec(sweeper, swept->task, &arena, &spec);
+	if (jv_is_ok(&status) && spec->n_labels <= JV_LABELS_MAX) {
+		swept->term_count = (uint32_t)jv_spec_terms(spec, swept->terms);
+		strncpy(swept->name, spec->name, sizeof(swept->name) - 1);
+	}
+	jv_arena_deinit(&arena);
+}
+
+static struct jv_status take_expiry(
+	struct sweeper *sweeper, struct jv_bytes key, struct jv_bytes value)
+{
+	struct jv_event_sweep *sweep = sweeper->sweep;
 	struct jv_expiry_record record;
 	JV_TRY(jv_expiry_decode(key, value, &record));
 	sweep->found[sweep->count++] = (struct jv_swept){
@@ -36,7 +67,16 @@ static struct jv_status take_expiry(
 		.attempt = record.attempt,
 		.spread = record.spread,
 		.expire_ms = record.expire_ms,
+		.state = record.state,
+		.priority = record.priority,
+		.finish_ms = record.finish_ms,
 	};
+	struct jv_swept *swept = &sweeper->sweep->found[sweeper->sweep->count - 1];
+	JV_ASSERT(record.node.size < sizeof(swept->node));
+	if (record.node.size > 0)
+		memcpy(swept->node, record.node.data, record.node.size);
+	if (record.described)
+		read_description(sweeper, swept);
 	return jv_ok();
 }
 
@@ -51,7 +91,7 @@ static struct jv_status read_expiries(struct sweeper *sweeper)
 	jv_cursor_seek(cursor, jv_buffer_bytes(&sweeper->key), false);
 	while ((there = jv_cursor_read(cursor, &key, &value) && in_queue(sweep, key)) &&
 		sweep->count < sweep->limit && jv_is_ok(&status)) {
-		status = take_expiry(sweep, key, value);
+		status = take_expiry(sweeper, key, value);
 		jv_cursor_step(cursor, false);
 	}
 	sweep->more = there;
@@ -63,18 +103,11 @@ static struct jv_status read_expiries(struct sweeper *sweeper)
 static struct jv_status read_spec(
 	struct sweeper *sweeper, struct jv_swept *swept, struct jv_arena *arena)
 {
-	ProtobufCMessage *message = NULL;
-	struct jv_bytes packed;
-	uint64_t task;
-	jv_key_spec(&sweeper->key, swept->task);
-	JV_TRY(jv_store_get(sweeper->store, NULL, jv_buffer_bytes(&sweeper->key), &sweeper->value));
-	JV_TRY(jv_spec_decode(
-		jv_buffer_bytes(&sweeper->key), jv_buffer_bytes(&sweeper->value), &task, &packed));
-	JV_TRY(jv_pb_unpack(&jarvis__v1__task_spec__descriptor, packed, arena, &message));
-	const Jarvis__V1__TaskSpec *spec = (const void *)message;
+	Jarvis__V1__TaskSpec *spec = NULL;
+	JV_TRY(unpack_spec(sweeper, swept->task, arena, &spec));
 	strncpy(swept->queue, spec->queue, sizeof(swept->queue) - 1);
 	swept->retention_ms = jv_duration_ms(spec->retention);
-	swept->bytes += (int64_t)packed.size;
+	swept->bytes += (int64_t)protobuf_c_message_get_packed_size(&spec->base);
 	return jv_ok();
 }
 
@@ -147,15 +180,18 @@ static struct jv_status reclaim_range(struct sweeper *sweeper, key_maker *make)
 		sweeper->store, jv_buffer_bytes(&sweeper->key), jv_buffer_bytes(&sweeper->value));
 }
 
-/* Everything of the tasks, and the order of removal, which is by queue. */
+/* Everything of the tasks; the order of removal, which is by queue, and the index. */
 static struct jv_status reclaim(struct sweeper *sweeper)
 {
 	static const uint8_t first = JV_RECORD_EXPIRY, end = JV_RECORD_EXPIRY + 1;
+	static const uint8_t entry = JV_RECORD_ENTRY, entry_end = JV_RECORD_ENTRY + 1;
 	JV_TRY(reclaim_range(sweeper, log_key));
 	JV_TRY(reclaim_range(sweeper, jv_key_spec));
 	JV_TRY(reclaim_range(sweeper, jv_key_done));
 	JV_TRY(reclaim_range(sweeper, jv_key_live));
-	return jv_store_reclaim(sweeper->store, jv_bytes_of(&first, 1), jv_bytes_of(&end, 1));
+	JV_TRY(jv_store_reclaim(sweeper->store, jv_bytes_of(&first, 1), jv_bytes_of(&end, 1)));
+	return jv_store_reclaim(
+		sweeper->store, jv_bytes_of(&entry, 1), jv_bytes_of(&entry_end, 1));
 }
 
 void jv_sweep_read(struct jv_store *store, struct jv_event *event)

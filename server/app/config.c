@@ -303,7 +303,8 @@ static const struct jv_config_field own_fields[] = {
 		.default_value = "10000",
 		.minimum = 100,
 		.maximum = 10000000,
-		.help = "Tasks that one page of a filtered list looks at before it is given out as it is."},
+		.help = "Steps in the index that one page of a list takes before it is given out as it is; "
+			"a look at a task counts four."},
 	{.key = "stop.grace",
 		.type = JV_CONFIG_DURATION,
 		.offset = FIELD(stop_grace_ms),

@@ -10,6 +10,7 @@ struct jv_core *jv_core_new(const struct jv_core_options *options)
 	JV_ASSERT(options->tasks_max > 0 && options->nodes_max > 0 && options->events_max > 0);
 	struct jv_core *core = jv_calloc(1, sizeof(*core));
 	core->options = *options;
+	jv_entry_init(core);
 	memcpy(core->meta.cluster_id, options->cluster_id, sizeof(core->meta.cluster_id));
 	core->meta.next_task = 1;
 	core->meta.next_shape = 1;

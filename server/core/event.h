@@ -71,6 +71,10 @@ struct jv_event_submit {
 	int32_t priority;
 	struct jv_request_key request;
 	uint64_t spec_hash; /* if there is a request_id */
+	/* By what lists find the task, beside what its shape says: */
+	const struct jv_term *terms; /* of its labels; lent */
+	uint32_t term_count;   /* at most JV_LABELS_MAX */
+	struct jv_bytes name;  /* may be empty */
 	/* Reply: */
 	uint64_t task;
 	bool duplicate;
@@ -209,8 +213,17 @@ struct jv_swept {
 	int64_t bytes;
 	uint32_t attempt;
 	enum jv_log_spread spread;
-	int64_t expire_ms; /* of EXPIRY; the rest of ADOPT */
 	int64_t finish_ms;
+	/* Of EXPIRY, as in its record: */
+	int64_t expire_ms;
+	uint8_t state; /* 0: the task has no entries */
+	int32_t priority;
+	char node[JV_NODE_NAME_MAX];
+	/* Of EXPIRY, from the spec, if that has a name or labels: */
+	struct jv_term terms[JV_LABELS_MAX];
+	uint32_t term_count;
+	char name[JV_TASK_NAME_MAX + 1];
+	/* Of ADOPT: */
 	int64_t retention_ms; /* as the task says; 0: as its queue does */
 	char queue[JV_QUEUE_NAME_MAX + 1];
 };

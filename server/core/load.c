@@ -17,7 +17,8 @@ static struct jv_status load_meta(struct jv_core *core, struct jv_bytes key, str
 	JV_TRY(jv_meta_decode(key, value, &record));
 	if (record.next_task == 0 || record.next_shape == 0 || record.revision < 1 ||
 		record.event_floor < 0 || record.event_floor >= record.revision ||
-		record.unexpiring > record.next_task)
+		record.unexpiring > record.next_task || record.unindexed > record.next_task ||
+		record.submit_back_ms < 0)
 		return misfit(core, key, "has impossible numbers");
 	core->meta = record;
 	core->has_meta = true;

@@ -79,6 +79,7 @@ static struct jv_status create(struct jv_core *core, struct jv_node **node)
 		jv_node_free(made);
 		return status;
 	}
+	made->term = jv_term(JV_ENTRY_NODE, made->record.name, jv_bytes_of(NULL, 0));
 	JV_ASSERT(jv_node_find(core, made->record.name) == NULL);
 	insert(core, made);
 	*node = made;

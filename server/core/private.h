@@ -59,6 +59,7 @@ struct jv_task {
 	bool cancelled : 1;
 	bool reported : 1;  /* named in the Hello that is being reconciled; else false */
 	uint8_t spread : 2; /* enum jv_log_spread, or more than it is */
+	bool described : 1; /* it may have a name or labels */
 	uint32_t kept_kib;  /* stored beside the log of this attempt: spec, logs of others */
 	union {
 		/* QUEUED: in its shape's heap, or in back-off with a timer. */
@@ -120,6 +121,7 @@ struct jv_shape {
 /* A queue with live or finished tasks. Of the finished ones only the sums are here. */
 struct jv_queue {
 	char name[JV_QUEUE_NAME_MAX + 1];
+	struct jv_term term; /* of its tasks' entries */
 	struct jv_retention retention;
 	uint32_t shapes; /* live ones that name it */
 	int64_t tasks;   /* finished, with an expiry record */
@@ -151,6 +153,7 @@ struct jv_node {
 	struct jv_node_record record; /* borrows from key and value */
 	struct jv_buffer key;
 	struct jv_buffer value;
+	struct jv_term term; /* of the entries of tasks that are or were here */
 	enum jv_node_state state;
 	struct jv_session *session; /* NULL if not connected */
 	struct jv_amounts used;     /* sum over attempts */
@@ -234,6 +237,8 @@ struct jv_core {
 			   open */
 
 	int64_t states[JV_TASK_STATES]; /* live tasks by state */
+	struct jv_term placed_term;
+	struct jv_term state_terms[JV_TASK_STATES]; /* of final states */
 	struct jv_stats since_start;    /* only what counts since the start */
 
 	const struct jv_shape *decoded; /* whose record is in shape_record; NULL: nobody's */
@@ -294,6 +299,19 @@ void jv_write_finished_gone(
 	struct jv_core *core, struct jv_bytes queue, const struct jv_swept *swept);
 void jv_write_meta(struct jv_core *core, int64_t revision);
 void jv_request_describe(const struct jv_request *request, struct jv_request_record *record);
+
+/* entry.c: by what lists find tasks */
+void jv_entry_init(struct jv_core *core);
+void jv_entry_submit(
+	struct jv_core *core, const struct jv_task *task, const struct jv_event_submit *submit);
+/* A queued task is about to be placed on the node. */
+void jv_entry_place(struct jv_core *core, const struct jv_task *task, const struct jv_node *node);
+/* It is about to leave its node. */
+void jv_entry_leave(struct jv_core *core, const struct jv_task *task);
+void jv_entry_end(struct jv_core *core, const struct jv_task_record *record);
+/* A finished task is removed. */
+void jv_entry_gone(
+	struct jv_core *core, const struct jv_queue *queue, const struct jv_swept *swept);
 
 /* effect.c: what is told */
 void jv_effect_reply(struct jv_core *core, struct jv_event *event);
@@ -357,7 +375,8 @@ bool jv_queue_before(const struct jv_heap_node *a, const struct jv_heap_node *b)
 /* KiB that so many bytes take in the store. */
 uint32_t jv_retention_kib(int64_t bytes);
 /* A task has ended: gives it its place in the order of removal. Returns when it is removed. */
-int64_t jv_retention_begin(struct jv_core *core, const struct jv_task *task);
+int64_t jv_retention_begin(struct jv_core *core, const struct jv_task *task,
+	const struct jv_task_record *record);
 void jv_retention_start(struct jv_core *core);
 /* Monotonic time of the next sweep; INT64_MAX if none is due, or one is on its way. */
 int64_t jv_retention_deadline_ms(const struct jv_core *core);

@@ -55,6 +55,7 @@ struct jv_queue *jv_queue_get(struct jv_core *core, struct jv_bytes name)
 	queue = jv_calloc(1, sizeof(*queue));
 	memcpy(queue->name, name.data, name.size);
 	queue->retention = retention_of(core, queue->name);
+	queue->term = jv_term(JV_ENTRY_QUEUE, name, jv_bytes_of(NULL, 0));
 	queue->first_ms = JV_NEVER_MS;
 	jv_list_init(&queue->dirty);
 	HASH_ADD_KEYPTR(hh, core->queues, queue->name, name.size, queue);
@@ -258,7 +259,8 @@ static void add(struct jv_core *core, struct jv_queue *queue, const struct jv_ex
 	arm_largest(core);
 }
 
-int64_t jv_retention_begin(struct jv_core *core, const struct jv_task *task)
+int64_t jv_retention_begin(
+	struct jv_core *core, const struct jv_task *task, const struct jv_task_record *ended)
 {
 	struct jv_queue *queue = task->shape->queue;
 	struct jv_expiry_record record = {
@@ -268,6 +270,11 @@ int64_t jv_retention_begin(struct jv_core *core, const struct jv_task *task)
 		.bytes = task->kept_kib * INT64_C(1024) + task->log_bytes + RECORDS_BYTES,
 		.attempt = task->attempt,
 		.spread = (enum jv_log_spread)task->spread,
+		.state = task->state,
+		.described = task->described,
+		.priority = task->priority,
+		.finish_ms = ended->finish_ms,
+		.node = ended->node,
 	};
 	add(core, queue, &record);
 	return record.expire_ms;
@@ -380,6 +387,7 @@ static void take_away(struct jv_core *core, struct jv_queue *queue, const struct
 	JV_ASSERT(queue->tasks > 0 && queue->bytes >= swept->bytes);
 	JV_ASSERT(jv_task_find(core, swept->task) == NULL);
 	jv_write_finished_gone(core, jv_bytes_of_text(queue->name), swept);
+	jv_entry_gone(core, queue, swept);
 	queue->tasks--;
 	queue->bytes -= swept->bytes;
 	core->finished--;

@@ -62,7 +62,9 @@ static void accept(struct jv_core *core, struct jv_event *event, struct jv_shape
 	submit->task = task->id;
 	submit->submit_ms = task->submit_ms;
 	submit->duplicate = false;
+	task->described = submit->term_count > 0 || submit->name.size > 0;
 	jv_write_spec(core, task->id, submit->spec);
+	jv_entry_submit(core, task, submit);
 	jv_task_changed(core, task);
 	submit->task_revision = task->revision;
 	if (submit->request.used)

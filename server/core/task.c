@@ -68,6 +68,17 @@ static void add(struct jv_core *core, struct jv_task *task, struct jv_shape *sha
 	jv_index_add(&core->tasks, task);
 }
 
+/* Lists find tasks by the time of their submission because numbers go with it; see the record. */
+static void note_clock(struct jv_core *core)
+{
+	struct jv_meta_record *meta = &core->meta;
+	int64_t back_ms = meta->submit_ms_max - core->now.wall_ms;
+	if (back_ms <= 0)
+		meta->submit_ms_max = core->now.wall_ms;
+	else if (back_ms > meta->submit_back_ms)
+		meta->submit_back_ms = back_ms;
+}
+
 struct jv_task *jv_task_new(struct jv_core *core, struct jv_shape *shape, int32_t priority)
 {
 	struct jv_task *task = jv_calloc(1, sizeof(*task));
@@ -75,6 +86,7 @@ struct jv_task *jv_task_new(struct jv_core *core, struct jv_shape *shape, int32_
 	JV_ASSERT(task->id != 0 && jv_task_find(core, task->id) == NULL);
 	task->priority = priority;
 	task->submit_ms = core->now.wall_ms;
+	note_clock(core);
 	task->queued_ms = core->now.wall_ms;
 	add(core, task, shape);
 	move(core, task, JV_TASK_QUEUED);
@@ -196,6 +208,7 @@ struct jv_task *jv_task_restore(struct jv_core *core, const struct jv_task_recor
 	task->kept_kib = record->kept_kib;
 	/* Of what earlier attempts have left nothing is known but that it may be there. */
 	task->spread = task->attempt > 1 ? JV_LOG_MANY : JV_LOG_NONE;
+	task->described = true;
 	past_restore(task, record);
 	add(core, task, shape);
 	core->states[task->state]++;
@@ -272,6 +285,7 @@ void jv_task_assign(struct jv_core *core, struct jv_task *task, struct jv_node *
 {
 	JV_ASSERT(node->state == JV_NODE_READY && node->session != NULL);
 	unqueue(core, task);
+	jv_entry_place(core, task, node);
 	move(core, task, JV_TASK_ASSIGNED);
 	JV_ASSERT(task->attempt < UINT32_MAX);
 	task->attempt++;
@@ -297,6 +311,7 @@ void jv_task_advance(struct jv_core *core, struct jv_task *task, enum jv_task_st
 void jv_task_retry(struct jv_core *core, struct jv_task *task, int64_t wait_ms)
 {
 	JV_ASSERT(jv_task_active(task) && !task->cancelled);
+	jv_entry_leave(core, task);
 	jv_node_detach(core, task->node, task);
 	move(core, task, JV_TASK_QUEUED);
 	task->queued_ms = core->now.wall_ms;
@@ -319,10 +334,12 @@ static void end_count(struct jv_core *core, enum jv_task_state state)
 void jv_task_end(struct jv_core *core, struct jv_task *task, enum jv_task_state state)
 {
 	struct jv_task_record record;
-	if (task->state == JV_TASK_QUEUED)
+	if (task->state == JV_TASK_QUEUED) {
 		unqueue(core, task);
-	else
+	} else {
+		jv_entry_leave(core, task);
 		jv_node_detach(core, task->node, task);
+	}
 	move(core, task, state);
 	end_count(core, state);
 	task->revision = jv_core_next_revision(core);
@@ -330,7 +347,8 @@ void jv_task_end(struct jv_core *core, struct jv_task *task, enum jv_task_state 
 	record.shape = 0;
 	record.not_before_ms = 0;
 	record.finish_ms = core->now.wall_ms;
-	record.expire_ms = jv_retention_begin(core, task);
+	record.expire_ms = jv_retention_begin(core, task, &record);
+	jv_entry_end(core, &record);
 	jv_write_task(core, &record);
 	if (!JV_BUG(END_KEPT))
 		jv_write_task_gone(core, task->id);

@@ -96,6 +96,15 @@ static struct jv_status decode_rest(char kind, struct jv_bytes key, struct jv_by
 		jv_node_event_encode(&record.node_event, revision, &key_again, &value_again);
 		return jv_ok();
 	}
+	if (kind == JV_RECORD_ENTRY) {
+		enum jv_entry_kind kind;
+		struct jv_bytes held;
+		uint64_t task;
+		JV_TRY(jv_entry_decode(key, value, &kind, &held, &task));
+		jv_buffer_append(&key_again, key.data, key.size);
+		jv_entry_encode(&key_again, &value_again);
+		return jv_ok();
+	}
 	if (kind == JV_RECORD_REQUEST) {
 		JV_TRY(jv_request_decode(key, value, &record.request));
 		jv_request_encode(&record.request, &key_again, &value_again);

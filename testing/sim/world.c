@@ -256,7 +256,8 @@ static void check_left(struct jv_sim_world *world)
 static void check_removed(struct jv_sim_world *world)
 {
 	static const uint8_t kinds[] = {JV_RECORD_DONE, JV_RECORD_LIVE, JV_RECORD_SPEC,
-		JV_RECORD_LOG, JV_RECORD_LOG_HEAD, JV_RECORD_EXPIRY, JV_RECORD_QUEUE};
+		JV_RECORD_LOG, JV_RECORD_LOG_HEAD, JV_RECORD_EXPIRY, JV_RECORD_QUEUE,
+		JV_RECORD_ENTRY};
 	struct jv_cursor *cursor = jv_cursor_open(world->server.disk.store, NULL);
 	struct jv_buffer text = {0};
 	struct jv_bytes key, value;

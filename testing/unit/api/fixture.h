@@ -27,6 +27,7 @@
 struct fixture {
 	struct jv_env env;
 	int64_t now_ms;
+	int64_t back_ms; /* how far the wall clock was set back */
 	bool eager;
 	bool deaf;     /* the core does not turn */
 	bool unsynced; /* the disk does not sync: nothing becomes durable */

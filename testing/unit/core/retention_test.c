@@ -79,6 +79,7 @@ static void expect_finished(struct fixture *fixture, uint32_t count)
 		assert_int_equal(stats.finished_bytes, 0);
 		assert_int_equal(jv_fixture_count(fixture, JV_RECORD_QUEUE), 0);
 		assert_int_equal(jv_fixture_count(fixture, JV_RECORD_LOG), 0);
+		assert_int_equal(jv_fixture_count(fixture, JV_RECORD_ENTRY), 0);
 	}
 }
 

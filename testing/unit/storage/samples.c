@@ -30,6 +30,9 @@ static struct jv_meta_record meta_make(enum jv_variant variant)
 		.revision = pick(variant, 123456),
 		.event_floor = pick(variant, 120000),
 		.unexpiring = pick_u64(variant, 900),
+		.unindexed = pick_u64(variant, 800),
+		.submit_ms_max = pick(variant, 1767225600009),
+		.submit_back_ms = pick(variant, 1500),
 	};
 	pick_id(variant, record.cluster_id, sizeof(record.cluster_id), 0xa0);
 	return record;
@@ -57,6 +60,9 @@ static void meta_compare(enum jv_variant variant, struct jv_bytes key, struct jv
 	assert_true(got.revision == wanted.revision);
 	assert_true(got.event_floor == wanted.event_floor);
 	assert_true(got.unexpiring == wanted.unexpiring);
+	assert_true(got.unindexed == wanted.unindexed);
+	assert_true(got.submit_ms_max == wanted.submit_ms_max);
+	assert_true(got.submit_back_ms == wanted.submit_back_ms);
 }
 
 /* --- shape --- */
@@ -522,6 +528,7 @@ const struct jv_sample jv_samples[JV_SAMPLES_COUNT] = {
 	{"node", node_encode, node_decode, node_compare},
 	{"node_event", jv_sample_node_event_encode, jv_sample_node_event_decode,
 		jv_sample_node_event_compare},
+	{"entry", jv_sample_entry_encode, jv_sample_entry_decode, jv_sample_entry_compare},
 	{"request", request_encode, request_decode, request_compare},
 	{"queue", jv_sample_queue_encode, jv_sample_queue_decode, jv_sample_queue_compare},
 	{"expiry", jv_sample_expiry_encode, jv_sample_expiry_decode, jv_sample_expiry_compare},

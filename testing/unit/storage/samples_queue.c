@@ -47,6 +47,13 @@ static struct jv_expiry_record expiry_make(enum jv_variant variant)
 		.spread = variant == JV_VARIANT_LEAST ? JV_LOG_NONE
 			: variant == JV_VARIANT_MOST  ? JV_LOG_MANY
 						      : JV_LOG_ONE,
+		.state = variant == JV_VARIANT_LEAST ? 0
+			: variant == JV_VARIANT_MOST ? JV_TASK_CANCELLED
+						     : JV_TASK_FAILED,
+		.described = variant == JV_VARIANT_MOST,
+		.priority = pick_i32(variant, -5),
+		.finish_ms = pick(variant, 1767225600010),
+		.node = pick_text(variant, "n1"),
 	};
 }
 
@@ -73,6 +80,52 @@ void jv_sample_expiry_compare(enum jv_variant variant, struct jv_bytes key, stru
 	assert_true(got.bytes == wanted.bytes);
 	assert_true(got.attempt == wanted.attempt);
 	assert_true(got.spread == wanted.spread);
+	assert_true(got.state == wanted.state);
+	assert_true(got.described == wanted.described);
+	assert_true(got.priority == wanted.priority);
+	assert_true(got.finish_ms == wanted.finish_ms);
+	jv_expect_bytes(got.node, wanted.node);
+}
+
+/* One of each kind that is no term. */
+static void entry_key(enum jv_variant variant, struct jv_buffer *key)
+{
+	if (variant == JV_VARIANT_TYPICAL)
+		jv_key_name(key, TEXT("nightly"), 42);
+	else if (variant == JV_VARIANT_LEAST)
+		jv_key_priority(key, INT32_MIN, 0);
+	else
+		jv_key_finish(key, JV_TASK_CANCELLED, INT64_MAX, UINT64_MAX);
+}
+
+void jv_sample_entry_encode(enum jv_variant variant, struct jv_buffer *key, struct jv_buffer *value)
+{
+	entry_key(variant, key);
+	jv_entry_encode(key, value);
+}
+
+struct jv_status jv_sample_entry_decode(struct jv_bytes key, struct jv_bytes value)
+{
+	enum jv_entry_kind kind;
+	struct jv_bytes held;
+	uint64_t task;
+	return jv_entry_decode(key, value, &kind, &held, &task);
+}
+
+void jv_sample_entry_compare(enum jv_variant variant, struct jv_bytes key, struct jv_bytes value)
+{
+	static const enum jv_entry_kind kinds[] = {
+		JV_ENTRY_NAME, JV_ENTRY_PRIORITY, JV_ENTRY_FINISH};
+	enum jv_entry_kind kind;
+	struct jv_bytes held;
+	uint64_t task;
+	jv_expect_ok(jv_entry_decode(key, value, &kind, &held, &task));
+	assert_int_equal(kind, kinds[variant]);
+	assert_true(task == pick_u64(variant, 42));
+	if (variant == JV_VARIANT_TYPICAL)
+		jv_expect_bytes(held, jv_bytes_of("nightly", 8));
+	else
+		assert_int_equal(held.size, variant == JV_VARIANT_LEAST ? 4 : 9);
 }
 
 static struct jv_node_event_record node_event_make(enum jv_variant variant)
