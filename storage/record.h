@@ -298,7 +298,7 @@ struct jv_expiry_record {
 	uint32_t attempt;
 	enum jv_log_spread spread;
 	/* What the task has entries for, so that they are removed with it. state 0: none. */
-	uint8_t state; /* enum jv_task_state, final */
+	uint8_t state;  /* enum jv_task_state, final */
 	bool described; /* the spec has a name or labels */
 	int32_t priority;
 	int64_t finish_ms;

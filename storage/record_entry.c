@@ -90,8 +90,7 @@ static bool fits(enum jv_entry_kind kind, struct jv_bytes held)
 {
 	if (kind != JV_ENTRY_NAME)
 		return held.size == size_of(kind);
-	return held.size > 1 && held.size <= JV_TASK_NAME_MAX + 1 &&
-		held.data[held.size - 1] == 0;
+	return held.size > 1 && held.size <= JV_TASK_NAME_MAX + 1 && held.data[held.size - 1] == 0;
 }
 
 struct jv_status jv_entry_decode(struct jv_bytes key, struct jv_bytes value,

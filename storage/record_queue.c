@@ -1,7 +1,7 @@
 #include "base/assert.h"
 #include "storage/envelope.h"
 
-#define QUEUE_VERSION  1
+#define QUEUE_VERSION 1
 /* Version 1 was of tasks without entries. */
 #define EXPIRY_VERSION 2
 

@@ -3,8 +3,8 @@
  *
  * On an edge's thread, over one snapshot. A set is asked for its next member in one direction, and
  * finds it by seeks in the index (docs/storage.md, "Lists"), so a condition that few tasks meet
- * costs little however many tasks there are. The work of all sets of one walk is bounded: when it is
- * used up, a set says how far it has come instead.
+ * costs little however many tasks there are. The work of all sets of one walk is bounded: when it
+ * is used up, a set says how far it has come instead.
  */
 #ifndef JV_SERVER_API_IDS_H
 #define JV_SERVER_API_IDS_H
@@ -21,7 +21,7 @@ struct jv_ids_walk {
 	const struct jv_snapshot *snapshot;
 	struct jv_arena *arena;
 	bool backward;
-	int64_t steps_left; /* moves of cursors; at 0 or below the walk is to stop */
+	int64_t steps_left;      /* moves of cursors; at 0 or below the walk is to stop */
 	struct jv_status status; /* the first error of the store, at close */
 };
 
@@ -37,8 +37,7 @@ struct jv_ids *jv_ids_union(struct jv_ids_walk *walk, struct jv_ids *const *part
 struct jv_ids *jv_ids_intersection(
 	struct jv_ids_walk *walk, struct jv_ids *const *parts, size_t count);
 /* Of the first but not of the second. */
-struct jv_ids *jv_ids_without(
-	struct jv_ids_walk *walk, struct jv_ids *of, struct jv_ids *excluded);
+struct jv_ids *jv_ids_without(struct jv_ids_walk *walk, struct jv_ids *of, struct jv_ids *excluded);
 
 /* The first member that is `from` or behind it, in the direction of the walk; 0 if there is none.
  * From call to call `from` may only go on. When the steps are used up, what is returned may be no

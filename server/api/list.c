@@ -175,8 +175,7 @@ static struct jv_status parse_order(struct jv_listing *listing, const char *text
 		if (strlen(fields[i]) != size || strncmp(fields[i], text, size) != 0)
 			continue;
 		listing->field = (enum jv_list_field)i;
-		if (listing->walk.backward || direction[0] == '\0' ||
-			strcmp(direction, "asc") == 0)
+		if (listing->walk.backward || direction[0] == '\0' || strcmp(direction, "asc") == 0)
 			return jv_ok();
 	}
 	if (text[0] == '\0')
@@ -202,8 +201,7 @@ static struct jv_status check(struct jv_listing *listing,
 static void fill(struct jv_listing *listing, struct jv_list_place *place)
 {
 	listing->arena_max = listing->arena->used + jv_answer_bytes_max(listing->api);
-	listing->status =
-		jv_read_meta(listing->api, listing->walk.snapshot, &listing->meta);
+	listing->status = jv_read_meta(listing->api, listing->walk.snapshot, &listing->meta);
 	if (!jv_is_ok(&listing->status))
 		return;
 	if (listing->field == JV_LIST_SUBMIT_TIME)

@@ -30,8 +30,7 @@ static struct jv_ids *of_states(struct jv_ids_walk *walk, const Jarvis__V1__Task
 
 	/* Queued tasks have no entry of their own: most are placed before long. */
 	if (wants(filter, JV_TASK_QUEUED))
-		parts[count++] = jv_ids_without(
-			walk, jv_ids_live(walk), jv_ids_term(walk, placed));
+		parts[count++] = jv_ids_without(walk, jv_ids_live(walk), jv_ids_term(walk, placed));
 	for (int state = JV_TASK_ASSIGNED; state <= JV_TASK_STOPPING; state++)
 		wants_placed = wants_placed || wants(filter, (enum jv_task_state)state);
 	if (wants_placed)
@@ -39,8 +38,8 @@ static struct jv_ids *of_states(struct jv_ids_walk *walk, const Jarvis__V1__Task
 	for (int state = JV_TASK_SUCCEEDED; state <= JV_TASK_CANCELLED; state++) {
 		uint8_t letter = (uint8_t)state;
 		if (wants(filter, (enum jv_task_state)state))
-			parts[count++] = jv_ids_term(walk,
-				jv_term(JV_ENTRY_STATE, jv_bytes_of(&letter, 1), nothing()));
+			parts[count++] = jv_ids_term(
+				walk, jv_term(JV_ENTRY_STATE, jv_bytes_of(&letter, 1), nothing()));
 	}
 	return jv_ids_union(walk, parts, count);
 }

@@ -125,8 +125,8 @@ static bool walk_ranges(struct ranges *ranges, struct jv_list_place *place)
 	return over;
 }
 
-static void add_range(struct ranges *ranges, enum jv_entry_kind kind, uint16_t lower,
-	uint16_t upper, size_t skip)
+static void add_range(
+	struct ranges *ranges, enum jv_entry_kind kind, uint16_t lower, uint16_t upper, size_t skip)
 {
 	struct range *range = &ranges->range[ranges->count++];
 

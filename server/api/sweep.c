@@ -190,8 +190,7 @@ static struct jv_status reclaim(struct sweeper *sweeper)
 	JV_TRY(reclaim_range(sweeper, jv_key_done));
 	JV_TRY(reclaim_range(sweeper, jv_key_live));
 	JV_TRY(jv_store_reclaim(sweeper->store, jv_bytes_of(&first, 1), jv_bytes_of(&end, 1)));
-	return jv_store_reclaim(
-		sweeper->store, jv_bytes_of(&entry, 1), jv_bytes_of(&entry_end, 1));
+	return jv_store_reclaim(sweeper->store, jv_bytes_of(&entry, 1), jv_bytes_of(&entry_end, 1));
 }
 
 void jv_sweep_read(struct jv_store *store, struct jv_event *event)

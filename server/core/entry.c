@@ -98,8 +98,7 @@ static void drop_described(struct jv_core *core, const struct jv_swept *swept)
 	drop(core);
 }
 
-void jv_entry_gone(
-	struct jv_core *core, const struct jv_queue *queue, const struct jv_swept *swept)
+void jv_entry_gone(struct jv_core *core, const struct jv_queue *queue, const struct jv_swept *swept)
 {
 	/* Of an older release. */
 	if (swept->state == 0)
@@ -108,8 +107,7 @@ void jv_entry_gone(
 	drop_term(core, core->state_terms[swept->state], swept->task);
 	if (swept->node[0] != '\0')
 		drop_term(core, term_of(JV_ENTRY_NODE, jv_bytes_of_text(swept->node)), swept->task);
-	jv_key_finish(
-		&core->key, (enum jv_task_state)swept->state, swept->finish_ms, swept->task);
+	jv_key_finish(&core->key, (enum jv_task_state)swept->state, swept->finish_ms, swept->task);
 	drop(core);
 	if (swept->priority != 0) {
 		jv_key_priority(&core->key, swept->priority, swept->task);

@@ -73,8 +73,8 @@ struct jv_event_submit {
 	uint64_t spec_hash; /* if there is a request_id */
 	/* By what lists find the task, beside what its shape says: */
 	const struct jv_term *terms; /* of its labels; lent */
-	uint32_t term_count;   /* at most JV_LABELS_MAX */
-	struct jv_bytes name;  /* may be empty */
+	uint32_t term_count;         /* at most JV_LABELS_MAX */
+	struct jv_bytes name;        /* may be empty */
 	/* Reply: */
 	uint64_t task;
 	bool duplicate;

@@ -239,7 +239,7 @@ struct jv_core {
 	int64_t states[JV_TASK_STATES]; /* live tasks by state */
 	struct jv_term placed_term;
 	struct jv_term state_terms[JV_TASK_STATES]; /* of final states */
-	struct jv_stats since_start;    /* only what counts since the start */
+	struct jv_stats since_start;                /* only what counts since the start */
 
 	const struct jv_shape *decoded; /* whose record is in shape_record; NULL: nobody's */
 	struct jv_shape_record shape_record;
@@ -375,8 +375,8 @@ bool jv_queue_before(const struct jv_heap_node *a, const struct jv_heap_node *b)
 /* KiB that so many bytes take in the store. */
 uint32_t jv_retention_kib(int64_t bytes);
 /* A task has ended: gives it its place in the order of removal. Returns when it is removed. */
-int64_t jv_retention_begin(struct jv_core *core, const struct jv_task *task,
-	const struct jv_task_record *record);
+int64_t jv_retention_begin(
+	struct jv_core *core, const struct jv_task *task, const struct jv_task_record *record);
 void jv_retention_start(struct jv_core *core);
 /* Monotonic time of the next sweep; INT64_MAX if none is due, or one is on its way. */
 int64_t jv_retention_deadline_ms(const struct jv_core *core);

@@ -238,7 +238,8 @@ static void the_work_of_a_page_is_bounded(void **state)
 	assert_int_equal(tasks, 10);
 	/* Two conditions that hardly meet: each page may end before it has found anything. */
 	for (int i = 0; i < 40; i++)
-		jv_fixture_submit(fixture, i % 2 == 0 ? "'labels':{'a':'1'}" : "'labels':{'b':'1'}");
+		jv_fixture_submit(
+			fixture, i % 2 == 0 ? "'labels':{'a':'1'}" : "'labels':{'b':'1'}");
 	jv_fixture_submit(fixture, "'labels':{'a':'1','b':'1'}");
 	assert_in_range(walk(fixture, "'labels':{'a':'1','b':'1'}", &tasks), 2, 10);
 	assert_int_equal(tasks, 1);
@@ -315,7 +316,8 @@ static void in_each_order(void **state)
 		expect_order(fixture, "finish_time desc", "", sizes[i], "1 3 5");
 		expect_order(fixture, "finish_time desc", "'states':['TASK_STATE_FAILED']",
 			sizes[i], "3");
-		expect_order(fixture, "finish_time", "'states':['TASK_STATE_RUNNING']", sizes[i], "");
+		expect_order(
+			fixture, "finish_time", "'states':['TASK_STATE_RUNNING']", sizes[i], "");
 	}
 }
 
@@ -357,8 +359,8 @@ static void let_much_happen(struct fixture *fixture, struct jv_random *random)
 			jv_fixture_report_running(sessions[below(random, 2)], some, 1);
 			break;
 		case 2:
-			jv_fixture_report_finished(sessions[below(random, 2)], some, 1,
-				(int)below(random, 2), 0);
+			jv_fixture_report_finished(
+				sessions[below(random, 2)], some, 1, (int)below(random, 2), 0);
 			break;
 		default:
 			break;
@@ -366,8 +368,8 @@ static void let_much_happen(struct fixture *fixture, struct jv_random *random)
 	}
 }
 
-static bool meets(const Jarvis__V1__Task *task, int state, const char *queue, const char *node,
-	bool labelled)
+static bool meets(
+	const Jarvis__V1__Task *task, int state, const char *queue, const char *node, bool labelled)
 {
 	return (state == 0 || (int)task->status->state == state) &&
 		(queue == NULL || strcmp(task->spec->queue, queue) == 0) &&

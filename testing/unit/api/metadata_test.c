@@ -46,8 +46,9 @@ static void only_binary_values_may_hold_any_byte(void **state)
 	assert_memory_equal(list.first->value.data, bytes, 3);
 	assert_false(jv_metadata_add(&list, &arena, jv_bytes_of_text("a"), value));
 	assert_false(add(&list, &arena, "a", "line\r\nbreak"));
-	assert_false(add(&list, &arena, "a", "gr\xc3\xbc\xc3\x9f"
-					     "e"));
+	assert_false(add(&list, &arena, "a",
+		"gr\xc3\xbc\xc3\x9f"
+		"e"));
 	assert_false(add(&list, &arena, "", "x"));
 	assert_false(add(&list, &arena, ":path", "x"));
 	assert_false(add(&list, &arena, "a b", "x"));

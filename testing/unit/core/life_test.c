@@ -214,6 +214,8 @@ static const char golden[] =
 	"stopped\n"
 	"  delete entry by placed c44bdff4074eecdb of task 1\n"
 	"  put expiry of task 1 in queue default at 9223372036854775807\n"
+	"  put entry by state e406c97925067f24 of task 1\n"
+	"  put entry by finish 080000018bcfe56c4c of task 1\n"
 	"  put done task 1\n"
 	"  put event of revision 9 index 0\n"
 	"  delete live task 1\n"
