@@ -18,6 +18,8 @@
 #define DESCRIPTORS 65536
 /* More than there are. */
 #define OPTIONS_MAX 256
+/* How often it is looked whether certificates have changed. */
+#define LOOK_S 10
 
 extern char **environ;
 
@@ -35,6 +37,7 @@ static const char usage[] =
 	"\n"
 	"Environment: JARVIS_ and the key in upper case, dots as underscores: JARVIS_GRPC_LISTEN.\n"
 	"Signals: TERM and INT stop the server in order; running tasks go on and are adopted at the next start.\n"
+	"         HUP reads certificates and keys again.\n"
 	"Exit codes: 0 stopped, 64 wrong usage, 70 a commit failed, 75 cannot start now, 78 wrong configuration.\n"
 	"\n"
 	"Next: jarvis status --server 127.0.0.1:7070\n";
@@ -165,11 +168,26 @@ static void raise_descriptors(void)
 		JV_INFO("server.descriptors", JV_KI("limit", (int64_t)limit.rlim_max));
 }
 
+/* Returns the signal that ends the program. */
+static int await_end(struct jv_app *app, const sigset_t *signals)
+{
+	const struct timespec look = {.tv_sec = LOOK_S};
+
+	for (;;) {
+		int number = sigtimedwait(signals, NULL, &look);
+		if (number == SIGTERM || number == SIGINT)
+			return number;
+		if (number == SIGHUP)
+			JV_INFO("server.reload");
+		jv_app_reload(app, number == SIGHUP);
+	}
+}
+
 static int serve(const struct jv_server_config *config, const sigset_t *signals)
 {
 	struct jv_app *app = NULL;
 	struct jv_status status = jv_app_open(config, &app);
-	int signal_number = 0;
+	int signal_number;
 
 	if (!jv_is_ok(&status)) {
 		fprintf(stderr, "jarvisd: cannot start: %s\n", status.message);
@@ -178,8 +196,7 @@ static int serve(const struct jv_server_config *config, const sigset_t *signals)
 	/* For scripts that let the kernel choose the ports. */
 	printf("ready grpc_port=%d rest_port=%d\n", jv_app_grpc_port(app), jv_app_rest_port(app));
 	fflush(stdout);
-	while (sigwait(signals, &signal_number) != 0)
-		continue;
+	signal_number = await_end(app, signals);
 	JV_INFO("server.signal", JV_KV("signal", strsignal(signal_number)));
 	jv_app_close(app);
 	return 0;
@@ -206,6 +223,7 @@ int main(int argc, char **argv)
 		sigemptyset(&signals);
 		sigaddset(&signals, SIGTERM);
 		sigaddset(&signals, SIGINT);
+		sigaddset(&signals, SIGHUP);
 		pthread_sigmask(SIG_BLOCK, &signals, NULL);
 		signal(SIGPIPE, SIG_IGN);
 		jv_log_open(STDERR_FILENO, (enum jv_log_level)config.log_level,

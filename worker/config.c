@@ -25,7 +25,7 @@
 #define DAYS_MAX          (INT64_C(365) * 86400000)
 
 /* Of the program, in front of the others. */
-#define PROGRAM_FIELDS 3
+#define PROGRAM_FIELDS 10
 
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const user_namespaces[] = {"auto", "on", "off", NULL};
@@ -67,6 +67,39 @@ const struct jv_config_field jv_worker_config_schema[] = {
 		.offset = FIELD(server_address),
 		.default_value = "127.0.0.1:7070",
 		.help = "Address and port of the server's gRPC services, or unix:PATH."},
+	{.key = "server.tls",
+		.type = JV_CONFIG_BOOL,
+		.offset = FIELD(server_tls),
+		.default_value = "false",
+		.help = "Whether the server is spoken to over TLS."},
+	{.key = "server.ca",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(server_ca),
+		.help = "PEM file of the authorities that sign the server's certificate; empty means "
+			"those of this machine."},
+	{.key = "server.cert",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(server_cert),
+		.help = "PEM file of this worker's certificate, if the server asks for one. Files are "
+			"read again at each new connection."},
+	{.key = "server.key",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(server_key),
+		.help = "PEM file of its key, without a passphrase."},
+	{.key = "server.name",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(server_name),
+		.help = "Name that the server's certificate must have; empty means the host of "
+			"server.address."},
+	{.key = "server.token_file",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(server_token_file),
+		.help = "File whose first line is sent as a bearer token; empty means none."},
+	{.key = "server.token_in_clear",
+		.type = JV_CONFIG_BOOL,
+		.offset = FIELD(server_token_in_clear),
+		.default_value = "false",
+		.help = "Whether the token may go to another machine without TLS."},
 	{.key = "log.level",
 		.type = JV_CONFIG_CHOICE,
 		.offset = FIELD(log_level),

@@ -25,6 +25,13 @@ struct jv_worker_plugin {
 struct jv_worker_config {
 	/* Of the program. */
 	char *server_address;
+	bool server_tls;
+	char *server_ca;
+	char *server_cert;
+	char *server_key;
+	char *server_name;
+	char *server_token_file;
+	bool server_token_in_clear;
 	int64_t log_level;
 	int64_t log_format;
 	/* Of the worker. */

@@ -1,5 +1,7 @@
 #include "worker/link.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,12 +17,15 @@
 #define WRITE_QUEUE_MAX 1024
 /* gRPC waits for no connection longer than this. */
 #define CALLING_MS 10000
+#define TOKEN_SIZE 8200
 
 enum state { WAITING, CALLING, UP, ENDING };
 
 struct jv_link {
 	struct jv_link_options options;
+	struct jv_cq *cq;
 	struct jv_client *client;
+	bool tried;           /* with this client */
 	struct jv_call *call; /* NULL while WAITING */
 	enum state state;
 	bool finishing;
@@ -110,24 +115,84 @@ static const struct jv_call_events call_events = {
 	.ended = call_ended,
 };
 
+static bool is_set(const char *text)
+{
+	return text != NULL && text[0] != '\0';
+}
+
+/* The first line of the file, in a buffer of size; it is nobody else's business. */
+static struct jv_status read_token(const char *path, char *token, size_t size)
+{
+	FILE *file = fopen(path, "re");
+	size_t got;
+
+	if (file == NULL)
+		return jv_error(JV_INVALID_ARGUMENT, "the token file %.200s cannot be read: %s",
+			path, strerror(errno));
+	/* No second copy in a buffer of stdio's. */
+	setvbuf(file, NULL, _IONBF, 0);
+	got = fread(token, 1, size - 1, file);
+	fclose(file);
+	token[got] = '\0';
+	token[strcspn(token, "\r\n")] = '\0';
+	if (token[0] == '\0')
+		return jv_error(JV_INVALID_ARGUMENT,
+			"the token file %.200s has no token in its first "
+			"line",
+			path);
+	return jv_ok();
+}
+
+static struct jv_status open_client(struct jv_link *link, struct jv_client **client)
+{
+	struct jv_client_options options = link->options.client;
+	char token[TOKEN_SIZE] = "";
+	struct jv_status status = jv_ok();
+
+	options.reconnect_backoff_ms_max = PAUSE_MS_MAX;
+	options.write_queue_max = WRITE_QUEUE_MAX;
+	options.user_agent = "jarvis-worker";
+	if (is_set(link->options.token_file))
+		status = read_token(link->options.token_file, token, sizeof(token));
+	options.token = token;
+	if (jv_is_ok(&status))
+		status = jv_client_open(link->cq, link->options.server, &options, client);
+	explicit_bzero(token, sizeof(token));
+	return status;
+}
+
+/* Certificates and tokens are renewed while we run; files that cannot be read just now are no
+ * reason to give up what worked. */
+static void renew_client(struct jv_link *link)
+{
+	struct jv_client *client;
+	struct jv_status status;
+
+	if (!link->options.client.tls && !is_set(link->options.token_file))
+		return;
+	status = open_client(link, &client);
+	if (!jv_is_ok(&status)) {
+		log_lost(link, &status);
+		return;
+	}
+	jv_client_close(link->client);
+	link->client = client;
+}
+
 struct jv_status jv_link_open(
 	struct jv_cq *cq, const struct jv_link_options *options, struct jv_link **opened)
 {
-	struct jv_client_options client_options = {
-		.reconnect_backoff_ms_max = PAUSE_MS_MAX,
-		.write_queue_max = WRITE_QUEUE_MAX,
-		.user_agent = "jarvis-worker",
-	};
 	struct jv_link *link = jv_calloc(1, sizeof(*link));
-	struct jv_status status =
-		jv_client_open(cq, options->server, &client_options, &link->client);
+	struct jv_status status;
 
+	link->cq = cq;
+	link->options = *options;
+	status = open_client(link, &link->client);
 	if (!jv_is_ok(&status)) {
 		free(link);
 		return status;
 	}
 	JV_ASSERT(options->method != NULL && options->method->client_streaming);
-	link->options = *options;
 	link->options.server = jv_strdup(options->server);
 	link->pause_ms = PAUSE_MS_MIN;
 	jv_random_seed(&link->random, options->seed);
@@ -143,6 +208,9 @@ int64_t jv_link_tick(struct jv_link *link)
 		link->state = CALLING;
 		link->closed = false;
 		link->due_ms = now_ms + CALLING_MS;
+		if (link->tried)
+			renew_client(link);
+		link->tried = true;
 		link->call = jv_call_start(
 			link->client, link->options.method, NULL, 0, &call_events, link);
 	} else if (link->state == CALLING && now_ms >= link->due_ms) {

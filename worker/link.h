@@ -30,7 +30,11 @@ struct jv_link_events {
 };
 
 struct jv_link_options {
-	const char *server;             /* host:port */
+	const char *server; /* host:port */
+	/* TLS and its files, as of struct jv_client_options; lent until close, and read again at
+	 * each try. The token is the first line of the file, or NULL or "" for none. */
+	struct jv_client_options client;
+	const char *token_file;
 	const struct jv_method *method; /* jarvis.v1.Worker/Session */
 	const struct jv_env *env;       /* borrowed; for its clock */
 	uint64_t seed;                  /* of the jitter */

@@ -184,6 +184,20 @@ static int start_thread(struct jv_worker *worker)
 
 /* Opening, from the inside out. */
 
+/* Not for the embedded worker: it comes by a way of its own. */
+static void secure_link(const struct jv_worker_config *config, struct jv_link_options *options)
+{
+	options->client = (struct jv_client_options){
+		.tls = config->server_tls,
+		.ca_file = config->server_ca,
+		.cert_file = config->server_cert,
+		.key_file = config->server_key,
+		.server_name = config->server_name,
+		.token_in_clear = config->server_token_in_clear,
+	};
+	options->token_file = config->server_token_file;
+}
+
 static struct jv_status open_link(struct jv_worker *worker, const char *server)
 {
 	struct jv_link_options options = {
@@ -193,9 +207,10 @@ static struct jv_status open_link(struct jv_worker *worker, const char *server)
 		.events = {link_up, link_down, link_message, worker},
 	};
 
+	if (server == NULL)
+		secure_link(worker->config, &options);
 	worker->env->random(worker->env, &options.seed, sizeof(options.seed));
-	return jv_status_context(
-		jv_link_open(&worker->cq, &options, &worker->link), "server.address");
+	return jv_status_context(jv_link_open(&worker->cq, &options, &worker->link), "server");
 }
 
 static void open_agent(struct jv_worker *worker)

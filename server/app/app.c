@@ -11,6 +11,7 @@
 #include "proto/wire/jarvis.h"
 #include "server/api/handlers.h"
 #include "server/app/core_thread.h"
+#include "server/app/tls.h"
 #include "server/rest/edge.h"
 #include "server/rpc/grpc.h"
 #include "worker/worker.h"
@@ -25,6 +26,7 @@
 
 struct jv_app {
 	const struct jv_server_config *config;
+	struct jv_tls_source *tls; /* NULL: both ports are plain */
 	struct jv_schema *schema;
 	struct jv_store *store;
 	struct jv_api api;
@@ -147,9 +149,23 @@ static struct jv_status open_core(struct jv_app *app)
 	return jv_core_thread_open(&options, &app->core);
 }
 
+/* With TLS the embedded worker comes by a socket that only this user can open: it needs neither a
+ * certificate nor a name. */
+static bool has_own_socket(const struct jv_app *app)
+{
+	return app->config->worker_enabled && jv_server_config_grpc_tls(app->config);
+}
+
+static void own_socket(const struct jv_app *app, char *address, size_t size)
+{
+	snprintf(address, size, "unix:%s/embedded.sock", app->config->storage_path);
+}
+
 static struct jv_status open_grpc(struct jv_app *app)
 {
-	const char *listen[] = {app->config->grpc_listen, NULL};
+	char socket[4200];
+	const char *listen[] = {
+		app->config->grpc_listen, has_own_socket(app) ? socket : NULL, NULL};
 	struct jv_grpc_options options = {
 		.listen = listen,
 		.edges = (uint32_t)app->config->grpc_edges,
@@ -162,20 +178,36 @@ static struct jv_status open_grpc(struct jv_app *app)
 		.keepalive_ms = app->config->keepalive_ms,
 		.ping_interval_ms_min = app->config->ping_interval_ms_min,
 		.memory_bytes_max = app->config->memory_bytes_max,
+		.tls = jv_server_config_grpc_tls(app->config) ? app->tls : NULL,
 	};
 
+	own_socket(app, socket, sizeof(socket));
 	return jv_grpc_open(&options, &app->api, &app->grpc);
 }
 
 static struct jv_status open_rest(struct jv_app *app)
 {
+	const struct jv_server_config *config = app->config;
 	struct jv_rest_options options = jv_rest_options_default();
 
-	if (app->config->rest_listen[0] == '\0')
+	if (config->rest_listen[0] == '\0')
 		return jv_ok();
-	options.listen = app->config->rest_listen;
-	options.connections_max = (uint32_t)app->config->rest_connections_max;
-	options.body_bytes_max = (size_t)app->config->message_bytes_max;
+	options.listen = config->rest_listen;
+	options.tls = jv_server_config_rest_tls(config) ? app->tls : NULL;
+	options.connections_max = (uint32_t)config->rest_connections_max;
+	options.connections_per_address_max = (uint32_t)config->rest_connections_per_address;
+	options.header_bytes_max = (size_t)config->rest_header_bytes_max;
+	options.body_bytes_max = (size_t)config->message_bytes_max;
+	options.idle_ms = config->rest_idle_ms;
+	options.head_ms = config->rest_head_ms;
+	options.body_ms = config->rest_body_ms;
+	options.gzip = config->rest_gzip;
+	options.access_log = config->rest_access_log;
+	options.cors_origins = (const char *const *)config->rest_cors_origins.items;
+	options.cors_origin_count = config->rest_cors_origins.count;
+	options.cors_headers = config->rest_cors_headers;
+	options.cors_expose = config->rest_cors_expose;
+	options.cors_max_age_ms = config->rest_cors_max_age_ms;
 	return jv_rest_edge_open(&options, &app->api, &app->rest);
 }
 
@@ -215,7 +247,9 @@ static void own_address(const struct jv_app *app, char *address, size_t size)
 	bool any = host == 0 || strncmp(listen, "0.0.0.0:", 8) == 0 ||
 		strncmp(listen, "[::]:", 5) == 0;
 
-	if (strncmp(listen, "unix:", 5) == 0)
+	if (has_own_socket(app))
+		own_socket(app, address, size);
+	else if (strncmp(listen, "unix:", 5) == 0)
 		snprintf(address, size, "%s", listen);
 	else
 		snprintf(address, size, "%.*s:%d", any ? 9 : host, any ? "127.0.0.1" : listen,
@@ -224,7 +258,7 @@ static void own_address(const struct jv_app *app, char *address, size_t size)
 
 static struct jv_status open_worker(struct jv_app *app)
 {
-	char address[256];
+	char address[4200];
 	struct jv_worker_options options = {.config = &app->config->worker, .server = address};
 
 	if (!app->config->worker_enabled)
@@ -251,6 +285,7 @@ static void close_all(struct jv_app *app)
 		jv_grpc_close(app->grpc);
 	if (app->store != NULL)
 		jv_store_close(app->store);
+	jv_tls_source_close(app->tls);
 	jv_schema_free(app->schema);
 	free(app->edges);
 	free(app->queues);
@@ -271,7 +306,9 @@ struct jv_status jv_app_open(const struct jv_server_config *config, struct jv_ap
 	struct jv_status status;
 
 	app->config = config;
-	status = open_store(app);
+	status = jv_app_tls_open(config, &app->tls);
+	if (jv_is_ok(&status))
+		status = open_store(app);
 	if (jv_is_ok(&status)) {
 		fill_api(app);
 		status = open_core(app);
@@ -291,6 +328,11 @@ struct jv_status jv_app_open(const struct jv_server_config *config, struct jv_ap
 	else
 		jv_app_close(app);
 	return status;
+}
+
+void jv_app_reload(struct jv_app *app, bool asked)
+{
+	jv_app_tls_reload(app->tls, asked);
 }
 
 int jv_app_grpc_port(const struct jv_app *app)

@@ -18,6 +18,10 @@ struct jv_status jv_app_open(
 /* Drains and stops everything; tasks that run go on under their shims. */
 void jv_app_close(struct jv_app *app);
 
+/* Takes certificates anew: all if it is `asked` for, by SIGHUP; else those whose files have
+ * changed. */
+void jv_app_reload(struct jv_app *app, bool asked);
+
 /* Ports that are listened on; 0 if REST is off. */
 int jv_app_grpc_port(const struct jv_app *app);
 int jv_app_rest_port(const struct jv_app *app);

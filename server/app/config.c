@@ -1,6 +1,5 @@
 #include "server/app/config.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -15,6 +14,9 @@
 
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const formats[] = {"text", "json", NULL};
+
+static const char *const port_tls[] = {"auto", "on", "off", NULL};
+static const char *const client_auths[] = {"none", "request", "require", NULL};
 
 #define QUEUE_FIELD(name) offsetof(struct jv_server_queue, name)
 
@@ -52,6 +54,12 @@ static const struct jv_config_field own_fields[] = {
 		.offset = FIELD(grpc_listen),
 		.default_value = "127.0.0.1:7070",
 		.help = "Address and port of the gRPC services; port 0 takes a free one."},
+	{.key = "grpc.tls",
+		.type = JV_CONFIG_CHOICE,
+		.offset = FIELD(grpc_tls),
+		.default_value = "auto",
+		.choices = port_tls,
+		.help = "Whether the gRPC port speaks TLS; auto: if tls.cert is set."},
 	{.key = "grpc.edges",
 		.type = JV_CONFIG_INT,
 		.offset = FIELD(grpc_edges),
@@ -128,13 +136,108 @@ static const struct jv_config_field own_fields[] = {
 		.offset = FIELD(rest_listen),
 		.default_value = "127.0.0.1:7071",
 		.help = "Address and port of the REST API; port 0 takes a free one, empty turns it off."},
+	{.key = "rest.tls",
+		.type = JV_CONFIG_CHOICE,
+		.offset = FIELD(rest_tls),
+		.default_value = "auto",
+		.choices = port_tls,
+		.help = "Whether the REST port speaks TLS; auto: if tls.cert is set."},
 	{.key = "rest.connections_max",
 		.type = JV_CONFIG_INT,
 		.offset = FIELD(rest_connections_max),
-		.default_value = "4096",
+		.default_value = "16384",
 		.minimum = 1,
 		.maximum = 1000000,
-		.help = "HTTP connections at a time."},
+		.help = "HTTP connections at a time; more wait to be accepted."},
+	{.key = "rest.connections_per_address",
+		.type = JV_CONFIG_INT,
+		.offset = FIELD(rest_connections_per_address),
+		.default_value = "0",
+		.maximum = 1000000,
+		.help = "The same of one address, or of one /64 of IPv6; more are closed. 0 means no "
+			"limit, as behind a proxy."},
+	{.key = "rest.header_max",
+		.type = JV_CONFIG_BYTES,
+		.offset = FIELD(rest_header_bytes_max),
+		.default_value = "16KiB",
+		.minimum = KIB,
+		.maximum = 256 * KIB,
+		.help = "Largest request line and headers taken."},
+	{.key = "rest.idle_timeout",
+		.type = JV_CONFIG_DURATION,
+		.offset = FIELD(rest_idle_ms),
+		.default_value = "60s",
+		.minimum = 100,
+		.maximum = DAY,
+		.help = "A connection without a request, or without a byte that goes on with one or "
+			"takes of an answer, is closed."},
+	{.key = "rest.header_timeout",
+		.type = JV_CONFIG_DURATION,
+		.offset = FIELD(rest_head_ms),
+		.default_value = "10s",
+		.minimum = 100,
+		.maximum = DAY,
+		.help = "Longest time from the first byte of a request to the end of its headers, and "
+			"of a TLS handshake."},
+	{.key = "rest.body_timeout",
+		.type = JV_CONFIG_DURATION,
+		.offset = FIELD(rest_body_ms),
+		.default_value = "30s",
+		.minimum = 100,
+		.maximum = DAY,
+		.help = "Longest time of a request's body, and a second more for each KiB of it."},
+	{.key = "rest.gzip",
+		.type = JV_CONFIG_BOOL,
+		.offset = FIELD(rest_gzip),
+		.default_value = "true",
+		.help = "Whether answers are compressed for clients that take that."},
+	{.key = "rest.access_log",
+		.type = JV_CONFIG_BOOL,
+		.offset = FIELD(rest_access_log),
+		.default_value = "false",
+		.help = "Whether each HTTP request is logged, at level info; without its query."},
+	{.key = "rest.cors.origins",
+		.type = JV_CONFIG_LIST,
+		.offset = FIELD(rest_cors_origins),
+		.maximum = 100,
+		.help = "Sites whose pages may use the API, such as https://ui.example.com; \"*\" means "
+			"all, none turns this off."},
+	{.key = "rest.cors.headers",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(rest_cors_headers),
+		.default_value =
+			"Authorization, Content-Type, Grpc-Timeout, Traceparent, X-Request-Id",
+		.help = "Headers that such pages may send."},
+	{.key = "rest.cors.expose",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(rest_cors_expose),
+		.help = "Headers of answers that such pages may read besides the usual ones."},
+	{.key = "rest.cors.max_age",
+		.type = JV_CONFIG_DURATION,
+		.offset = FIELD(rest_cors_max_age_ms),
+		.default_value = "10m",
+		.maximum = DAY,
+		.help = "For how long a browser may remember what is allowed."},
+	{.key = "tls.cert",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(tls_cert),
+		.help = "PEM file of the server's certificate, then those that it was signed by; empty "
+			"means no TLS. Read again at SIGHUP and when it changes."},
+	{.key = "tls.key",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(tls_key),
+		.help = "PEM file of its key, without a passphrase, for the server's user alone to read."},
+	{.key = "tls.client_ca",
+		.type = JV_CONFIG_TEXT,
+		.offset = FIELD(tls_client_ca),
+		.help = "PEM file of the authorities that sign certificates of clients and workers."},
+	{.key = "tls.client_auth",
+		.type = JV_CONFIG_CHOICE,
+		.offset = FIELD(tls_client_auth),
+		.default_value = "none",
+		.choices = client_auths,
+		.help = "Whether clients show a certificate: none are asked, or who shows one shows a "
+			"good one, or nobody is served without."},
 	{.key = "storage.path",
 		.type = JV_CONFIG_TEXT,
 		.offset = FIELD(storage_path),
@@ -347,42 +450,4 @@ const struct jv_config_field *jv_server_config_schema(void)
 	memcpy(schema, own_fields, own_count * sizeof(*schema));
 	memcpy(schema + own_count, below, (below_count + 1) * sizeof(*schema));
 	return schema;
-}
-
-static bool queue_named(const char *name)
-{
-	return name[0] != '\0' &&
-		strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name);
-}
-
-static struct jv_status check_queues(const struct jv_server_config *config)
-{
-	const struct jv_server_queue *queues = config->queues.items;
-
-	for (size_t i = 0; i < config->queues.count; i++) {
-		if (!queue_named(queues[i].name))
-			return jv_error(JV_INVALID_ARGUMENT,
-				"queues: \"%.80s\" is no queue name: use 1 to %d of a-z, 0-9 and -",
-				queues[i].name, JV_QUEUE_NAME_MAX);
-		for (size_t j = 0; j < i; j++)
-			if (strcmp(queues[i].name, queues[j].name) == 0)
-				return jv_error(JV_INVALID_ARGUMENT,
-					"queues: the queue \"%s\" stands twice", queues[i].name);
-	}
-	return jv_ok();
-}
-
-struct jv_status jv_server_config_check(const struct jv_server_config *config)
-{
-	if (config->heartbeat_ms * 3 > config->lease_ms)
-		return jv_error(JV_INVALID_ARGUMENT,
-			"scheduler.heartbeat (%" PRId64 " ms) must be at most a third of "
-			"scheduler.lease (%" PRId64 " ms)",
-			config->heartbeat_ms, config->lease_ms);
-	if (config->grpc_listen == NULL || config->grpc_listen[0] == '\0')
-		return jv_error(JV_INVALID_ARGUMENT, "grpc.listen must not be empty");
-	JV_TRY(check_queues(config));
-	if (config->worker_enabled)
-		return jv_status_context(jv_worker_config_check(&config->worker), "worker");
-	return jv_ok();
 }

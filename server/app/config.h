@@ -18,6 +18,9 @@ struct jv_server_queue {
 	int64_t retention_bytes;
 };
 
+/* Whether a port speaks TLS: auto means if there is a certificate. */
+enum jv_server_tls { JV_SERVER_TLS_AUTO, JV_SERVER_TLS_ON, JV_SERVER_TLS_OFF };
+
 struct jv_server_config {
 	char *grpc_listen;
 	char *rest_listen;
@@ -31,7 +34,24 @@ struct jv_server_config {
 	int64_t client_calls_max;
 	int64_t keepalive_ms;
 	int64_t ping_interval_ms_min;
+	int64_t grpc_tls; /* enum jv_server_tls */
+	int64_t rest_tls;
+	char *tls_cert;
+	char *tls_key;
+	char *tls_client_ca;
+	int64_t tls_client_auth; /* enum jv_tls_client_auth */
 	int64_t rest_connections_max;
+	int64_t rest_connections_per_address;
+	int64_t rest_header_bytes_max;
+	int64_t rest_idle_ms;
+	int64_t rest_head_ms;
+	int64_t rest_body_ms;
+	bool rest_gzip;
+	bool rest_access_log;
+	struct jv_config_list rest_cors_origins;
+	char *rest_cors_headers;
+	char *rest_cors_expose;
+	int64_t rest_cors_max_age_ms;
 	char *storage_path;
 	int64_t storage_block_cache_bytes;
 	int64_t storage_write_buffer_bytes;
@@ -69,5 +89,9 @@ const struct jv_config_field *jv_server_config_schema(void);
 
 /* What the ranges of single keys cannot say, such as a heartbeat longer than the lease. */
 struct jv_status jv_server_config_check(const struct jv_server_config *config) JV_MUST_USE;
+
+/* What `auto` comes to. */
+bool jv_server_config_grpc_tls(const struct jv_server_config *config);
+bool jv_server_config_rest_tls(const struct jv_server_config *config);
 
 #endif

@@ -279,6 +279,16 @@ static enum step step_body(struct jv_rest_connection *connection)
 	return STEP_AGAIN;
 }
 
+/* Nothing more is sent. */
+static enum step linger(struct jv_rest_connection *connection)
+{
+	if (connection->tls != NULL)
+		jv_rest_tls_end(connection);
+	shutdown(connection->fd, SHUT_WR);
+	jv_rest_connection_enter(connection, JV_REST_LINGER);
+	return STEP_AGAIN;
+}
+
 /* The answer has gone out. */
 static enum step end_answer(struct jv_rest_connection *connection)
 {
@@ -289,11 +299,7 @@ static enum step end_answer(struct jv_rest_connection *connection)
 		jv_rest_connection_enter(connection, JV_REST_IDLE);
 		return STEP_AGAIN;
 	}
-	if (connection->tls != NULL)
-		jv_rest_tls_end(connection);
-	shutdown(connection->fd, SHUT_WR);
-	jv_rest_connection_enter(connection, JV_REST_LINGER);
-	return STEP_AGAIN;
+	return linger(connection);
 }
 
 static enum step step_answer(struct jv_rest_connection *connection)
@@ -340,7 +346,7 @@ static enum step step_handshake(struct jv_rest_connection *connection)
 	if (result == 0)
 		return STEP_WAIT;
 	if (result < 0)
-		return STEP_CLOSE;
+		return connection->tls == NULL ? linger(connection) : STEP_CLOSE;
 	jv_rest_connection_enter(connection, JV_REST_IDLE);
 	return STEP_AGAIN;
 }

@@ -49,13 +49,13 @@ bool jv_rest_add_allow(struct jv_rest_call *call)
 /* What the origin of the request may be told that it is; NULL: it may not read anything. */
 static const char *allowed_origin(const struct jv_rest_call *call)
 {
-	const char *const *origins = call->rest->options.cors_origins;
+	const struct jv_rest_options *options = &call->rest->options;
 	const char *origin = jv_rest_call_header(call, "Origin");
 
-	for (; origin != NULL && origins != NULL && *origins != NULL; origins++) {
-		if (strcmp(*origins, "*") == 0)
+	for (size_t i = 0; origin != NULL && i < options->cors_origin_count; i++) {
+		if (strcmp(options->cors_origins[i], "*") == 0)
 			return "*";
-		if (strcasecmp(*origins, origin) == 0)
+		if (strcasecmp(options->cors_origins[i], origin) == 0)
 			return origin;
 	}
 	return NULL;
@@ -66,7 +66,7 @@ void jv_rest_add_cors(struct jv_rest_call *call)
 	const struct jv_rest_options *options = &call->rest->options;
 	const char *origin = allowed_origin(call);
 
-	if (options->cors_origins == NULL)
+	if (options->cors_origin_count == 0)
 		return;
 	/* A cache must not give what one site was told to another. */
 	if (strcmp(options->cors_origins[0], "*") != 0)

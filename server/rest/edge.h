@@ -37,8 +37,9 @@ struct jv_rest_options {
 	size_t bodies_bytes_max; /* of all requests being received; beyond: 429 */
 	bool gzip;               /* for clients that take it */
 	bool access_log;         /* a line for each request */
-	/* Other sites whose pages may use the API: NULL-terminated origins, or "*"; NULL: none. */
+	/* Other sites whose pages may use the API, or only "*"; lent until close. */
 	const char *const *cors_origins;
+	size_t cors_origin_count;
 	const char *cors_headers; /* of requests, as a list with commas */
 	const char *cors_expose;  /* of answers; "": none */
 	int64_t cors_max_age_ms;  /* for which a browser may remember what it was told */

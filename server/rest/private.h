@@ -234,7 +234,8 @@ struct jv_status jv_rest_tls_open(
 	struct jv_tls_source *source, struct jv_rest_tls **tls) JV_MUST_USE;
 void jv_rest_tls_close(struct jv_rest_tls *tls);
 void jv_rest_tls_accept(struct jv_rest_connection *connection);
-/* 1 done, 0 goes on, -1 failed. */
+/* 1 done, 0 goes on, -1 failed; if there is no TLS any more, the client spoke plain HTTP, and has
+ * been told so. */
 int jv_rest_tls_handshake(struct jv_rest_connection *connection);
 ssize_t jv_rest_tls_read(struct jv_rest_connection *connection, void *data, size_t size);
 ssize_t jv_rest_tls_write(struct jv_rest_connection *connection, const void *data, size_t size);

@@ -172,6 +172,9 @@ static void explain_plain(struct jv_rest_connection *connection)
 		"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
 		"This port speaks HTTPS: write https:// instead of http://.\n";
 
+	SSL_free(connection->tls);
+	connection->tls = NULL;
+	connection->readable = true;
 	send(connection->fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
 }
 
@@ -194,8 +197,6 @@ static int explain(struct jv_rest_connection *connection, int result)
 	} else if (why == SSL_ERROR_WANT_WRITE) {
 		connection->writable = false;
 	} else {
-		if (ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST)
-			explain_plain(connection);
 		if (error != 0)
 			log_failed(connection, error);
 		connection->readable = false;
@@ -210,8 +211,14 @@ int jv_rest_tls_handshake(struct jv_rest_connection *connection)
 {
 	ERR_clear_error();
 	int result = SSL_do_handshake(connection->tls);
+	bool plain = ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST;
 
-	return result == 1 ? 1 : explain(connection, result);
+	if (result == 1)
+		return 1;
+	result = explain(connection, result);
+	if (result < 0 && plain)
+		explain_plain(connection);
+	return result;
 }
 
 ssize_t jv_rest_tls_read(struct jv_rest_connection *connection, void *data, size_t size)

@@ -18,7 +18,9 @@ static grpc_ssl_certificate_config_reload_status fetch(
 	listener->tls_generation = jv_tls_source_take(source, &tls);
 	pair.private_key = tls.key;
 	pair.cert_chain = tls.cert;
-	*config = grpc_ssl_server_certificate_config_create(tls.ca, &pair, 1);
+	/* gRPC insists on authorities, also where no client is asked for anything. */
+	*config = grpc_ssl_server_certificate_config_create(
+		tls.ca != NULL ? tls.ca : tls.cert, &pair, 1);
 	jv_tls_deinit(&tls);
 	return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }

@@ -45,9 +45,11 @@ static const char *in_folder(struct rig *rig, const char *name, const char *endi
 static void serve(struct rig *rig, const char *certificate, enum jv_tls_client_auth client_auth)
 {
 	struct jv_grpc_options options = {0};
-	struct jv_tls_files files = {.ca = pki_path(rig->folder, "ca.pem")};
+	struct jv_tls_files files = {.ca = NULL};
 	struct jv_status status;
 
+	if (client_auth != JV_TLS_CLIENT_NONE)
+		files.ca = pki_path(rig->folder, "ca.pem");
 	if (certificate != NULL) {
 		files.cert = in_folder(rig, certificate, ".pem");
 		files.key = in_folder(rig, certificate, ".key");
