@@ -97,10 +97,10 @@ static struct jv_status decode_rest(char kind, struct jv_bytes key, struct jv_by
 		return jv_ok();
 	}
 	if (kind == JV_RECORD_ENTRY) {
-		enum jv_entry_kind kind;
+		enum jv_entry_kind entry;
 		struct jv_bytes held;
 		uint64_t task;
-		JV_TRY(jv_entry_decode(key, value, &kind, &held, &task));
+		JV_TRY(jv_entry_decode(key, value, &entry, &held, &task));
 		jv_buffer_append(&key_again, key.data, key.size);
 		jv_entry_encode(&key_again, &value_again);
 		return jv_ok();
