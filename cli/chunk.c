@@ -13,23 +13,26 @@ static bool wait_writable(int fd)
 	return poll(&poll_fd, 1, -1) >= 0 || errno == EINTR;
 }
 
-bool jv_chunk_write(const Jarvis__V1__LogChunk *chunk)
+bool jv_chunk_write_to(int fd, struct jv_bytes bytes)
 {
-	bool is_error = chunk->stream == JARVIS__V1__LOG_STREAM__LOG_STREAM_STDERR;
-	int fd = is_error ? STDERR_FILENO : STDOUT_FILENO;
-	const uint8_t *at = chunk->data.data;
-	size_t left = chunk->data.len;
-
-	while (left > 0) {
-		ssize_t written = write(fd, at, left);
+	while (bytes.size > 0) {
+		ssize_t written = write(fd, bytes.data, bytes.size);
 		if (written < 0 && errno == EAGAIN && wait_writable(fd))
 			continue;
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written < 0)
 			return false;
-		at += written;
-		left -= (size_t)written;
+		bytes.data += written;
+		bytes.size -= (size_t)written;
 	}
 	return true;
+}
+
+bool jv_chunk_write(const Jarvis__V1__LogChunk *chunk)
+{
+	bool is_error = chunk->stream == JARVIS__V1__LOG_STREAM__LOG_STREAM_STDERR;
+
+	return jv_chunk_write_to(is_error ? STDERR_FILENO : STDOUT_FILENO,
+		jv_bytes_of(chunk->data.data, chunk->data.len));
 }

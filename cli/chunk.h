@@ -8,8 +8,11 @@
 
 #include <stdbool.h>
 
+#include "base/bytes.h"
 #include "jarvis/v1/scheduler.pb-c.h"
 
+/* Bytes to a file descriptor, as below. */
+bool jv_chunk_write_to(int fd, struct jv_bytes bytes);
 /* Standard error's to standard error, all else to standard output. Waits for a slow reader. False
  * if nobody reads it any more, or it cannot be written. */
 bool jv_chunk_write(const Jarvis__V1__LogChunk *chunk);

@@ -22,13 +22,28 @@ const struct jv_command *jv_arguments_command(const struct jv_arguments *argumen
 	return arguments->path[arguments->depth - 1];
 }
 
+const struct jv_flag *jv_command_flag(const struct jv_command *command, size_t index)
+{
+	const struct jv_flag *const tables[] = {command->flags, command->shared_flags};
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		const struct jv_flag *flag = tables[i];
+		for (; flag != NULL && flag->name != NULL; flag++) {
+			if (index-- == 0)
+				return flag;
+		}
+	}
+	return NULL;
+}
+
 /* The flag with that name, or with that letter if name is NULL, of any command of the path. */
 static const struct jv_flag *find_flag(
 	const struct jv_arguments *arguments, const char *name, size_t size, char letter)
 {
 	for (size_t i = arguments->depth; i > 0; i--) {
-		const struct jv_flag *flag = arguments->path[i - 1]->flags;
-		for (; flag != NULL && flag->name != NULL; flag++) {
+		const struct jv_command *command = arguments->path[i - 1];
+		const struct jv_flag *flag;
+		for (size_t j = 0; (flag = jv_command_flag(command, j)) != NULL; j++) {
 			bool same = name != NULL
 				? strlen(flag->name) == size && memcmp(flag->name, name, size) == 0
 				: flag->letter == letter;
@@ -45,9 +60,11 @@ static struct jv_status unknown_flag(const struct jv_arguments *arguments, const
 	size_t count = 1;
 
 	for (size_t i = 0; i < arguments->depth; i++) {
-		const struct jv_flag *flag = arguments->path[i]->flags;
-		for (; flag != NULL && flag->name != NULL && count < NAMES_MAX; flag++)
+		const struct jv_flag *flag = jv_command_flag(arguments->path[i], 0);
+		for (size_t j = 1; flag != NULL && count < NAMES_MAX; j++) {
 			names[count++] = flag->name;
+			flag = jv_command_flag(arguments->path[i], j);
+		}
 	}
 	const char *nearest = jv_nearest(name, names);
 	if (nearest == NULL)

@@ -46,12 +46,13 @@ struct jv_flag {
 
 struct jv_command {
 	const char *name;
-	const char *also;            /* what others call it, for suggestions: "ls ps" */
-	const char *arguments;       /* as in the usage line, or NULL: none */
-	const char *summary;         /* one sentence */
-	const char *description;     /* more paragraphs, or NULL */
-	const char *examples;        /* lines that work, or NULL */
-	const struct jv_flag *flags; /* or NULL */
+	const char *also;                   /* what others call it, for suggestions: "ls ps" */
+	const char *arguments;              /* as in the usage line, or NULL: none */
+	const char *summary;                /* one sentence */
+	const char *description;            /* more paragraphs, or NULL */
+	const char *examples;               /* lines that work, or NULL */
+	const struct jv_flag *flags;        /* or NULL */
+	const struct jv_flag *shared_flags; /* those that it has from others, or NULL */
 	const struct jv_command *const *children; /* NULL-terminated, or NULL */
 	size_t arguments_min;
 	size_t arguments_max;
@@ -81,6 +82,9 @@ struct jv_arguments {
 	size_t given_count;
 	bool help; /* --help, -h or the command help: nothing else was checked */
 };
+
+/* The flags of a command one after the other, its own first; NULL behind the last. */
+const struct jv_flag *jv_command_flag(const struct jv_command *command, size_t index);
 
 /* Parses argv[1..] into memory of the arena. INVALID_ARGUMENT with what is wrong and the nearest
  * name; depth then says how far it went, for the hint. */

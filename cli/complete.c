@@ -47,8 +47,9 @@ static void add_flags(struct completion *completion, const char *prefix)
 	const struct jv_arguments *arguments = &completion->arguments;
 
 	for (size_t i = arguments->depth; i > 0; i--) {
-		const struct jv_flag *flag = arguments->path[i - 1]->flags;
-		for (; flag != NULL && flag->name != NULL; flag++) {
+		const struct jv_command *command = arguments->path[i - 1];
+		const struct jv_flag *flag;
+		for (size_t j = 0; (flag = jv_command_flag(command, j)) != NULL; j++) {
 			if (is_given(arguments, flag) && !flag->repeats)
 				continue;
 			jv_complete_add(jv_arena_printf(completion->arena, "--%s", flag->name),
@@ -97,8 +98,9 @@ static const struct jv_flag *flag_of_word(
 	const struct jv_arguments *arguments, const char *word, size_t size)
 {
 	for (size_t i = arguments->depth; i > 0; i--) {
-		const struct jv_flag *flag = arguments->path[i - 1]->flags;
-		for (; flag != NULL && flag->name != NULL; flag++) {
+		const struct jv_command *command = arguments->path[i - 1];
+		const struct jv_flag *flag;
+		for (size_t j = 0; (flag = jv_command_flag(command, j)) != NULL; j++) {
 			if (strlen(flag->name) == size && memcmp(flag->name, word, size) == 0)
 				return flag;
 		}

@@ -260,18 +260,19 @@ static int run_list(struct jv_invocation *invocation)
 	return JV_EXIT_OK;
 }
 
-static void page_print(const struct jv_context *context, const char *path, struct jv_buffer *out)
+static void page_print(
+	struct jv_invocation *invocation, const struct jv_context *context, const char *path)
 {
-	jv_view_line(out, "Name", "%s", context->name);
-	jv_view_line(out, "Server", "%s", context->server != NULL ? context->server : "");
-	jv_view_line(out, "TLS", "%s", context->tls ? "yes" : "no");
-	jv_view_line(out, "CA", "%s", context->ca != NULL ? context->ca : "");
-	jv_view_line(out, "Certificate", "%s", context->cert != NULL ? context->cert : "");
-	jv_view_line(out, "Key", "%s", context->key != NULL ? context->key : "");
-	jv_view_line(
-		out, "Server name", "%s", context->server_name != NULL ? context->server_name : "");
-	jv_view_line(out, "Token", "%s", token_of(context));
-	jv_view_line(out, "File", "%s", path);
+	jv_view_line(invocation, "Name", "%s", context->name);
+	jv_view_line(invocation, "Server", "%s", context->server != NULL ? context->server : "");
+	jv_view_line(invocation, "TLS", "%s", context->tls ? "yes" : "no");
+	jv_view_line(invocation, "CA", "%s", context->ca != NULL ? context->ca : "");
+	jv_view_line(invocation, "Certificate", "%s", context->cert != NULL ? context->cert : "");
+	jv_view_line(invocation, "Key", "%s", context->key != NULL ? context->key : "");
+	jv_view_line(invocation, "Server name", "%s",
+		context->server_name != NULL ? context->server_name : "");
+	jv_view_line(invocation, "Token", "%s", token_of(context));
+	jv_view_line(invocation, "File", "%s", path);
 }
 
 static struct jv_status show(struct jv_invocation *invocation)
@@ -290,7 +291,7 @@ static struct jv_status show(struct jv_invocation *invocation)
 			"there is no current context; choose one with: jarvis context use NAME");
 	JV_TRY(jv_contexts_find(contexts, name, &index));
 	if (!jv_invocation_is_raw(invocation)) {
-		page_print(&contexts->items[index], path, &invocation->out);
+		page_print(invocation, &contexts->items[index], path);
 		return jv_ok();
 	}
 	bool current = contexts->current != NULL && strcmp(contexts->current, name) == 0;

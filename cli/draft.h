@@ -13,15 +13,26 @@
 #include "jarvis/v1/task.pb-c.h"
 #include "proto/wire/schema.h"
 
+#define JV_DRAFT_DOCUMENTS_MAX 100000
+
 /* The flags that make a spec, for the tables of commands; ends with a NULL name. */
 #define JV_DRAFT_FLAG_COUNT 25
 extern const struct jv_flag jv_draft_flags[JV_DRAFT_FLAG_COUNT];
 
 /* An empty one. */
 Jarvis__V1__TaskSpec *jv_draft_new(struct jv_arena *arena);
-/* Reads a file ("-": standard input, as YAML). INVALID_ARGUMENT with file:line, NOT_FOUND. */
+/* Reads a file of one ("-": standard input, as YAML). INVALID_ARGUMENT with file:line, NOT_FOUND.
+ */
 struct jv_status jv_draft_read(const char *path, const struct jv_schema *schema,
 	struct jv_arena *arena, Jarvis__V1__TaskSpec **spec) JV_MUST_USE;
+/* All documents of a YAML file, with `---` between them, or the one of a JSON file; at most
+ * JV_DRAFT_DOCUMENTS_MAX. Errors as above. */
+struct jv_status jv_draft_read_all(const char *path, const struct jv_schema *schema,
+	struct jv_arena *arena, Jarvis__V1__TaskSpec ***specs, size_t *count) JV_MUST_USE;
+/* The same from text. */
+struct jv_status jv_draft_parse_all(const char *origin, struct jv_bytes text,
+	const struct jv_schema *schema, struct jv_arena *arena, Jarvis__V1__TaskSpec ***specs,
+	size_t *count) JV_MUST_USE;
 /* The same from text; origin names it in errors, and says by .json what it is. */
 struct jv_status jv_draft_parse(const char *origin, struct jv_bytes text,
 	const struct jv_schema *schema, struct jv_arena *arena,

@@ -220,12 +220,13 @@ static const struct jv_stream_events watch_events = {
 /* --- all of it ------------------------------------------------------------------------------ */
 
 void jv_follow_open(struct jv_follow *follow, struct jv_invocation *invocation, const char *id,
-	int64_t revision)
+	int64_t revision, bool silent)
 {
 	*follow = (struct jv_follow){
 		.invocation = invocation,
 		.id = id,
 		.revision = revision,
+		.silent = silent,
 		.state = JARVIS__V1__TASK_STATE__TASK_STATE_QUEUED,
 		.ask_at_ms = jv_remote_now_ms() + ASK_FIRST_MS,
 	};
@@ -241,13 +242,13 @@ void jv_follow_step(struct jv_follow *follow)
 	jv_stream_tick(&follow->watch);
 	if (follow->watch.ended && !jv_is_ok(&follow->watch.status))
 		fail(follow, &follow->watch.status);
-	if (!follow->over)
+	if (!follow->over && !follow->silent)
 		log_advance(follow);
 	if (follow->state == JARVIS__V1__TASK_STATE__TASK_STATE_QUEUED && follow->asking == NULL &&
 		!follow->over && jv_remote_now_ms() >= follow->ask_at_ms)
 		ask(follow);
 	if (jv_view_is_final(follow->state) && !follow->log_open &&
-		follow->log_attempt >= follow->attempt)
+		(follow->silent || follow->log_attempt >= follow->attempt))
 		follow->over = true;
 }
 

@@ -25,6 +25,7 @@ struct jv_follow {
 	int32_t log_attempt; /* of the log that is open, or was last */
 	int64_t log_offset;  /* the next byte wanted */
 	bool deaf;           /* nobody reads standard output any more */
+	bool silent;         /* the log is not read at all */
 
 	Jarvis__V1__TaskState state;
 	Jarvis__V1__FailureReason failure;
@@ -43,9 +44,10 @@ struct jv_follow {
 	struct jv_status status; /* a failure to follow; the task may go on */
 };
 
-/* Begins with a task that was just submitted. id is borrowed until close. */
+/* Begins with a task that was just submitted; without its log if it is to be silent. id is borrowed
+ * until close. */
 void jv_follow_open(struct jv_follow *follow, struct jv_invocation *invocation, const char *id,
-	int64_t revision);
+	int64_t revision, bool silent);
 /* Waits a moment for something to happen; prints log and reasons. */
 void jv_follow_step(struct jv_follow *follow);
 /* Asks the server for the task's end, once; what becomes of that is printed. */

@@ -73,13 +73,15 @@ static void flag_term(const struct jv_flag *flag, struct jv_buffer *term)
 		jv_buffer_printf(term, " %s", flag->value);
 }
 
-static size_t flags_column(const struct jv_flag *flags)
+static size_t flags_column(const struct jv_command *command)
 {
 	struct jv_buffer term = {0};
 	size_t column = 0;
 
-	for (; flags != NULL && flags->name != NULL; flags++) {
-		flag_term(flags, &term);
+	const struct jv_flag *flag;
+
+	for (size_t i = 0; (flag = jv_command_flag(command, i)) != NULL; i++) {
+		flag_term(flag, &term);
 		if (term.size > column && term.size <= TERM_COLUMNS_MAX)
 			column = term.size;
 	}
@@ -88,20 +90,21 @@ static size_t flags_column(const struct jv_flag *flags)
 }
 
 static void flags_print(
-	struct jv_buffer *out, const char *title, const struct jv_flag *flags, size_t width)
+	struct jv_buffer *out, const char *title, const struct jv_command *command, size_t width)
 {
 	struct jv_buffer term = {0};
 	struct jv_buffer text = {0};
-	size_t column = flags_column(flags);
+	size_t column = flags_column(command);
+	const struct jv_flag *flag;
 
-	if (flags == NULL || flags->name == NULL)
+	if (jv_command_flag(command, 0) == NULL)
 		return;
 	jv_buffer_printf(out, "\n%s:\n", title);
-	for (; flags->name != NULL; flags++) {
-		flag_term(flags, &term);
+	for (size_t i = 0; (flag = jv_command_flag(command, i)) != NULL; i++) {
+		flag_term(flag, &term);
 		jv_buffer_clear(&text);
 		jv_buffer_printf(
-			&text, "%s%s", flags->help, flags->repeats ? " May be repeated." : "");
+			&text, "%s%s", flag->help, flag->repeats ? " May be repeated." : "");
 		term_print(out, jv_buffer_text(&term), jv_buffer_text(&text), column, width);
 	}
 	jv_buffer_deinit(&term);
@@ -155,8 +158,8 @@ void jv_help_print(const struct jv_arguments *arguments, size_t columns, struct 
 	}
 	children_print(command->children, width, out);
 	for (size_t i = arguments->depth; i > 1; i--)
-		flags_print(out, "Flags", arguments->path[i - 1]->flags, width);
-	flags_print(out, "Global flags", arguments->path[0]->flags, width);
+		flags_print(out, "Flags", arguments->path[i - 1], width);
+	flags_print(out, "Global flags", arguments->path[0], width);
 	if (command->examples != NULL) {
 		jv_buffer_append_text(out, "\nExamples:\n");
 		paragraphs_print(out, command->examples, width);

@@ -107,7 +107,7 @@ static void draw(struct watching *watching, size_t count)
 	while (*at != '\0' && (lines + 2 < rows || rows < ROWS_MIN)) {
 		size_t size = strcspn(at, "\n");
 		jv_buffer_append(&screen, at, size);
-		jv_buffer_append_text(&screen, "\033[K\r\n");
+		jv_buffer_append_text(&screen, "\033[K\n");
 		at += size + 1;
 		lines++;
 	}

@@ -125,26 +125,28 @@ static void synopsis_print(
 		line_print(out, command->arguments, strlen(command->arguments));
 }
 
-static void flags_print(struct jv_buffer *out, const char *title, const struct jv_flag *flags)
+static void flags_print(struct jv_buffer *out, const char *title, const struct jv_command *command)
 {
-	if (flags == NULL || flags->name == NULL)
+	const struct jv_flag *flag;
+
+	if (jv_command_flag(command, 0) == NULL)
 		return;
 	jv_buffer_printf(out, ".SH %s\n", title);
-	for (; flags->name != NULL; flags++) {
+	for (size_t i = 0; (flag = jv_command_flag(command, i)) != NULL; i++) {
 		jv_buffer_append_text(out, ".TP\n");
-		if (flags->letter != 0)
-			jv_buffer_printf(out, "\\fB\\-%c\\fR, ", flags->letter);
+		if (flag->letter != 0)
+			jv_buffer_printf(out, "\\fB\\-%c\\fR, ", flag->letter);
 		jv_buffer_append_text(out, "\\fB\\-\\-");
-		word_print(out, flags->name);
+		word_print(out, flag->name);
 		jv_buffer_append_text(out, "\\fR");
-		if (flags->value != NULL) {
+		if (flag->value != NULL) {
 			jv_buffer_append_text(out, " \\fI");
-			word_print(out, flags->value);
+			word_print(out, flag->value);
 			jv_buffer_append_text(out, "\\fR");
 		}
 		jv_buffer_append_byte(out, '\n');
-		line_print(out, flags->help, strlen(flags->help));
-		if (flags->repeats)
+		line_print(out, flag->help, strlen(flag->help));
+		if (flag->repeats)
 			jv_buffer_append_text(out, "May be repeated.\n");
 	}
 }
@@ -206,8 +208,8 @@ void jv_man_print(const struct jv_command *const *path, size_t depth, struct jv_
 	}
 	children_print(path, depth, out);
 	for (size_t i = depth; i > 1; i--)
-		flags_print(out, i == depth ? "FLAGS" : "INHERITED FLAGS", path[i - 1]->flags);
-	flags_print(out, "GLOBAL FLAGS", path[0]->flags);
+		flags_print(out, i == depth ? "FLAGS" : "INHERITED FLAGS", path[i - 1]);
+	flags_print(out, "GLOBAL FLAGS", path[0]);
 	if (command->examples != NULL) {
 		jv_buffer_append_text(out, ".SH EXAMPLES\n");
 		paragraphs_print(out, command->examples);

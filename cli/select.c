@@ -42,3 +42,26 @@ struct jv_status jv_select_read(struct jv_invocation *invocation, Jarvis__V1__Ta
 	}
 	return jv_ok();
 }
+
+struct jv_status jv_select_read_labels(
+	struct jv_invocation *invocation, Jarvis__V1__TaskFilter *filter)
+{
+	struct jv_arena *arena = &invocation->arena;
+	const char **texts = jv_arguments_texts(invocation->arguments, "label", arena);
+	size_t count = 0;
+
+	while (texts[count] != NULL)
+		count++;
+	filter->labels = jv_arena_calloc(arena, count + 1, sizeof(filter->labels[0]));
+	JV_ASSERT(filter->labels != NULL);
+	for (; filter->n_labels < count; filter->n_labels++) {
+		Jarvis__V1__TaskFilter__LabelsEntry *entry = jv_arena_alloc(arena, sizeof(*entry));
+		JV_ASSERT(entry != NULL);
+		jarvis__v1__task_filter__labels_entry__init(entry);
+		struct jv_status status =
+			jv_value_pair(texts[filter->n_labels], arena, &entry->key, &entry->value);
+		JV_TRY(jv_status_context(status, "--label"));
+		filter->labels[filter->n_labels] = entry;
+	}
+	return jv_ok();
+}

@@ -29,8 +29,17 @@ extern const char *const jv_select_states[];
 		.help = "Only tasks whose present or last node is this."                          \
 	}
 
+#define JV_SELECT_FLAG_LABEL                                                           \
+	{                                                                              \
+		.name = "label", .letter = 'l', .value = "KEY=VALUE", .repeats = true, \
+		.help = "Only tasks with this label."                                  \
+	}
+
 /* Fills in --state, --queue and --node; texts live in the arena. INVALID_ARGUMENT. */
 struct jv_status jv_select_read(
+	struct jv_invocation *invocation, Jarvis__V1__TaskFilter *filter) JV_MUST_USE;
+/* Fills in --label. */
+struct jv_status jv_select_read_labels(
 	struct jv_invocation *invocation, Jarvis__V1__TaskFilter *filter) JV_MUST_USE;
 
 #endif

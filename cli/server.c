@@ -34,10 +34,9 @@ static int run_health(struct jv_invocation *invocation)
 		return jv_invocation_fail(invocation, NULL, &status);
 	const Jarvis__V1__GetHealthResponse *health = (const void *)answer;
 	if (!print_raw(invocation, answer)) {
-		struct jv_buffer *out = &invocation->out;
-		jv_view_line(out, "Health", "%s", health_name(invocation, health->status));
+		jv_view_line(invocation, "Health", "%s", health_name(invocation, health->status));
 		for (size_t i = 0; i < health->n_checks; i++)
-			jv_view_line(out, "", "%s: %s%s%s", health->checks[i]->name,
+			jv_view_line(invocation, "", "%s: %s%s%s", health->checks[i]->name,
 				health_name(invocation, health->checks[i]->status),
 				health->checks[i]->message[0] != '\0' ? ", " : "",
 				health->checks[i]->message);

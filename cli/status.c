@@ -38,45 +38,40 @@ static const char *health_name(struct jv_invocation *invocation, Jarvis__V1__Hea
 
 void jv_view_server(struct jv_invocation *invocation, const Jarvis__V1__GetServerInfoResponse *info)
 {
-	struct jv_buffer *out = &invocation->out;
-
-	jv_view_line(out, "Server", "%s on %s, version %s", invocation->target.server,
+	jv_view_line(invocation, "Server", "%s on %s, version %s", invocation->target.server,
 		info->hostname, info->version);
-	jv_view_line(out, "Context", "%s",
+	jv_view_line(invocation, "Context", "%s",
 		invocation->target.name != NULL ? invocation->target.name : "");
 	jv_view_moment(invocation, "Started", info->start_time);
-	jv_view_line(out, "Storage", "%s", info->storage);
-	jv_view_line(out, "Cluster", "%s", info->cluster_id);
+	jv_view_line(invocation, "Storage", "%s", info->storage);
+	jv_view_line(invocation, "Cluster", "%s", info->cluster_id);
 }
 
 void jv_view_stats(struct jv_invocation *invocation, const Jarvis__V1__GetStatsResponse *stats)
 {
-	struct jv_buffer *out = &invocation->out;
-
-	jv_view_line(out, "Nodes", "%" PRId32 " ready of %" PRId32, stats->nodes_ready,
+	jv_view_line(invocation, "Nodes", "%" PRId32 " ready of %" PRId32, stats->nodes_ready,
 		stats->nodes_total);
-	jv_view_line(out, "Tasks now",
+	jv_view_line(invocation, "Tasks now",
 		"%" PRId64 " queued, %" PRId64 " starting, %" PRId64 " running, %" PRId64
 		" stopping",
 		stats->tasks_queued, stats->tasks_starting, stats->tasks_running,
 		stats->tasks_stopping);
-	jv_view_line(out, "Since start",
+	jv_view_line(invocation, "Since start",
 		"%" PRId64 " submitted, %" PRId64 " succeeded, %" PRId64 " failed, %" PRId64
 		" cancelled, %" PRId64 " attempts lost",
 		stats->tasks_submitted, stats->tasks_succeeded, stats->tasks_failed,
 		stats->tasks_cancelled, stats->attempts_lost);
-	jv_view_line(out, "Revision", "%" PRId64, stats->revision);
+	jv_view_line(invocation, "Revision", "%" PRId64, stats->revision);
 }
 
 static void print_table(struct jv_invocation *invocation, const struct page *page)
 {
 	const Jarvis__V1__GetHealthResponse *health = page->health;
-	struct jv_buffer *out = &invocation->out;
 
 	jv_view_server(invocation, page->info);
-	jv_view_line(out, "Health", "%s", health_name(invocation, health->status));
+	jv_view_line(invocation, "Health", "%s", health_name(invocation, health->status));
 	for (size_t i = 0; i < health->n_checks; i++)
-		jv_view_line(out, "", "%s: %s%s%s", health->checks[i]->name,
+		jv_view_line(invocation, "", "%s: %s%s%s", health->checks[i]->name,
 			health_name(invocation, health->checks[i]->status),
 			health->checks[i]->message[0] != '\0' ? ", " : "",
 			health->checks[i]->message);

@@ -26,16 +26,37 @@ static size_t next_character(const char *text, size_t *columns)
 	return size;
 }
 
-size_t jv_table_width(const char *text)
+size_t jv_table_columns(const char *text, size_t size)
 {
 	size_t width = 0;
 
-	while (*text != '\0') {
+	for (size_t at = 0; at < size;) {
 		size_t columns;
-		text += next_character(text, &columns);
+		at += next_character(text + at, &columns);
 		width += columns;
 	}
 	return width;
+}
+
+size_t jv_table_width(const char *text)
+{
+	return jv_table_columns(text, strlen(text));
+}
+
+size_t jv_table_prefix(const char *text, size_t columns)
+{
+	size_t used = 0;
+	size_t size = 0;
+
+	while (text[size] != '\0') {
+		size_t own;
+		size_t next = next_character(text + size, &own);
+		if (size > 0 && used + own > columns)
+			return size;
+		used += own;
+		size += next;
+	}
+	return size;
 }
 
 /* C1 controls are two bytes in UTF-8: 0xc2 and 0x80..0x9f. */

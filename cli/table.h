@@ -52,6 +52,10 @@ void jv_table_addf(struct jv_table *table, const char *format, ...)
 void jv_table_print(const struct jv_table *table, size_t width, struct jv_buffer *out);
 /* Appends text with control characters as "?"; newlines and tabs as blanks. */
 void jv_table_clean(const char *text, struct jv_buffer *out);
+/* Columns that the first bytes of a text take. */
+size_t jv_table_columns(const char *text, size_t size);
+/* Bytes of a text that fit so many columns, one character at the least. */
+size_t jv_table_prefix(const char *text, size_t columns);
 /* Columns of the terminal that text takes. */
 size_t jv_table_width(const char *text);
 

@@ -22,11 +22,7 @@ static const struct jv_flag flags[] = {
 	JV_SELECT_FLAG_STATE,
 	JV_SELECT_FLAG_QUEUE,
 	JV_SELECT_FLAG_NODE,
-	{.name = "label",
-		.letter = 'l',
-		.value = "KEY=VALUE",
-		.repeats = true,
-		.help = "Only tasks with this label."},
+	JV_SELECT_FLAG_LABEL,
 	{.name = "since",
 		.value = "TIME",
 		.help = "Only tasks submitted in the last 30s, 5m, 2h, 7d, or since "
@@ -55,29 +51,6 @@ struct listing {
 	int64_t limit;
 	bool more; /* the server has more than the limit */
 };
-
-static struct jv_status read_labels(
-	struct jv_invocation *invocation, Jarvis__V1__TaskFilter *filter)
-{
-	struct jv_arena *arena = &invocation->arena;
-	const char **texts = jv_arguments_texts(invocation->arguments, "label", arena);
-	size_t count = 0;
-
-	while (texts[count] != NULL)
-		count++;
-	filter->labels = jv_arena_calloc(arena, count + 1, sizeof(filter->labels[0]));
-	JV_ASSERT(filter->labels != NULL);
-	for (; filter->n_labels < count; filter->n_labels++) {
-		Jarvis__V1__TaskFilter__LabelsEntry *entry = jv_arena_alloc(arena, sizeof(*entry));
-		JV_ASSERT(entry != NULL);
-		jarvis__v1__task_filter__labels_entry__init(entry);
-		struct jv_status status =
-			jv_value_pair(texts[filter->n_labels], arena, &entry->key, &entry->value);
-		JV_TRY(jv_status_context(status, "--label"));
-		filter->labels[filter->n_labels] = entry;
-	}
-	return jv_ok();
-}
 
 static struct jv_status read_since(struct jv_invocation *invocation, Jarvis__V1__TaskFilter *filter)
 {
@@ -136,7 +109,7 @@ static struct jv_status read_flags(struct jv_invocation *invocation, struct list
 	}
 	JV_TRY(read_order(invocation, listing));
 	JV_TRY(jv_select_read(invocation, &listing->filter));
-	JV_TRY(read_labels(invocation, &listing->filter));
+	JV_TRY(jv_select_read_labels(invocation, &listing->filter));
 	return read_since(invocation, &listing->filter);
 }
 

@@ -10,6 +10,39 @@
 #include "cli/interrupt.h"
 #include "cli/view.h"
 
+/* What is done with the task once it was accepted. */
+enum mode {
+	MODE_FOLLOW,
+	MODE_WAIT,
+	MODE_DETACH,
+};
+
+static const struct jv_flag flags[] = {
+	{.name = "follow",
+		.letter = 'F',
+		.help = "Print the output of the task as it comes, and end with its exit code "
+			"(default)."},
+	{.name = "wait", .help = "Do not print its output, but end with its exit code."},
+	{.name = "detach",
+		.letter = 'd',
+		.help = "Print the id of the task and leave it to the server."},
+	{.name = NULL},
+};
+
+static struct jv_status read_mode(const struct jv_arguments *arguments, enum mode *mode)
+{
+	bool follow = jv_arguments_has(arguments, "follow");
+	bool wait = jv_arguments_has(arguments, "wait");
+	bool detach = jv_arguments_has(arguments, "detach");
+
+	if (detach && (follow || wait))
+		return jv_error(JV_INVALID_ARGUMENT,
+			"--detach leaves the task to the server; --follow and --wait do not");
+	/* --follow waits too. */
+	*mode = detach ? MODE_DETACH : wait && !follow ? MODE_WAIT : MODE_FOLLOW;
+	return jv_ok();
+}
+
 static struct jv_status read_draft(struct jv_invocation *invocation, Jarvis__V1__TaskSpec **spec)
 {
 	const struct jv_arguments *arguments = invocation->arguments;
@@ -92,12 +125,12 @@ static int conclude(const struct jv_follow *follow)
 	return follow->cancelled ? JV_EXIT_SIGNAL + jv_interrupts_signal() : JV_EXIT_NOT_RUN;
 }
 
-static int follow_to_end(
-	struct jv_invocation *invocation, const Jarvis__V1__SubmitTaskResponse *answer)
+static int follow_to_end(struct jv_invocation *invocation,
+	const Jarvis__V1__SubmitTaskResponse *answer, bool silent)
 {
 	struct jv_follow follow;
 
-	jv_follow_open(&follow, invocation, answer->task->id, answer->revision);
+	jv_follow_open(&follow, invocation, answer->task->id, answer->revision, silent);
 	while (!follow.over) {
 		if (jv_interrupts() > 0 && !follow.cancelled) {
 			fprintf(stderr,
@@ -116,8 +149,11 @@ static int run(struct jv_invocation *invocation)
 {
 	const Jarvis__V1__SubmitTaskResponse *answer = NULL;
 	Jarvis__V1__TaskSpec *spec = NULL;
-	struct jv_status status = read_draft(invocation, &spec);
+	enum mode mode = MODE_FOLLOW;
+	struct jv_status status = read_mode(invocation->arguments, &mode);
 
+	if (jv_is_ok(&status))
+		status = read_draft(invocation, &spec);
 	if (!jv_is_ok(&status))
 		return jv_invocation_misuse(invocation, &status);
 	jv_interrupts_catch("\njarvis: left; the server goes on with the task\n");
@@ -126,7 +162,10 @@ static int run(struct jv_invocation *invocation)
 		int code = jv_invocation_fail(invocation, NULL, &status);
 		return code == JV_EXIT_USAGE ? code : JV_EXIT_NOT_RUN;
 	}
-	return follow_to_end(invocation, answer);
+	if (mode != MODE_DETACH)
+		return follow_to_end(invocation, answer, mode == MODE_WAIT);
+	jv_buffer_printf(&invocation->out, "%s\n", answer->task->id);
+	return JV_EXIT_OK;
 }
 
 static const char *const calls[] = {"Scheduler/SubmitTask", "Scheduler/WatchTasks",
@@ -142,20 +181,22 @@ const struct jv_command jv_command_task_run = {
 		"What the task prints to standard output goes to standard output, what it prints to "
 		"standard error to standard error. While it waits for longer than two seconds, "
 		"standard error says why. Interrupting (Ctrl-C) cancels the task; doing so twice "
-		"leaves it to the server. Flags stand before the command of the task.\n"
+		"leaves it to the server at once. Flags stand before the command of the task.\n"
 		"\n"
 		"Exit codes:\n"
 		"  0..255  that of the task\n"
 		"  2       wrong flags, arguments or values\n"
 		"  124     a time-out of the task was over\n"
 		"  125     it was not run, or was lost: refused, no server, bad image, cancelled\n"
-		"  128+N   signal N ended it: 130 interrupted, 137 out of memory",
-	.flags = jv_draft_flags,
+		"  128+N   signal N ended it, or ended us: 130 interrupted, 137 out of memory",
+	.flags = flags,
+	.shared_flags = jv_draft_flags,
 	.arguments_max = SIZE_MAX,
 	.flags_until = 2,
 	.calls = calls,
 	.run = run,
 	.examples = "  jarvis task run --memory 64MiB --cpu 0.5 busybox -- sh -c 'echo hello'\n"
 		    "  jarvis task run --mount /srv/data:/data busybox wc -l /data/input.txt\n"
-		    "  jarvis task run -f task.yaml --timeout-running 10m",
+		    "  jarvis task run -f task.yaml --timeout-running 10m\n"
+		    "  jarvis task run --wait --retries 2 busybox -- make-report && notify",
 };

@@ -11,7 +11,8 @@
 #include "cli/value.h"
 #include "jarvis/v1/scheduler.pb-c.h"
 
-#define TITLE_COLUMNS 13
+#define TITLE_COLUMNS    13
+#define WRAP_COLUMNS_MIN 24 /* narrower ones are left to wrap by themselves */
 
 static const Jarvis__V1__TaskSpec no_spec = JARVIS__V1__TASK_SPEC__INIT;
 static const Jarvis__V1__TaskStatus no_status = JARVIS__V1__TASK_STATUS__INIT;
@@ -97,41 +98,81 @@ int64_t jv_view_ran_ms(const Jarvis__V1__TaskStatus *status)
 	return (finish_ms != 0 ? finish_ms : jv_view_now_ms()) - start_ms;
 }
 
-void jv_view_line(struct jv_buffer *out, const char *title, const char *format, ...)
+/* Words on lines of the width, which a word alone may pass only by being broken. */
+static void wrap(struct jv_buffer *out, const char *text, size_t indent, size_t width)
 {
+	size_t at = indent;
+
+	while (*text != '\0') {
+		size_t size = strcspn(text, " ");
+		size_t columns = jv_table_columns(text, size);
+		if (at > indent && at + 1 + columns > width) {
+			jv_buffer_printf(out, "\n%*s", (int)indent, "");
+			at = indent;
+		} else if (at > indent) {
+			jv_buffer_append_byte(out, ' ');
+			at++;
+		}
+		while (at + columns > width) {
+			size_t part = jv_table_prefix(text, width - at);
+			jv_buffer_append(out, text, part);
+			jv_buffer_printf(out, "\n%*s", (int)indent, "");
+			columns -= jv_table_columns(text, part);
+			text += part;
+			size -= part;
+			at = indent;
+		}
+		jv_buffer_append(out, text, size);
+		at += columns;
+		text += size;
+		text += *text == ' ';
+	}
+}
+
+void jv_view_line(struct jv_invocation *invocation, const char *title, const char *format, ...)
+{
+	struct jv_buffer *out = &invocation->out;
 	struct jv_buffer text = {0};
+	struct jv_buffer clean = {0};
+	size_t title_size = strlen(title);
+	bool fits = invocation->columns < WRAP_COLUMNS_MIN || invocation->output == JV_OUTPUT_WIDE;
 	va_list arguments;
 
 	va_start(arguments, format);
 	jv_buffer_vprintf(&text, format, arguments);
 	va_end(arguments);
 	if (text.size > 0) {
-		size_t size = strlen(title);
-		jv_buffer_printf(out, "%s%s%*s ", title, size > 0 ? ":" : " ",
-			size < TITLE_COLUMNS ? (int)(TITLE_COLUMNS - size) : 0, "");
-		jv_table_clean(jv_buffer_text(&text), out);
+		jv_buffer_printf(out, "%s%s%*s ", title, title_size > 0 ? ":" : " ",
+			title_size < TITLE_COLUMNS ? (int)(TITLE_COLUMNS - title_size) : 0, "");
+		jv_table_clean(jv_buffer_text(&text), &clean);
+		if (fits)
+			jv_buffer_append(out, clean.data, clean.size);
+		else
+			wrap(out, jv_buffer_text(&clean), TITLE_COLUMNS + 2, invocation->columns);
 		jv_buffer_append_byte(out, '\n');
 	}
 	jv_buffer_deinit(&text);
+	jv_buffer_deinit(&clean);
 }
 
-static void spec_print(const Jarvis__V1__TaskSpec *spec, struct jv_buffer *out)
+static void spec_print(struct jv_invocation *invocation, const Jarvis__V1__TaskSpec *spec)
 {
 	struct jv_buffer text = {0};
 
-	jv_view_line(out, "Name", "%s", spec->name);
-	jv_view_line(out, "Queue", "%s", spec->queue);
-	jv_view_line(out, "Priority", "%" PRId32, spec->priority);
+	jv_view_line(invocation, "Name", "%s", spec->name);
+	jv_view_line(invocation, "Queue", "%s", spec->queue);
+	jv_view_line(invocation, "Priority", "%" PRId32, spec->priority);
 	for (size_t i = 0; i < spec->n_labels; i++)
-		jv_view_line(out, "Label", "%s=%s", spec->labels[i]->key, spec->labels[i]->value);
-	jv_view_line(out, "Image", "%s", spec->image);
+		jv_view_line(
+			invocation, "Label", "%s=%s", spec->labels[i]->key, spec->labels[i]->value);
+	jv_view_line(invocation, "Image", "%s", spec->image);
 	for (size_t i = 0; i < spec->n_command; i++)
 		jv_buffer_printf(&text, "%s%s", i > 0 ? " " : "", spec->command[i]);
 	for (size_t i = 0; i < spec->n_args; i++)
 		jv_buffer_printf(&text, "%s%s", text.size > 0 ? " " : "", spec->args[i]);
-	jv_view_line(out, "Command", "%s", jv_buffer_text(&text));
+	jv_view_line(invocation, "Command", "%s", jv_buffer_text(&text));
 	for (size_t i = 0; i < spec->n_mounts; i++)
-		jv_view_line(out, "Mount", "%s at %s%s", spec->mounts[i]->source,
+		jv_view_line(invocation, "Mount", "%s at %s%s", spec->mounts[i]->source,
 			spec->mounts[i]->target, spec->mounts[i]->writable ? " (writable)" : "");
 	if (spec->resources != NULL) {
 		jv_buffer_clear(&text);
@@ -139,23 +180,24 @@ static void spec_print(const Jarvis__V1__TaskSpec *spec, struct jv_buffer *out)
 		jv_buffer_append_text(&text, " CPU, ");
 		jv_human_bytes(spec->resources->memory_bytes, &text);
 		jv_buffer_append_text(&text, " memory");
-		jv_view_line(out, "Limits", "%s", jv_buffer_text(&text));
+		jv_view_line(invocation, "Limits", "%s", jv_buffer_text(&text));
 	}
 	jv_buffer_deinit(&text);
 }
 
-static void pending_print(const Jarvis__V1__PendingReason *pending, struct jv_buffer *out)
+static void pending_print(
+	struct jv_invocation *invocation, const Jarvis__V1__PendingReason *pending)
 {
-	jv_view_line(out, "Waits", "%s", pending->summary);
+	jv_view_line(invocation, "Waits", "%s", pending->summary);
 	for (size_t i = 0; i < pending->n_exclusions; i++)
-		jv_view_line(out, "", "%" PRId32 " of %" PRId32 " nodes: %s%s%s",
+		jv_view_line(invocation, "", "%" PRId32 " of %" PRId32 " nodes: %s%s%s",
 			pending->exclusions[i]->nodes, pending->nodes_total,
 			pending->exclusions[i]->condition,
 			pending->exclusions[i]->remedy[0] != '\0' ? ": " : "",
 			pending->exclusions[i]->remedy);
 	if (pending->tasks_ahead > 0)
-		jv_view_line(
-			out, "Ahead", "%" PRId64 " tasks of the same shape", pending->tasks_ahead);
+		jv_view_line(invocation, "Ahead", "%" PRId64 " tasks of the same shape",
+			pending->tasks_ahead);
 }
 
 void jv_view_moment(struct jv_invocation *invocation, const char *title,
@@ -175,7 +217,7 @@ void jv_view_moment(struct jv_invocation *invocation, const char *title,
 		jv_human_age(jv_view_now_ms() - ms, &text);
 		jv_buffer_append_text(&text, " ago)");
 	}
-	jv_view_line(&invocation->out, title, "%s", jv_buffer_text(&text));
+	jv_view_line(invocation, title, "%s", jv_buffer_text(&text));
 	jv_buffer_deinit(&text);
 }
 
@@ -194,7 +236,7 @@ void jv_view_clock(const struct jv_invocation *invocation, struct jv_buffer *out
 	jv_buffer_append_text(out, clock);
 }
 
-static void usage_print(const Jarvis__V1__ResourceUsage *usage, struct jv_buffer *out)
+static void usage_print(struct jv_invocation *invocation, const Jarvis__V1__ResourceUsage *usage)
 {
 	struct jv_buffer text = {0};
 
@@ -206,26 +248,26 @@ static void usage_print(const Jarvis__V1__ResourceUsage *usage, struct jv_buffer
 		jv_buffer_printf(&text, ", throttled %" PRId64 " times", usage->throttled_periods);
 	if (usage->oom_kills > 0)
 		jv_buffer_printf(&text, ", %" PRId64 " out-of-memory kills", usage->oom_kills);
-	jv_view_line(out, "Used", "%s", jv_buffer_text(&text));
+	jv_view_line(invocation, "Used", "%s", jv_buffer_text(&text));
 	jv_buffer_deinit(&text);
 }
 
 static void status_print(struct jv_invocation *invocation, const Jarvis__V1__TaskStatus *status)
 {
-	struct jv_buffer *out = &invocation->out;
 	struct jv_buffer text = {0};
 	int64_t ran_ms = jv_view_ran_ms(status);
 
-	jv_view_line(out, "Message", "%s", status->message);
-	jv_view_line(out, "Progress", "%s", status->progress);
+	jv_view_line(invocation, "Message", "%s", status->message);
+	jv_view_line(invocation, "Progress", "%s", status->progress);
 	if (status->pending != NULL)
-		pending_print(status->pending, out);
-	jv_view_line(out, "Node", "%s", status->node);
+		pending_print(invocation, status->pending);
+	jv_view_line(invocation, "Node", "%s", status->node);
 	if (status->attempt > 0)
-		jv_view_line(out, "Attempt", "%" PRId32 " (%" PRId32 " failed, %" PRId32 " lost)",
-			status->attempt, status->failed_attempts, status->lost_attempts);
+		jv_view_line(invocation, "Attempt",
+			"%" PRId32 " (%" PRId32 " failed, %" PRId32 " lost)", status->attempt,
+			status->failed_attempts, status->lost_attempts);
 	jv_view_exit(status, &text);
-	jv_view_line(out, "Exit code", "%s", jv_buffer_text(&text));
+	jv_view_line(invocation, "Exit code", "%s", jv_buffer_text(&text));
 	jv_view_moment(invocation, "Submitted", status->submit_time);
 	jv_view_moment(invocation, "Started", status->start_time);
 	jv_view_moment(invocation, "Finished", status->finish_time);
@@ -233,11 +275,11 @@ static void status_print(struct jv_invocation *invocation, const Jarvis__V1__Tas
 	jv_buffer_clear(&text);
 	if (ran_ms >= 0)
 		jv_human_duration(ran_ms, &text);
-	jv_view_line(out, "Ran", "%s", jv_buffer_text(&text));
+	jv_view_line(invocation, "Ran", "%s", jv_buffer_text(&text));
 	if (status->usage != NULL)
-		usage_print(status->usage, out);
-	jv_view_line(out, "Cancelled", "%s", status->cancel_reason);
-	jv_view_line(out, "Log", "%" PRId64 " bytes", status->log_bytes);
+		usage_print(invocation, status->usage);
+	jv_view_line(invocation, "Cancelled", "%s", status->cancel_reason);
+	jv_view_line(invocation, "Log", "%" PRId64 " bytes", status->log_bytes);
 	jv_buffer_deinit(&text);
 }
 
@@ -255,10 +297,10 @@ void jv_view_task(struct jv_invocation *invocation, const Jarvis__V1__Task *task
 		jv_buffer_append_byte(out, '\n');
 		return;
 	}
-	jv_view_line(out, "ID", "%s", task->id);
+	jv_view_line(invocation, "ID", "%s", task->id);
 	jv_view_state(jv_view_status(task), &state);
-	jv_view_line(out, "State", "%s", jv_buffer_text(&state));
+	jv_view_line(invocation, "State", "%s", jv_buffer_text(&state));
 	jv_buffer_deinit(&state);
 	status_print(invocation, jv_view_status(task));
-	spec_print(jv_view_spec(task), out);
+	spec_print(invocation, jv_view_spec(task));
 }

@@ -48,8 +48,9 @@ void jv_view_moment(struct jv_invocation *invocation, const char *title,
 	const Google__Protobuf__Timestamp *time);
 /* Appends the present time of day, or the moment if --time says iso. */
 void jv_view_clock(const struct jv_invocation *invocation, struct jv_buffer *out);
-/* Appends a line "title: text" of a page, the texts below one another. */
-void jv_view_line(struct jv_buffer *out, const char *title, const char *format, ...)
+/* Appends a line "title: text" of a page to the output, the texts below one another and wrapped
+ * where the terminal ends. */
+void jv_view_line(struct jv_invocation *invocation, const char *title, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 #endif

@@ -356,32 +356,31 @@ const struct jv_list_kind jv_view_node_kind = {
 static void page_print(struct jv_invocation *invocation, const Jarvis__V1__Node *node)
 {
 	const Jarvis__V1__NodeInventory *inventory = inventory_of(node);
-	struct jv_buffer *out = &invocation->out;
 	struct jv_buffer text = {0};
 
-	jv_view_line(out, "ID", "%s", node->id);
+	jv_view_line(invocation, "ID", "%s", node->id);
 	state_print(node, &text);
-	jv_view_line(out, "State", "%s", jv_buffer_text(&text));
+	jv_view_line(invocation, "State", "%s", jv_buffer_text(&text));
 	jv_buffer_clear(&text);
-	jv_view_line(out, "Tasks", "%" PRId32, node->attempts);
+	jv_view_line(invocation, "Tasks", "%" PRId32, node->attempts);
 	cpu_print(node, &text);
-	jv_view_line(out, "CPU", "%s", jv_buffer_text(&text));
+	jv_view_line(invocation, "CPU", "%s", jv_buffer_text(&text));
 	jv_buffer_clear(&text);
 	memory_print(node, &text);
-	jv_view_line(out, "Memory", "%s", jv_buffer_text(&text));
+	jv_view_line(invocation, "Memory", "%s", jv_buffer_text(&text));
 	jv_buffer_clear(&text);
 	labels_print(node, &text);
-	jv_view_line(out, "Labels", "%s", jv_buffer_text(&text));
+	jv_view_line(invocation, "Labels", "%s", jv_buffer_text(&text));
 	jv_buffer_clear(&text);
 	texts_print(inventory->executors, inventory->n_executors, &text);
-	jv_view_line(out, "Executors", "%s", jv_buffer_text(&text));
+	jv_view_line(invocation, "Executors", "%s", jv_buffer_text(&text));
 	jv_buffer_clear(&text);
 	texts_print(inventory->images, inventory->n_images, &text);
-	jv_view_line(out, "Images", "%s", jv_buffer_text(&text));
-	jv_view_line(out, "Host", "%s", inventory->hostname);
-	jv_view_line(out, "Kernel", "%s", inventory->kernel);
-	jv_view_line(out, "Runtime", "%s", inventory->runtime);
-	jv_view_line(out, "Version", "%s", inventory->worker_version);
+	jv_view_line(invocation, "Images", "%s", jv_buffer_text(&text));
+	jv_view_line(invocation, "Host", "%s", inventory->hostname);
+	jv_view_line(invocation, "Kernel", "%s", inventory->kernel);
+	jv_view_line(invocation, "Runtime", "%s", inventory->runtime);
+	jv_view_line(invocation, "Version", "%s", inventory->worker_version);
 	jv_buffer_clear(&text);
 	jv_buffer_deinit(&text);
 	jv_view_moment(invocation, "Connected", node->connect_time);

@@ -14,60 +14,9 @@ import unittest
 
 sys.path.insert(0, os.getcwd())
 
-from testing.edge.cli.fake import Abort, Fake  # noqa: E402
+from testing.edge.cli.case import CliCase, chunk, task  # noqa: E402
+from testing.edge.cli.fake import Abort  # noqa: E402
 from testing.process.harness import places  # noqa: E402
-
-FINAL = ("TASK_STATE_SUCCEEDED", "TASK_STATE_FAILED", "TASK_STATE_CANCELLED")
-
-
-def task(state="TASK_STATE_QUEUED", id="t-1", name="", **status):
-    return {"id": id, "spec": {"name": name, "queue": "default"},
-            "status": dict(status, state=state)}
-
-
-def chunk(offset, data, stream="LOG_STREAM_STDOUT", attempt=1):
-    return {"chunk": {"attempt": attempt, "stream": stream, "offset": offset,
-                      "data": base64.b64encode(data).decode()}}
-
-
-class CliCase(unittest.TestCase):
-    maxDiff = None
-
-    def setUp(self):
-        self.fake = Fake()
-        self.addCleanup(self.fake.close)
-
-    def start(self, *words, server=None):
-        environment = {"PATH": os.environ["PATH"], "JARVIS_SERVER": server or self.fake.address}
-        return subprocess.Popen(
-            [places.find("cli/jarvis"), *words], env=environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-    def run_cli(self, *words, **options):
-        """(exit code, standard output, standard error)"""
-        process = self.start(*words, **options)
-        out, err = process.communicate(timeout=40)
-        return process.returncode, out.decode(), err.decode()
-
-    def wait_for(self, condition):
-        deadline = time.monotonic() + 20
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, "has not happened")
-            time.sleep(0.02)
-
-    def script_run(self, last, logs=(), log_stderr=()):
-        """A task that is accepted, placed, prints, and ends as `last` says."""
-        def logs_of(request, context):
-            yield from logs
-
-        def changes(request, context):
-            yield {"task": task("TASK_STATE_RUNNING", attempt=1, node="n"), "revision": 6}
-            yield {"task": last, "revision": 7}
-
-        self.fake.on["SubmitTask"] = lambda request, context: {"task": task(), "revision": 5}
-        self.fake.on["GetTaskLogs"] = logs_of
-        self.fake.on["WatchTasks"] = changes
-
 
 class Failures(CliCase):
     def test_each_kind_of_failure_has_its_exit_code(self):
@@ -446,6 +395,70 @@ class Running(CliCase):
         result, _, err = self.run_cli("task", "run", "busybox")
         self.assertEqual(result, 125)
         self.assertIn("FAILED_PRECONDITION: no node could ever run this task", err)
+
+
+    def test_waiting_prints_nothing_and_detaching_leaves(self):
+        self.script_run(task("TASK_STATE_FAILED", attempt=1, exit_code=42,
+                             failure_reason="FAILURE_REASON_EXIT_CODE"), logs=[chunk(0, b"out")])
+        self.assertEqual(self.run_cli("task", "run", "--wait", "busybox"), (42, "", ""))
+        self.assertEqual(self.fake.requests_of("GetTaskLogs"), [])
+        self.assertEqual(self.run_cli("task", "run", "--wait", "--follow", "busybox"),
+                         (42, "out", ""))
+        self.fake.requests.clear()
+        self.assertEqual(self.run_cli("task", "run", "-d", "busybox"), (0, "t-1\n", ""))
+        self.assertEqual(self.fake.requests_of("WatchTasks"), [])
+        self.assertEqual(self.run_cli("task", "run", "-d", "--wait", "busybox")[0], 2)
+
+
+class Servers(CliCase):
+    def test_what_it_says_of_itself(self):
+        self.fake.on.update({
+            "GetReadiness": lambda request, context: {"ready": True},
+            "GetLiveness": lambda request, context: {"alive": True},
+            "GetStats": lambda request, context: {"tasks_running": 7},
+            "GetServerInfo": lambda request, context: {"version": "9.9", "storage": "memory"},
+            "GetMetrics": lambda request, context: {"content_type": "text/plain", "data":
+                base64.b64encode(b"# HELP a_b A.\na_b 1\n# HELP c C.\nc 2\n").decode()},
+        })
+        for words, text in [("ready", "ready\n"), ("alive", "alive\n"), ("stats", "7 running"),
+                            ("info", "version 9.9"), ("metrics", "a_b 1\n# HELP c C.\nc 2\n")]:
+            result, out, err = self.run_cli("server", words)
+            self.assertEqual(result, 0, err)
+            self.assertIn(text, out)
+        self.assertEqual(self.run_cli("server", "metrics", "a_")[1], "# HELP a_b A.\na_b 1\n")
+        self.assertEqual(json.loads(self.run_cli("server", "stats", "-o", "json")[1])
+                         ["tasksRunning"], "7")
+
+    def test_health_and_readiness_are_exit_codes(self):
+        self.fake.on["GetHealth"] = lambda request, context: {
+            "status": "HEALTH_STATUS_UNHEALTHY", "checks": [
+                {"name": "storage", "status": "HEALTH_STATUS_UNHEALTHY", "message": "is full"}]}
+        result, out, _ = self.run_cli("server", "health")
+        self.assertEqual(result, 1)
+        self.assertIn("storage: unhealthy, is full", out)
+
+        def refuse(request, context):
+            raise Abort("UNAVAILABLE", "the server drains")
+        self.fake.on["GetReadiness"] = refuse
+        self.assertEqual(self.run_cli("server", "ready")[0], 4)
+
+
+class Nodes(CliCase):
+    def test_a_watch_tells_each_change_and_resumes(self):
+        def changes(request, context):
+            if int(request.get("from_revision", 0)) == 0:
+                yield {"node": {"id": "n-1", "state": "NODE_STATE_READY"}, "revision": 3}
+                raise Abort("UNAVAILABLE", "the server stops")
+            self.assertEqual(request["from_revision"], "3")
+            yield {"node": {"id": "n-1"}, "revision": 4, "removed": True}
+        self.fake.on["WatchNodes"] = changes
+        result, out, err = self.run_cli("node", "watch")
+        self.assertEqual(result, 0, err)
+        self.assertEqual([line.split()[1:] for line in out.splitlines()],
+                         [["ready", "n-1"], ["forgotten", "n-1"]])
+        result, out, err = self.run_cli("node", "watch", "n-1", "-o", "json", "--from-revision=3")
+        self.assertEqual(json.loads(out)["revision"], "4")
+        self.assertEqual(self.fake.requests_of("WatchNodes")[-1]["id"], "n-1")
 
 
 class Watching(CliCase):

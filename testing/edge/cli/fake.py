@@ -59,7 +59,7 @@ class Fake:
 
     @staticmethod
     def streams(name):
-        return name in ("GetTaskLogs", "WatchTasks")
+        return name in ("GetTaskLogs", "WatchTasks", "WatchNodes")
 
     def answer_of(self, method, request, context):
         value = self.schema.to_dict(request)

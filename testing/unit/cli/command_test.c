@@ -119,7 +119,8 @@ static void check_help(const struct jv_command *const *path, size_t depth)
 	const char *text = fixture_printed();
 	assert_non_null(strstr(text, "Usage: jarvis"));
 	assert_non_null(strstr(text, command->summary == NULL ? "" : "\n\n"));
-	for (const struct jv_flag *flag = command->flags; flag && flag->name; flag++)
+	const struct jv_flag *flag;
+	for (size_t i = 0; (flag = jv_command_flag(command, i)) != NULL; i++)
 		assert_non_null(strstr(text, flag->name));
 	for (const char *line = text; *line != '\0';) {
 		size_t size = strcspn(line, "\n");

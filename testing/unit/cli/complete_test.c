@@ -101,7 +101,8 @@ static void check_page(const struct jv_command **path, size_t depth)
 	jv_man_print(path, depth, &fixture.out);
 	const char *page = fixture_printed();
 	assert_non_null(strstr(page, ".SH NAME\njarvis"));
-	for (const struct jv_flag *flag = command->flags; flag && flag->name; flag++) {
+	const struct jv_flag *flag;
+	for (size_t i = 0; (flag = jv_command_flag(command, i)) != NULL; i++) {
 		struct jv_buffer term = {0};
 		jv_buffer_append_text(&term, "\\fB\\-\\-");
 		for (const char *at = flag->name; *at != '\0'; at++)

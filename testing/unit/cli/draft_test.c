@@ -226,6 +226,40 @@ static void each_draft_gets_an_id_of_its_own(void **state)
 	assert_string_not_equal(spec->request_id, other->request_id);
 }
 
+static size_t documents;
+
+static struct jv_status read_all(const char *origin, const char *text)
+{
+	Jarvis__V1__TaskSpec **specs = NULL;
+	struct jv_status status = jv_draft_parse_all(
+		origin, jv_bytes_of_text(text), fixture.schema, &fixture.arena, &specs, &documents);
+
+	if (jv_is_ok(&status) && documents > 0)
+		spec = specs[documents - 1];
+	return status;
+}
+
+static void a_file_may_hold_many_documents(void **state)
+{
+	(void)state;
+	fixture_ok(read_all("t.yaml", "image: a\n---\nimage: b\n--- # last\nimage: c"));
+	assert_int_equal(documents, 3);
+	assert_string_equal(spec->image, "c");
+	/* Nothing but comments is no task; a line within a text parts nothing. */
+	fixture_ok(read_all("t.yaml", "# head\n---\n---\nimage: |\n  a\n  ---\n---\n\n"));
+	assert_int_equal(documents, 1);
+	assert_string_equal(spec->image, "a\n---\n");
+	fixture_ok(read_all("t.json", "{\n\"image\": \"---\"\n}"));
+	assert_int_equal(documents, 1);
+	fixture_refused(read_all("t.yaml", ""), "there is no task in it");
+	fixture_refused(read_all("t.yaml", "# only\n---\n"), "there is no task in it");
+	/* Lines are those of the file. */
+	fixture_refused(read_all("t.yaml", "image: a\n---\n\nimgae: b\n"), "t.yaml:4:1:");
+	fixture_refused(
+		read_all("t.yaml", "image: a\n---\nimage: b\n---\npriority: x\n"), "t.yaml:5:");
+	fixture_refused(read_all("t.yaml", "image: a\n---\na: [\n"), "t.yaml:");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +271,7 @@ int main(void)
 		cmocka_unit_test(flags_win_over_the_file),
 		cmocka_unit_test(what_is_wrong_in_a_flag_is_named),
 		cmocka_unit_test(each_draft_gets_an_id_of_its_own),
+		cmocka_unit_test(a_file_may_hold_many_documents),
 	};
 	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }
