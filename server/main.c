@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/nearest.h"
+#include "base/notify.h"
 #include "base/version.h"
 #include "server/app/app.h"
 
@@ -186,9 +187,12 @@ static int await_end(struct jv_app *app, const sigset_t *signals)
 static int serve(const struct jv_server_config *config, const sigset_t *signals)
 {
 	struct jv_app *app = NULL;
-	struct jv_status status = jv_app_open(config, &app);
+	struct jv_notify notify;
+	struct jv_status status;
 	int signal_number;
 
+	jv_notify_init(&notify);
+	status = jv_app_open(config, &app);
 	if (!jv_is_ok(&status)) {
 		fprintf(stderr, "jarvisd: cannot start: %s\n", status.message);
 		return EX_TEMPFAIL;
@@ -196,8 +200,10 @@ static int serve(const struct jv_server_config *config, const sigset_t *signals)
 	/* For scripts that let the kernel choose the ports. */
 	printf("ready grpc_port=%d rest_port=%d\n", jv_app_grpc_port(app), jv_app_rest_port(app));
 	fflush(stdout);
+	jv_notify_tell(&notify, JV_NOTIFY_READY);
 	signal_number = await_end(app, signals);
 	JV_INFO("server.signal", JV_KV("signal", strsignal(signal_number)));
+	jv_notify_tell(&notify, JV_NOTIFY_STOPPING);
 	jv_app_close(app);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/nearest.h"
+#include "base/notify.h"
 #include "base/version.h"
 #include "worker/worker.h"
 
@@ -188,11 +189,13 @@ static void wait_for_signal(int signals)
 static int serve(const struct jv_worker_config *config)
 {
 	struct jv_worker_options options = {.config = config};
+	struct jv_notify notify;
 	struct jv_worker *worker;
 	struct jv_status status;
 	int signals = open_signals();
 
 	JV_ASSERT(signals >= 0);
+	jv_notify_init(&notify);
 	jv_log_open(STDERR_FILENO, (enum jv_log_level)config->log_level,
 		(enum jv_log_format)config->log_format);
 	status = jv_worker_start(&options, &worker);
@@ -201,7 +204,9 @@ static int serve(const struct jv_worker_config *config)
 		close(signals);
 		return exit_code_of(status.code);
 	}
+	jv_notify_tell(&notify, JV_NOTIFY_READY);
 	wait_for_signal(signals);
+	jv_notify_tell(&notify, JV_NOTIFY_STOPPING);
 	jv_worker_stop(worker, STOP_GRACE_MS);
 	close(signals);
 	return 0;

@@ -49,7 +49,8 @@ class Breaking(unittest.TestCase):
         self.assertEqual(self.lint(), (0, ""))
 
     def test_a_new_field_a_new_call_and_a_comment_break_nobody(self):
-        self.edit("task.proto", r"^message Mount \{", "// New.\nmessage Mount {\n  int32 added = 99;")
+        self.edit("task.proto", r"^message Mount \{",
+                  "// New.\nmessage Mount {\n  int32 added = 99;")
         self.edit("scheduler.proto", r"^service Scheduler \{", "// New.\nservice Scheduler {\n"
                   "  rpc Added(GetTaskRequest) returns (GetTaskResponse);")
         self.assertEqual(self.lint(), (0, ""))
