@@ -1,8 +1,8 @@
 """A Debian 12 of its own for a test: from the machine's mirror, booted with systemd in namespaces.
 
 A `Guest` is a directory that mmdebstrap fills, and systemd-nspawn boots without a network: what is
-to be installed in it is downloaded before. It is the machine on which packages are installed, upgraded
-and purged; the host's own dpkg never sees them.
+to be installed in it is downloaded before. It is the machine on which packages are installed,
+upgraded and purged; the host's own dpkg never sees them.
 """
 
 import glob
