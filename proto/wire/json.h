@@ -32,15 +32,15 @@ struct jv_status jv_json_write_field(const struct jv_schema *schema,
 void jv_json_write_text(struct jv_buffer *out, struct jv_bytes text);
 
 struct jv_json_read_options {
-	/* false: an unknown field is INVALID_ARGUMENT with its path and the nearest known name. */
+	/* false: an unknown field, or name of an enum's value, is INVALID_ARGUMENT with its path
+	 * and the nearest known name. */
 	bool ignore_unknown;
 };
 
 /* Reads one JSON object into an (initialised) message of the arena. A field that the text names
- * replaces what is there, lists and maps as a whole; null leaves it; of a name given twice the
- * last counts. INVALID_ARGUMENT with `field` = path such as spec.mounts[0].source and a message
- * with line and column; RESOURCE_EXHAUSTED past the arena's limit. After a failure the message is
- * half filled. options NULL: all false. */
+ * replaces what is there, lists and maps as a whole; null leaves it. INVALID_ARGUMENT with `field`
+ * = path such as spec.mounts[0].source and a message with line and column; RESOURCE_EXHAUSTED past
+ * the arena's limit. After a failure the message is half filled. options NULL: all false. */
 struct jv_status jv_json_read(const struct jv_schema *schema, struct jv_bytes json,
 	const struct jv_json_read_options *options, struct jv_arena *arena,
 	ProtobufCMessage *message) JV_MUST_USE;

@@ -121,7 +121,7 @@ static bool take_unicode(struct jv_json_lexer *lexer, const uint8_t **at)
 	if (!take_hex(at, lexer->end, &code))
 		return jv_lexer_fail(
 			lexer, start, "\\u must be followed by four hexadecimal digits");
-	if (code == 0)
+	if (code == 0 && !lexer->takes_nul)
 		return jv_lexer_fail(lexer, start, "\\u0000 cannot be in a text");
 	if (code >= 0xd800 && code < 0xe000) {
 		bool paired = code < 0xdc00 && lexer->end - *at >= 6 && (*at)[0] == '\\' &&

@@ -3,8 +3,8 @@
  *
  * No tree is built. After the first error every call gives false and changes nothing; `error` says
  * what was wrong and `error_at` where. Refused beyond the grammar: text that is not UTF-8, lone
- * surrogates, \u0000 (a protobuf-c string ends there), and nesting of JV_PB_DEPTH_MAX levels.
- * Lives on one stack, for one text.
+ * surrogates, \u0000 (a protobuf-c string ends there; `takes_nul` allows it), and nesting of
+ * JV_PB_DEPTH_MAX levels. Lives on one stack, for one text.
  */
 #ifndef JV_PROTO_WIRE_JSON_LEXER_H
 #define JV_PROTO_WIRE_JSON_LEXER_H
@@ -31,6 +31,7 @@ struct jv_json_lexer {
 	const uint8_t *at;
 	const uint8_t *end;
 	unsigned depth;           /* of open braces and brackets */
+	bool takes_nul;           /* \u0000 may be in the next string */
 	struct jv_buffer scratch; /* the string that had escapes */
 	const char *error;        /* NULL: none yet */
 	const uint8_t *error_at;

@@ -93,7 +93,7 @@ struct seen {
 	uint64_t bits[JV_SCHEMA_FIELDS_MAX / 64];
 };
 
-/* Two members of a oneof in one object contradict each other; one member twice does not. */
+/* Two members of a oneof in one object contradict each other. */
 static bool check_oneof(struct jv_json_reader *reader, const struct jv_message_schema *type,
 	const struct jv_field_schema *field, const struct seen *seen)
 {
@@ -125,7 +125,10 @@ static bool read_known_member(struct jv_json_reader *reader, const struct jv_mes
 	if (!check_oneof(reader, type, field, seen))
 		return false;
 	size_t index = (size_t)(field - type->fields);
-	seen->bits[index / 64] |= UINT64_C(1) << index % 64;
+	uint64_t bit = UINT64_C(1) << index % 64;
+	if ((seen->bits[index / 64] & bit) != 0)
+		return jv_reader_fail(reader, reader->lexer.at, "is given twice");
+	seen->bits[index / 64] |= bit;
 	return jv_reader_field(reader, field, message);
 }
 
@@ -204,6 +207,14 @@ static bool read_item(
 	return jv_reader_value(reader, field, value);
 }
 
+/* True if the value just read is to be left out. */
+static bool take_omitted(struct jv_json_reader *reader)
+{
+	bool omitted = reader->omitted;
+	reader->omitted = false;
+	return omitted;
+}
+
 static bool read_items(
 	struct jv_json_reader *reader, const struct jv_field_schema *field, struct list *list)
 {
@@ -214,7 +225,8 @@ static bool read_items(
 	while (ok && jv_lexer_more(&reader->lexer, ']', &first)) {
 		union jv_value value;
 		path.index = list->count + 1;
-		ok = read_item(reader, field, &value) && list_append(reader, list, &value);
+		ok = read_item(reader, field, &value) &&
+			(take_omitted(reader) || list_append(reader, list, &value));
 	}
 	reader->path = path.parent;
 	return ok && (reader->lexer.error == NULL || lexer_failed(reader));
@@ -255,7 +267,7 @@ static bool read_entry(
 	if (ok)
 		jv_field_set(entry, type->fields[1].field, &value);
 	reader->path = path.parent;
-	return ok && list_append(reader, list, &entry);
+	return ok && (take_omitted(reader) || list_append(reader, list, &entry));
 }
 
 static bool read_map(struct jv_json_reader *reader, const struct jv_field_schema *field,
@@ -272,6 +284,8 @@ static bool read_map(struct jv_json_reader *reader, const struct jv_field_schema
 	if (reader->lexer.error != NULL)
 		return lexer_failed(reader);
 	size_t count = jv_map_sort((const ProtobufCMessage **)(void *)list.items, list.count);
+	if (count < list.count)
+		return jv_reader_fail(reader, reader->lexer.at, "a key of this map is given twice");
 	jv_field_set_list(message, field->field, list.items, count);
 	return true;
 }
@@ -286,7 +300,8 @@ bool jv_reader_field(struct jv_json_reader *reader, const struct jv_field_schema
 	union jv_value value;
 	if (!jv_reader_value(reader, field, &value))
 		return false;
-	jv_field_set(message, field->field, &value);
+	if (!take_omitted(reader))
+		jv_field_set(message, field->field, &value);
 	return true;
 }
 

@@ -99,8 +99,10 @@ static bool read_enum(
 	if (kind == JV_JSON_STRING) {
 		if (!jv_lexer_string(lexer, &text))
 			return lexer_failed(reader);
-		return jv_scalar_enum(field->field->descriptor, text, value) ||
-			refuse_enum(reader, field->field->descriptor, text, at);
+		if (jv_scalar_enum(field->field->descriptor, text, value))
+			return true;
+		reader->omitted = reader->options.ignore_unknown;
+		return reader->omitted || refuse_enum(reader, field->field->descriptor, text, at);
 	}
 	if (kind != JV_JSON_NUMBER)
 		return expected(reader, field, at);
@@ -122,10 +124,29 @@ static bool read_text(
 	return value->text != NULL;
 }
 
+/* A string that protobuf-c holds as bytes, by its option string_as_bytes: NULs are kept. */
+static bool read_text_as_bytes(struct jv_json_reader *reader, union jv_value *value)
+{
+	struct jv_json_lexer *lexer = &reader->lexer;
+	struct jv_bytes text;
+	if (jv_lexer_peek(lexer) != JV_JSON_STRING)
+		return jv_reader_fail(reader, lexer->at, "expected a string");
+	lexer->takes_nul = true;
+	bool ok = jv_lexer_string(lexer, &text);
+	lexer->takes_nul = false;
+	if (!ok)
+		return lexer_failed(reader);
+	value->data.data = (uint8_t *)jv_reader_copy(reader, text);
+	value->data.len = text.size;
+	return value->data.data != NULL;
+}
+
 static bool read_bytes(
 	struct jv_json_reader *reader, const struct jv_field_schema *field, union jv_value *value)
 {
 	struct jv_bytes text;
+	if (field->is_text)
+		return read_text_as_bytes(reader, value);
 	if (jv_lexer_peek(&reader->lexer) != JV_JSON_STRING)
 		return expected(reader, field, reader->lexer.at);
 	const uint8_t *at = reader->lexer.at;

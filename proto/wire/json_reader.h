@@ -20,6 +20,7 @@ struct jv_json_reader {
 	struct jv_json_read_options options;
 	struct jv_arena *arena;
 	const struct jv_path *path; /* of the value that is being read; NULL: the whole text */
+	bool omitted; /* the value that was read is none: an unknown name of an enum, ignored */
 	struct jv_status status;
 };
 

@@ -107,8 +107,14 @@ static bool parse_enum(
 		expected(setter, jv_scalar_expected(field));
 }
 
-static bool parse_bytes(struct setter *setter, union jv_value *value)
+static bool parse_bytes(
+	struct setter *setter, const struct jv_field_schema *field, union jv_value *value)
 {
+	if (field->is_text) {
+		value->data.data = (uint8_t *)jv_arena_copy_bytes(setter->arena, setter->text);
+		value->data.len = setter->text.size;
+		return value->data.data != NULL || exhausted(setter);
+	}
 	value->data.data = jv_arena_alloc(setter->arena, jv_base64_room(setter->text.size));
 	if (value->data.data == NULL)
 		return exhausted(setter);
@@ -203,7 +209,7 @@ static bool parse_value(
 	if (type == PROTOBUF_C_TYPE_ENUM)
 		return parse_enum(setter, field->field, value);
 	if (type == PROTOBUF_C_TYPE_BYTES)
-		return parse_bytes(setter, value);
+		return parse_bytes(setter, field, value);
 	if (type != PROTOBUF_C_TYPE_STRING)
 		return parse_number(setter, field->field, value);
 	value->text = jv_arena_copy_bytes(setter->arena, setter->text);

@@ -87,8 +87,13 @@ static void write_floating(struct jv_json_writer *writer, double value, bool is_
 		jv_number_print_double(value, writer->out);
 }
 
-static void write_base64(struct jv_json_writer *writer, const ProtobufCBinaryData *data)
+static void write_bytes(struct jv_json_writer *writer, const struct jv_field_schema *field,
+	const ProtobufCBinaryData *data)
 {
+	if (field->is_text) {
+		jv_json_write_text(writer->out, jv_bytes_of(data->data, data->len));
+		return;
+	}
 	jv_buffer_append_byte(writer->out, '"');
 	jv_base64_encode(jv_bytes_of(data->data, data->len), writer->out);
 	jv_buffer_append_byte(writer->out, '"');
@@ -151,7 +156,7 @@ static bool write_value(
 		write_string(writer, *(const char *const *)at);
 		break;
 	case PROTOBUF_C_TYPE_BYTES:
-		write_base64(writer, at);
+		write_bytes(writer, field, at);
 		break;
 	case PROTOBUF_C_TYPE_MESSAGE:
 	default:

@@ -1,6 +1,7 @@
 #include "proto/wire/pb.h"
 
 #include "base/assert.h"
+#include "proto/wire/pb_join.h"
 #include "proto/wire/pb_scan.h"
 
 /* The arena as protobuf-c sees it, which takes a failed allocation for malformed input. */
@@ -24,15 +25,34 @@ static void release(void *data, void *memory)
 	(void)memory;
 }
 
+/* protobuf-c's unpacking, of a message in pieces too. NULL: malformed, or the arena's limit. */
+static ProtobufCMessage *unpack(const ProtobufCMessageDescriptor *descriptor, struct jv_bytes bytes,
+	bool is_split, struct allocator *memory)
+{
+	ProtobufCAllocator allocator = {allocate, release, memory};
+	struct jv_buffer joined = {0};
+	ProtobufCMessage *message = NULL;
+	if (is_split && !jv_pb_join(descriptor, bytes, memory->arena, &joined)) {
+		memory->exhausted = true;
+		goto out;
+	}
+	if (is_split)
+		bytes = jv_buffer_bytes(&joined);
+	message = protobuf_c_message_unpack(descriptor, &allocator, bytes.size, bytes.data);
+out:
+	jv_buffer_deinit(&joined);
+	return message;
+}
+
 struct jv_status jv_pb_unpack(const ProtobufCMessageDescriptor *descriptor, struct jv_bytes bytes,
 	struct jv_arena *arena, ProtobufCMessage **message)
 {
 	JV_ASSERT(descriptor != NULL && arena != NULL);
 	*message = NULL;
-	JV_TRY(jv_pb_scan(descriptor, bytes));
+	bool is_split;
+	JV_TRY(jv_pb_scan(descriptor, bytes, &is_split));
 	struct allocator memory = {.arena = arena};
-	ProtobufCAllocator allocator = {allocate, release, &memory};
-	*message = protobuf_c_message_unpack(descriptor, &allocator, bytes.size, bytes.data);
+	*message = unpack(descriptor, bytes, is_split, &memory);
 	if (memory.exhausted) {
 		*message = NULL;
 		return jv_error(JV_RESOURCE_EXHAUSTED,

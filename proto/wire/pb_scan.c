@@ -13,19 +13,29 @@ enum {
 	WIRE_32 = 5,
 };
 
+/* Of more fields than that is not kept whether they were met. */
+#define FIELDS_KEPT 256
+
+/* What is found out about the whole. */
+struct verdict {
+	struct jv_status status;
+	bool is_split;
+};
+
 /* One message on the way down, on the C stack. */
 struct scan {
 	const ProtobufCMessageDescriptor *descriptor;
 	struct jv_path path;
 	unsigned depth;
-	struct jv_status *status;
+	struct verdict *verdict;
+	uint64_t met[FIELDS_KEPT / 64]; /* single messages, by their place in the descriptor */
 };
 
 static bool fail(const struct scan *scan, const char *what)
 {
 	char field[JV_PATH_TEXT_MAX];
 	jv_path_print(&scan->path, field, sizeof(field));
-	*scan->status = jv_field_error(JV_INVALID_ARGUMENT, field, "%s", what);
+	scan->verdict->status = jv_field_error(JV_INVALID_ARGUMENT, field, "%s", what);
 	return false;
 }
 
@@ -57,12 +67,44 @@ static unsigned wire_type_of(ProtobufCType type)
 	}
 }
 
+/* protobuf-c takes as many bytes of a varint, and of one that is a tag or a length. */
+#define VARINT_MAX 10
+#define HEAD_MAX   5
+
+/* A varint with or without needless zeroes; what does not fit 64 bits is cut off. Records are
+ * stricter (jv_get_varint). */
+static uint64_t take_varint(struct jv_reader *reader, unsigned bytes_max)
+{
+	uint64_t value = 0;
+	for (unsigned i = 0; i < bytes_max && reader->at < reader->end; i++) {
+		uint8_t byte = *reader->at++;
+		value |= (uint64_t)(byte & 0x7f) << 7 * i;
+		if (byte < 0x80)
+			return value;
+	}
+	reader->failed = true;
+	return 0;
+}
+
+/* A length and as many bytes. */
+static struct jv_bytes take_bytes(struct jv_reader *reader)
+{
+	uint64_t size = take_varint(reader, HEAD_MAX);
+	if (size > jv_reader_left(reader))
+		reader->failed = true;
+	if (reader->failed)
+		return jv_bytes_of(NULL, 0);
+	const uint8_t *content = reader->at;
+	reader->at += size;
+	return jv_bytes_of(content, (size_t)size);
+}
+
 /* Steps over a value without looking into it; for WIRE_BYTES gives its content. */
 static bool take_value(struct jv_reader *reader, unsigned wire, struct jv_bytes *content)
 {
 	switch (wire) {
 	case WIRE_VARINT:
-		jv_get_varint(reader);
+		take_varint(reader, VARINT_MAX);
 		break;
 	case WIRE_64:
 		jv_get_u64(reader);
@@ -71,7 +113,7 @@ static bool take_value(struct jv_reader *reader, unsigned wire, struct jv_bytes 
 		jv_get_u32(reader);
 		break;
 	case WIRE_BYTES:
-		*content = jv_get_bytes(reader);
+		*content = take_bytes(reader);
 		break;
 	default:
 		return false;
@@ -99,11 +141,23 @@ static bool scan_text(const struct scan *scan, struct jv_bytes content)
 	return true;
 }
 
+/* Notes a single message that comes in pieces. */
+static void meet(struct scan *scan, const ProtobufCFieldDescriptor *field)
+{
+	size_t place = (size_t)(field - scan->descriptor->fields);
+	if (field->label == PROTOBUF_C_LABEL_REPEATED)
+		return;
+	if (place >= FIELDS_KEPT || (scan->met[place / 64] >> place % 64 & 1) != 0)
+		scan->verdict->is_split = true;
+	else
+		scan->met[place / 64] |= UINT64_C(1) << place % 64;
+}
+
 static bool scan_message(const struct scan *parent, const ProtobufCMessageDescriptor *descriptor,
 	struct jv_bytes bytes);
 
-static bool scan_field(const struct scan *scan, const ProtobufCFieldDescriptor *field,
-	unsigned wire, struct jv_bytes content)
+static bool scan_field(struct scan *scan, const ProtobufCFieldDescriptor *field, unsigned wire,
+	struct jv_bytes content)
 {
 	unsigned expected = wire_type_of(field->type);
 	if (wire != expected) {
@@ -113,15 +167,23 @@ static bool scan_field(const struct scan *scan, const ProtobufCFieldDescriptor *
 	}
 	if (field->type == PROTOBUF_C_TYPE_STRING)
 		return scan_text(scan, content);
-	if (field->type == PROTOBUF_C_TYPE_MESSAGE)
-		return scan_message(scan, field->descriptor, content);
-	return true;
+	if (field->type != PROTOBUF_C_TYPE_MESSAGE)
+		return true;
+	meet(scan, field);
+	return scan_message(scan, field->descriptor, content);
+}
+
+bool jv_pb_take(struct jv_reader *reader, uint32_t *number, struct jv_bytes *content)
+{
+	uint64_t tag = take_varint(reader, HEAD_MAX);
+	*number = (uint32_t)(tag >> 3);
+	return !reader->failed && take_value(reader, (unsigned)(tag & 7), content);
 }
 
 /* One tag and its value. */
 static bool scan_next(struct scan *scan, struct jv_reader *reader)
 {
-	uint64_t tag = jv_get_varint(reader);
+	uint64_t tag = take_varint(reader, HEAD_MAX);
 	unsigned number = (unsigned)(tag >> 3);
 	unsigned wire = (unsigned)(tag & 7);
 	scan->path.name = NULL;
@@ -145,7 +207,7 @@ static bool scan_message(const struct scan *parent, const ProtobufCMessageDescri
 		.descriptor = descriptor,
 		.path = {.parent = &parent->path},
 		.depth = parent->depth + 1,
-		.status = parent->status,
+		.verdict = parent->verdict,
 	};
 	if (scan.depth > JV_PB_DEPTH_MAX)
 		return fail(parent, "is nested too deep; at most 100 levels are taken");
@@ -159,10 +221,12 @@ static bool scan_message(const struct scan *parent, const ProtobufCMessageDescri
 
 JV_STATIC_ASSERT(JV_PB_DEPTH_MAX == 100, "the message of scan_message says 100");
 
-struct jv_status jv_pb_scan(const ProtobufCMessageDescriptor *descriptor, struct jv_bytes bytes)
+struct jv_status jv_pb_scan(
+	const ProtobufCMessageDescriptor *descriptor, struct jv_bytes bytes, bool *is_split)
 {
-	struct jv_status status = jv_ok();
-	struct scan root = {.status = &status};
+	struct verdict verdict = {.status = jv_ok()};
+	struct scan root = {.verdict = &verdict};
 	scan_message(&root, descriptor, bytes);
-	return status;
+	*is_split = verdict.is_split;
+	return verdict.status;
 }

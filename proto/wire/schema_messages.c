@@ -81,6 +81,8 @@ static void join_field(struct jv_schema *schema, struct jv_message_schema *messa
 	joined->field = field;
 	joined->json_name = proto->json_name != NULL ? proto->json_name : proto->name;
 	joined->is_null = is_null_value(field);
+	joined->is_text = field->type == PROTOBUF_C_TYPE_BYTES &&
+		proto->type == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_STRING;
 	if (proto->has_oneof_index)
 		joined->oneof = owner->oneof_decl[proto->oneof_index]->name;
 	if (field->type == PROTOBUF_C_TYPE_MESSAGE) {

@@ -37,6 +37,7 @@ struct jv_field_schema {
 	const struct jv_message_schema *message; /* of a field of message type, else NULL */
 	bool is_map;                             /* repeated entries that stand as an object */
 	bool is_null;                            /* google.protobuf.NullValue: null */
+	bool is_text;                            /* a string held as bytes (string_as_bytes) */
 };
 
 /* One name of a field: its own, or that of JSON. */

@@ -168,8 +168,6 @@ bool jv_duration_parse(struct jv_bytes text, int64_t *seconds, int32_t *nanos)
 	if (!take_seconds(&cursor, seconds) || !take_fraction(&cursor, nanos) ||
 		!take_byte(&cursor, 's') || cursor.at != cursor.end)
 		return false;
-	if (*seconds == DURATION_MAX && *nanos > 0)
-		return false;
 	if (negative) {
 		*seconds = -*seconds;
 		*nanos = -*nanos;

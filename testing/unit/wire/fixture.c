@@ -14,6 +14,7 @@ static const ProtobufCServiceDescriptor *const services[] = {&wiretest__test__de
 
 static const ProtobufCMessageDescriptor *const messages[] = {
 	&google__protobuf__field_descriptor_proto__descriptor,
+	&wiretest__raw__descriptor,
 	NULL,
 };
 

@@ -150,6 +150,22 @@ static void wrong_values_are_refused_by_path(void **state)
 	CHECK_REFUSALS(refusals);
 }
 
+/* Which of the two was meant nobody knows. */
+static void what_is_given_twice_is_refused(void **state)
+{
+	(void)state;
+	static const struct refusal refusals[] = {
+		{SCALARS, "{\"i32\":1,\"i32\":1}", "i32", "twice"},
+		{SCALARS, "{\"snakeCaseName\":\"\",\"snake_case_name\":\"\"}", "snake_case_name",
+			"twice"},
+		{LISTS, "{\"i32\":[1],\"i32\":[]}", "i32", "twice"},
+		{CHOICE, "{\"text\":\"a\",\"text\":\"b\"}", "text", "twice"},
+		{MAPS, "{\"text\":{\"b\":\"1\",\"a\":\"\",\"b\":\"1\"}}", "text", "twice"},
+		{MAPS, "{\"i32\":{\"1\":1,\"1.0\":1}}", "i32", "twice"},
+	};
+	CHECK_REFUSALS(refusals);
+}
+
 static void wrong_well_known_values_are_refused(void **state)
 {
 	(void)state;
@@ -162,7 +178,7 @@ static void wrong_well_known_values_are_refused(void **state)
 		"2024-01-01T00:00:00+24:00", "2024-01-01T00:00:00+0100", "2024-01-01T00:00:00Zx",
 		" 2024-01-01T00:00:00Z"};
 	static const char *const durations[] = {"", "s", "1", "1m", "1.s", ".5s", "1.1234567890s",
-		"315576000001s", "315576000000.1s", "99999999999999999999s", "--1s", "1 s", "1sx"};
+		"315576000001s", "-315576000001s", "99999999999999999999s", "--1s", "1 s", "1sx"};
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
 		char json[100];
 		snprintf(json, sizeof(json), "{\"time\":\"%s\"}", times[i]);
@@ -182,6 +198,7 @@ static void wrong_well_known_values_are_refused(void **state)
 		{KNOWN, "{\"mask\":[\"a\"]}", "mask", "expected field paths"},
 		{KNOWN, "{\"mask\":\"a\\\"b\"}", "mask", "expected field paths"},
 		{KNOWN, "{\"object\":[]}", "object", "expected an object"},
+		{KNOWN, "{\"value\":{\"a\":1,\"a\":2}}", "value", "twice"},
 		{KNOWN, "{\"value\":1e999}", "value", "out of range"},
 		{KNOWN, "{\"value\":}", "value", "expected a value"},
 		{KNOWN, "{\"list\":{}}", "list", "expected an array"},
@@ -214,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(malformed_json_is_refused_with_its_place),
 		cmocka_unit_test(wrong_values_are_refused_by_path),
+		cmocka_unit_test(what_is_given_twice_is_refused),
 		cmocka_unit_test(wrong_well_known_values_are_refused),
 	};
 	return cmocka_run_group_tests(tests, jv_fixture_setup, jv_fixture_teardown);

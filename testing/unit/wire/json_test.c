@@ -77,7 +77,7 @@ static void scalars_come_back(void **state)
 			"{\"@other\":\"x\",\"snakeCaseName\":\"y\"}"},
 		{SCALARS, "{\"sn\\u0061keCaseName\":\"y\"}", "{\"snakeCaseName\":\"y\"}"},
 		{SCALARS, "{\"i32\":null,\"text\":null,\"data\":null,\"color\":null}", "{}"},
-		{SCALARS, "{\"i32\":1,\"i32\":2}", "{\"i32\":2}"},
+		{SCALARS, "{\"i32\":null,\"i32\":2,\"i32\":null}", "{\"i32\":2}"},
 	};
 	CHECK_ROUNDS(rounds);
 }
@@ -139,15 +139,13 @@ static void lists_and_maps_come_back(void **state)
 		{LISTS, "{\"message\":[{\"i32\":1},{}]}", NULL},
 		{LISTS, "{\"i32\":[]}", "{}"},
 		{LISTS, "{\"i32\":null}", "{}"},
-		{LISTS, "{\"i32\":[1,2],\"i32\":[3]}", "{\"i32\":[3]}"},
 		{LISTS, "{\"value\":[null,1,[null],{\"a\":null}]}", NULL},
 		{LISTS, "{\"number\":[\"5\",6]}", "{\"number\":[\"5\",\"6\"]}"},
 		{LISTS, "{\"nothing\":[null,null]}", NULL},
 		{LISTS, "{\"i32\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}", NULL},
 		{MAPS, "{\"text\":{\"b\":\"2\",\"a\":\"1\"}}",
 			"{\"text\":{\"a\":\"1\",\"b\":\"2\"}}"},
-		{MAPS, "{\"text\":{\"a\":\"1\",\"\":\"\",\"a\":\"2\"}}",
-			"{\"text\":{\"\":\"\",\"a\":\"2\"}}"},
+		{MAPS, "{\"text\":{\"a\":\"1\",\"\":\"\"}}", "{\"text\":{\"\":\"\",\"a\":\"1\"}}"},
 		{MAPS, "{\"i32\":{\"10\":\"1\",\"-9\":2}}",
 			"{\"i32\":{\"-9\":\"2\",\"10\":\"1\"}}"},
 		{MAPS, "{\"i64\":{\"5\":1,\"-1\":0.5}}", "{\"i64\":{\"-1\":0.5,\"5\":1}}"},
@@ -158,8 +156,6 @@ static void lists_and_maps_come_back(void **state)
 		{MAPS, "{\"color\":{\"x\":\"COLOR_RED\"},\"message\":{\"k\":{\"i32\":1}}}", NULL},
 		{MAPS, "{\"data\":{\"k\":\"AQ==\"},\"value\":{\"n\":null}}", NULL},
 		{MAPS, "{\"time\":{\"k\":\"1970-01-01T00:00:00Z\"}}", NULL},
-		{MAPS, "{\"text\":{\"a\":\"1\"},\"text\":{\"b\":\"2\"}}",
-			"{\"text\":{\"b\":\"2\"}}"},
 	};
 	CHECK_ROUNDS(rounds);
 }
@@ -178,12 +174,10 @@ static void oneofs_and_trees_come_back(void **state)
 		{CHOICE, "{\"value\":null}", NULL},
 		{CHOICE, "{\"wrapped\":\"\"}", NULL},
 		{CHOICE, "{\"wrapped\":null,\"text\":\"a\",\"number\":null}", "{\"text\":\"a\"}"},
-		{CHOICE, "{\"text\":\"a\",\"text\":\"b\"}", "{\"text\":\"b\"}"},
 		{TREE, "{\"child\":{\"name\":\"b\"},\"name\":\"a\"}",
 			"{\"name\":\"a\",\"child\":{\"name\":\"b\"}}"},
 		{TREE, "{\"children\":[{},{\"children\":[{}]}],\"named\":{\"x\":{\"name\":\"y\"}}}",
 			NULL},
-		{TREE, "{\"child\":{\"name\":\"b\"},\"child\":{}}", "{\"child\":{}}"},
 		{REQUEST, "{\"inner\":{\"depth\":\"DEPTH_LOW\",\"maps\":{\"text\":{\"a\":\"b\"}}}}",
 			NULL},
 	};
@@ -208,6 +202,7 @@ static void well_known_types_come_back(void **state)
 		{KNOWN, "{\"duration\":\"-0.5s\"}", "{\"duration\":\"-0.500s\"}"},
 		{KNOWN, "{\"duration\":\"315576000000s\"}", NULL},
 		{KNOWN, "{\"duration\":\"-315576000000s\"}", NULL},
+		{KNOWN, "{\"duration\":\"315576000000.999999999s\"}", NULL},
 		{KNOWN, "{\"duration\":\"3.000000001s\"}", NULL},
 		{KNOWN, "{\"mask\":\"\"}", NULL},
 		{KNOWN, "{\"mask\":\"a,fooBar.bazQux\"}", NULL},
@@ -216,7 +211,6 @@ static void well_known_types_come_back(void **state)
 		{KNOWN, "{\"value\":null}", NULL},
 		{KNOWN, "{\"value\":\"NaN\"}", NULL},
 		{KNOWN, "{\"value\":[]}", NULL},
-		{KNOWN, "{\"value\":{\"a\":1,\"a\":2}}", "{\"value\":{\"a\":2}}"},
 		{KNOWN, "{\"list\":[]}", NULL},
 		{KNOWN, "{\"list\":[[[]],null]}", NULL},
 		{KNOWN, "{\"empty\":{}}", NULL},
@@ -357,6 +351,55 @@ static void unknown_fields_are_ignored_if_asked(void **state)
 	jv_fixture_clear();
 }
 
+/* A name of an enum that a later version has is no more than an unknown field; a number stays. */
+static void unknown_names_of_enums_are_ignored_if_asked(void **state)
+{
+	(void)state;
+	static const struct round rounds[] = {
+		{SCALARS, "{\"color\":\"COLOR_NEW\",\"i32\":7}", "{\"i32\":7}"},
+		{SCALARS, "{\"color\":78}", NULL},
+		{LISTS, "{\"color\":[\"COLOR_RED\",\"COLOR_NEW\",\"COLOR_BLUE\"]}",
+			"{\"color\":[\"COLOR_RED\",\"COLOR_BLUE\"]}"},
+		{MAPS, "{\"color\":{\"a\":\"COLOR_RED\",\"b\":\"COLOR_NEW\"}}",
+			"{\"color\":{\"a\":\"COLOR_RED\"}}"},
+		{CHOICE, "{\"color\":\"COLOR_NEW\",\"first\":\"x\"}", "{\"first\":\"x\"}"},
+	};
+	static const struct jv_json_read_options lenient = {.ignore_unknown = true};
+	static const struct jv_json_write_options options = {.skip_defaults = true};
+	for (size_t i = 0; i < sizeof(rounds) / sizeof(rounds[0]); i++) {
+		const struct round *round = &rounds[i];
+		ProtobufCMessage *message = jv_fixture_new(round->type);
+		jv_fixture_ok(jv_json_read(fixture.schema, jv_bytes_of_text(round->in), &lenient,
+			&fixture.arena, message));
+		jv_fixture_ok(jv_json_write(fixture.schema, message, &options, &fixture.out));
+		assert_string_equal(
+			jv_buffer_text(&fixture.out), round->out != NULL ? round->out : round->in);
+		jv_fixture_clear();
+	}
+}
+
+/* The one kind of string that can hold a NUL: protobuf-c's option string_as_bytes. */
+static void a_string_held_as_bytes_keeps_its_nul(void **state)
+{
+	(void)state;
+	static const struct round rounds[] = {
+		{&wiretest__raw__descriptor, "{\"text\":\"a\\u0000\xc3\xa9\"}", NULL},
+		{&wiretest__raw__descriptor, "{\"texts\":[\"\",\"\\u0000\"]}", NULL},
+	};
+	CHECK_ROUNDS(rounds);
+	Wiretest__Raw *raw = jv_fixture_new(&wiretest__raw__descriptor);
+	jv_fixture_failed(jv_json_read(fixture.schema, jv_bytes_of_text("{\"text\":1}"), NULL,
+				  &fixture.arena, &raw->base),
+		JV_INVALID_ARGUMENT, "text", "expected a string");
+	jv_fixture_failed(jv_json_read(fixture.schema,
+				  jv_bytes_of_text("{\"text\":\"\\u0000\",\"plain\":\"\\u0000\"}"),
+				  NULL, &fixture.arena, &raw->base),
+		JV_INVALID_ARGUMENT, "plain", "\\u0000");
+	jv_fixture_ok(jv_json_set(fixture.schema, "text", "\xc3\xa9", &fixture.arena, &raw->base));
+	assert_int_equal(raw->text.len, 2);
+	jv_fixture_clear();
+}
+
 static void a_read_replaces_what_it_names(void **state)
 {
 	(void)state;
@@ -419,6 +462,8 @@ int main(void)
 		cmocka_unit_test(depth_is_limited),
 		cmocka_unit_test(memory_is_limited),
 		cmocka_unit_test(unknown_fields_are_ignored_if_asked),
+		cmocka_unit_test(unknown_names_of_enums_are_ignored_if_asked),
+		cmocka_unit_test(a_string_held_as_bytes_keeps_its_nul),
 		cmocka_unit_test(a_read_replaces_what_it_names),
 		cmocka_unit_test(one_field_can_be_read),
 	};

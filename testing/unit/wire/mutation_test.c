@@ -37,7 +37,7 @@ static const char *const good[] = {
 	"\"dbl\":1e-9,\"truth\":true,\"color\":\"COLOR_RED\",\"data\":\"-_8=\"}}",
 	"{\"lists\":{\"i32\":[1,2,3],\"text\":[\"\",\"x\\ud83d\\ude00\"],\"value\":[null,{\"a\":[]}],"
 	"\"time\":[\"2024-05-01T12:00:00.5+01:00\"],\"number\":[5],\"message\":[{},{\"i32\":1}]}}",
-	"{\"maps\":{\"text\":{\"a\":\"b\",\"a\":\"c\"},\"i32\":{\"-1\":2},\"truth\":{\"true\":\"\"},"
+	"{\"maps\":{\"text\":{\"b\":\"b\",\"a\":\"c\"},\"i32\":{\"-1\":2},\"truth\":{\"true\":\"\"},"
 	"\"message\":{\"k\":{\"text\":\"v\"}},\"value\":{\"n\":1.5}}}",
 	"{\"choice\":{\"message\":{\"i32\":1},\"first\":\"x\"},\"tree\":{\"children\":[{\"child\":{"
 	"\"named\":{\"x\":{\"name\":\"y\"}}}}]}}",
