@@ -28,6 +28,7 @@ extern const struct jv_command jv_command_version;
 extern const struct jv_command jv_command_completion;
 extern const struct jv_command jv_command_complete;
 extern const struct jv_command jv_command_man;
+extern const struct jv_command jv_command_call;
 extern const struct jv_command jv_command_context;
 extern const struct jv_command jv_command_config;
 

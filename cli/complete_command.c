@@ -61,6 +61,19 @@ static void add_contexts(
 		jv_complete_add(contexts->items[i].name, prefix, contexts->items[i].server, out);
 }
 
+static void add_methods(struct jv_invocation *invocation, const char *prefix, struct jv_buffer *out)
+{
+	static const char ours[] = "/jarvis.v1.";
+	size_t count = 0;
+	const struct jv_method *methods = jv_schema_methods(invocation->schema, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (strncmp(methods[i].path, ours, strlen(ours)) == 0 &&
+			!methods[i].client_streaming)
+			jv_complete_add(methods[i].path + strlen(ours), prefix, NULL, out);
+	}
+}
+
 /* Failures are silent: a key was pressed, nobody asked for a message. */
 static void add_names(const struct jv_arguments *arguments, enum jv_completes what,
 	const char *prefix, struct jv_buffer *out)
@@ -72,6 +85,8 @@ static void add_names(const struct jv_arguments *arguments, enum jv_completes wh
 	invocation.impatient = true;
 	if (jv_is_ok(&status) && what == JV_COMPLETES_NODE)
 		add_nodes(&invocation, prefix, out);
+	else if (jv_is_ok(&status) && what == JV_COMPLETES_METHOD && arguments->count == 0)
+		add_methods(&invocation, prefix, out);
 	else if (jv_is_ok(&status) && what == JV_COMPLETES_CONTEXT)
 		add_contexts(&invocation, prefix, out);
 	else if (jv_is_ok(&status) && (what == JV_COMPLETES_TASK || what == JV_COMPLETES_LIVE_TASK))

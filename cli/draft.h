@@ -40,6 +40,8 @@ struct jv_status jv_draft_parse(const char *origin, struct jv_bytes text,
 /* Changes the spec as jv_draft_flags of the command line say. Errors start with the flag. */
 struct jv_status jv_draft_set(const struct jv_arguments *arguments, const struct jv_schema *schema,
 	struct jv_arena *arena, Jarvis__V1__TaskSpec *spec) JV_MUST_USE;
+/* A random request_id. */
+char *jv_draft_random_id(struct jv_arena *arena);
 /* Gives it a random request_id if it has none, so that sending it again is harmless. */
 void jv_draft_identify(struct jv_arena *arena, Jarvis__V1__TaskSpec *spec);
 

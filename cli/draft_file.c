@@ -236,16 +236,19 @@ struct jv_status jv_draft_read(const char *path, const struct jv_schema *schema,
 	return jv_ok();
 }
 
-void jv_draft_identify(struct jv_arena *arena, Jarvis__V1__TaskSpec *spec)
+char *jv_draft_random_id(struct jv_arena *arena)
 {
 	uint8_t bytes[16];
-	char *id;
+	char *id = jv_arena_alloc(arena, 2 * sizeof(bytes) + 1);
 
-	if (spec->request_id[0] != '\0')
-		return;
-	id = jv_arena_alloc(arena, 2 * sizeof(bytes) + 1);
 	JV_ASSERT(id != NULL);
 	jv_env_system.random(&jv_env_system, bytes, sizeof(bytes));
 	jv_hex_encode(jv_bytes_of(bytes, sizeof(bytes)), id);
-	spec->request_id = id;
+	return id;
+}
+
+void jv_draft_identify(struct jv_arena *arena, Jarvis__V1__TaskSpec *spec)
+{
+	if (spec->request_id[0] == '\0')
+		spec->request_id = jv_draft_random_id(arena);
 }

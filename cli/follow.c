@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "cli/chunk.h"
+#include "cli/draft.h"
 #include "cli/view.h"
 
 #define STEP_MS      100
@@ -109,6 +110,7 @@ void jv_follow_cancel(struct jv_follow *follow)
 	follow->cancelled = true;
 	request.id = (char *)(uintptr_t)follow->id;
 	request.reason = reason;
+	request.request_id = jv_draft_random_id(&follow->invocation->arena);
 	follow->cancelling =
 		jv_call_start(remote->client, jv_remote_method(remote, "Scheduler/CancelTask"),
 			&request.base, follow->invocation->timeout_ms, &cancelling_events, follow);

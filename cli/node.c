@@ -5,6 +5,7 @@
 #include "base/config.h"
 #include "cli/commands.h"
 #include "cli/list.h"
+#include "cli/select.h"
 #include "cli/view.h"
 #include "cli/view_nodes.h"
 #include "jarvis/v1/worker.pb-c.h"
@@ -16,6 +17,7 @@ static struct jv_status read_pages(
 	Jarvis__V1__ListNodesRequest request = JARVIS__V1__LIST_NODES_REQUEST__INIT;
 	bool more = true;
 
+	JV_TRY(jv_select_min_revision(invocation, &request.min_revision));
 	while (more) {
 		const Jarvis__V1__ListNodesResponse *page;
 		ProtobufCMessage *response = NULL;
@@ -78,8 +80,10 @@ static int run_get(struct jv_invocation *invocation)
 	ProtobufCMessage *response = NULL;
 
 	request.id = (char *)(uintptr_t)invocation->arguments->items[0];
-	struct jv_status status =
-		jv_invocation_call(invocation, "Worker/GetNode", &request.base, &response);
+	struct jv_status status = jv_select_min_revision(invocation, &request.min_revision);
+	if (!jv_is_ok(&status))
+		return jv_invocation_misuse(invocation, &status);
+	status = jv_invocation_call(invocation, "Worker/GetNode", &request.base, &response);
 	if (!jv_is_ok(&status))
 		return jv_invocation_fail(invocation, NULL, &status);
 	const Jarvis__V1__GetNodeResponse *answer = (const void *)response;
@@ -172,8 +176,11 @@ static const struct jv_flag list_flags[] = {
 	JV_LIST_FLAG_COLUMNS(jv_view_node_columns),
 	JV_LIST_FLAG_NO_HEADERS,
 	JV_LIST_FLAG_WATCH,
+	JV_SELECT_FLAG_MIN_REVISION,
 	{.name = NULL},
 };
+
+static const struct jv_flag get_flags[] = {JV_SELECT_FLAG_MIN_REVISION, {.name = NULL}};
 
 static const struct jv_flag watch_flags[] = {
 	{.name = "from-revision",
@@ -205,6 +212,7 @@ static const struct jv_command get_command = {
 	.arguments_min = 1,
 	.arguments_max = 1,
 	.completes = JV_COMPLETES_NODE,
+	.flags = get_flags,
 	.calls = get_calls,
 	.run = run_get,
 	.examples = "  jarvis node get worker-1",

@@ -14,6 +14,7 @@ static const struct jv_command *const children[] = {
 	&jv_command_status,
 	&jv_command_version,
 	&jv_command_context,
+	&jv_command_call,
 	&jv_command_config,
 	&jv_command_completion,
 	&jv_command_man,

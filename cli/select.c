@@ -1,6 +1,7 @@
 #include "cli/select.h"
 
 #include "base/assert.h"
+#include "base/config.h"
 #include "cli/value.h"
 
 const char *const jv_select_states[] = {"queued", "assigned", "starting", "running", "stopping",
@@ -64,4 +65,14 @@ struct jv_status jv_select_read_labels(
 		filter->labels[filter->n_labels] = entry;
 	}
 	return jv_ok();
+}
+
+struct jv_status jv_select_min_revision(struct jv_invocation *invocation, int64_t *revision)
+{
+	const char *text = jv_arguments_text(invocation->arguments, "min-revision");
+
+	*revision = 0;
+	if (text == NULL)
+		return jv_ok();
+	return jv_status_context(jv_parse_int(text, 0, INT64_MAX, revision), "--min-revision");
 }

@@ -35,6 +35,17 @@ extern const char *const jv_select_states[];
 		.help = "Only tasks with this label."                                  \
 	}
 
+/* For reads that must see what an earlier answer told of. */
+#define JV_SELECT_FLAG_MIN_REVISION                                                          \
+	{                                                                                    \
+		.name = "min-revision", .value = "N",                                        \
+		.help = "Answer from this revision of the store or a later one: that of an " \
+			"earlier answer."                                                    \
+	}
+
+/* Reads --min-revision, 0 if it was not given. INVALID_ARGUMENT. */
+struct jv_status jv_select_min_revision(
+	struct jv_invocation *invocation, int64_t *revision) JV_MUST_USE;
 /* Fills in --state, --queue and --node; texts live in the arena. INVALID_ARGUMENT. */
 struct jv_status jv_select_read(
 	struct jv_invocation *invocation, Jarvis__V1__TaskFilter *filter) JV_MUST_USE;

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "cli/commands.h"
+#include "cli/draft.h"
 #include "cli/view.h"
 #include "jarvis/v1/scheduler.pb-c.h"
 
@@ -10,6 +11,10 @@ static const struct jv_flag flags[] = {
 		.letter = 'r',
 		.value = "TEXT",
 		.help = "Why, for those who read the task later."},
+	{.name = "request-id",
+		.value = "ID",
+		.help = "Cancelling the same task with the same ID again returns the first answer "
+			"(default: a random one)."},
 	{.name = NULL},
 };
 
@@ -17,11 +22,14 @@ static struct jv_status cancel(
 	struct jv_invocation *invocation, const char *id, Jarvis__V1__Task **task)
 {
 	const char *reason = jv_arguments_text(invocation->arguments, "reason");
+	const char *request_id = jv_arguments_text(invocation->arguments, "request-id");
 	Jarvis__V1__CancelTaskRequest request = JARVIS__V1__CANCEL_TASK_REQUEST__INIT;
 	ProtobufCMessage *response = NULL;
 
 	/* protobuf-c's texts are not const, though packing does not write to them. */
 	request.id = (char *)(uintptr_t)id;
+	request.request_id = request_id != NULL ? (char *)(uintptr_t)request_id
+						: jv_draft_random_id(&invocation->arena);
 	if (reason != NULL)
 		request.reason = (char *)(uintptr_t)reason;
 	JV_TRY(jv_invocation_call(invocation, "Scheduler/CancelTask", &request.base, &response));
@@ -36,8 +44,10 @@ static void announce(struct jv_invocation *invocation, const Jarvis__V1__Task *t
 	if (jv_invocation_is_raw(invocation))
 		return;
 	jv_table_clean(task->id, out);
-	jv_buffer_append_text(out, " ");
-	jv_view_state(jv_view_status(task), out);
+	if (invocation->output != JV_OUTPUT_NAME) {
+		jv_buffer_append_text(out, " ");
+		jv_view_state(jv_view_status(task), out);
+	}
 	jv_buffer_append_text(out, "\n");
 }
 
@@ -51,6 +61,11 @@ static int run(struct jv_invocation *invocation)
 	int code = JV_EXIT_OK;
 
 	JV_ASSERT(tasks != NULL);
+	if (arguments->count > 1 && jv_arguments_has(arguments, "request-id")) {
+		struct jv_status misuse = jv_error(JV_INVALID_ARGUMENT,
+			"--request-id names one task, there are %zu", arguments->count);
+		return jv_invocation_misuse(invocation, &misuse);
+	}
 	for (size_t i = 0; i < arguments->count; i++) {
 		const char *id = arguments->items[i];
 		struct jv_status status = cancel(invocation, id, &tasks[done]);

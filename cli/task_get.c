@@ -1,15 +1,20 @@
 #include "cli/commands.h"
+#include "cli/select.h"
 #include "cli/view.h"
 #include "jarvis/v1/scheduler.pb-c.h"
+
+static const struct jv_flag flags[] = {JV_SELECT_FLAG_MIN_REVISION, {.name = NULL}};
 
 static int run(struct jv_invocation *invocation)
 {
 	Jarvis__V1__GetTaskRequest request = JARVIS__V1__GET_TASK_REQUEST__INIT;
 	ProtobufCMessage *response = NULL;
+	struct jv_status status = jv_select_min_revision(invocation, &request.min_revision);
 
+	if (!jv_is_ok(&status))
+		return jv_invocation_misuse(invocation, &status);
 	request.id = (char *)(uintptr_t)invocation->arguments->items[0];
-	struct jv_status status =
-		jv_invocation_call(invocation, "Scheduler/GetTask", &request.base, &response);
+	status = jv_invocation_call(invocation, "Scheduler/GetTask", &request.base, &response);
 	if (!jv_is_ok(&status))
 		return jv_invocation_fail(invocation, NULL, &status);
 	const Jarvis__V1__GetTaskResponse *answer = (const void *)response;
@@ -25,6 +30,7 @@ const struct jv_command jv_command_task_get = {
 	.also = "describe show inspect status",
 	.arguments = "ID",
 	.summary = "Shows one task; of one that waits, why it waits.",
+	.flags = flags,
 	.arguments_min = 1,
 	.arguments_max = 1,
 	.completes = JV_COMPLETES_TASK,

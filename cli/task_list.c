@@ -38,12 +38,14 @@ static const struct jv_flag flags[] = {
 	JV_LIST_FLAG_COLUMNS(jv_view_task_columns),
 	JV_LIST_FLAG_NO_HEADERS,
 	JV_LIST_FLAG_WATCH,
+	JV_SELECT_FLAG_MIN_REVISION,
 	{.name = NULL},
 };
 
 /* Tasks from all pages. */
 struct listing {
 	Jarvis__V1__TaskFilter filter;
+	int64_t min_revision;
 	char *order_by; /* as the server has it */
 	Jarvis__V1__Task **tasks;
 	size_t count;
@@ -107,6 +109,7 @@ static struct jv_status read_flags(struct jv_invocation *invocation, struct list
 		struct jv_status status = jv_parse_int(limit, 0, LIMIT_MAX, &listing->limit);
 		JV_TRY(jv_status_context(status, "--limit"));
 	}
+	JV_TRY(jv_select_min_revision(invocation, &listing->min_revision));
 	JV_TRY(read_order(invocation, listing));
 	JV_TRY(jv_select_read(invocation, &listing->filter));
 	JV_TRY(jv_select_read_labels(invocation, &listing->filter));
@@ -141,6 +144,7 @@ static struct jv_status read_pages(struct jv_invocation *invocation, struct list
 	bool wanted = true;
 
 	request.filter = &listing->filter;
+	request.min_revision = listing->min_revision;
 	if (listing->order_by != NULL)
 		request.order_by = listing->order_by;
 	while (wanted) {

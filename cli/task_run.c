@@ -125,8 +125,8 @@ static int conclude(const struct jv_follow *follow)
 	return follow->cancelled ? JV_EXIT_SIGNAL + jv_interrupts_signal() : JV_EXIT_NOT_RUN;
 }
 
-static int follow_to_end(struct jv_invocation *invocation,
-	const Jarvis__V1__SubmitTaskResponse *answer, bool silent)
+static int follow_to_end(
+	struct jv_invocation *invocation, const Jarvis__V1__SubmitTaskResponse *answer, bool silent)
 {
 	struct jv_follow follow;
 

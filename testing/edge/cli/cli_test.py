@@ -443,6 +443,24 @@ class Servers(CliCase):
         self.assertEqual(self.run_cli("server", "ready")[0], 4)
 
 
+class Calls(CliCase):
+    def test_any_call_can_be_made_as_it_is(self):
+        self.fake.on["GetTask"] = lambda request, context: {"task": task(id=request["id"])}
+        self.fake.on["WatchTasks"] = lambda request, context: iter(
+            [{"task": task(), "revision": 1}, {"task": task(), "revision": 2}])
+        result, out, err = self.run_cli("call", "Scheduler/GetTask", '{"id": "t-7"}')
+        self.assertEqual((result, json.loads(out)["task"]["id"]), (0, "t-7"), err)
+        out = self.run_cli("call", "WatchTasks")[1]
+        self.assertEqual([json.loads(line)["revision"] for line in out.splitlines()], ["1", "2"])
+
+    def test_mistakes_are_named(self):
+        for words, text in [(["GetTsk"], "did you mean"), (["Worker/Session"], "is for workers"),
+                            (["GetTask", '{"ident": "t"}'], "ident"), (["GetTask", "{"], "line 1")]:
+            result, _, err = self.run_cli("call", *words)
+            self.assertEqual(result, 2, err)
+            self.assertIn(text, err)
+
+
 class Nodes(CliCase):
     def test_a_watch_tells_each_change_and_resumes(self):
         def changes(request, context):

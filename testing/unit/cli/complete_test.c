@@ -60,8 +60,8 @@ static void commands_and_their_children(void **state)
 static void flags_that_may_still_be_given(void **state)
 {
 	(void)state;
-	assert_string_equal(complete("task", "cancel", "--re", NULL), "--reason");
-	assert_string_equal(complete("task", "cancel", "--reason", "x", "--re", NULL), "");
+	assert_string_equal(complete("task", "cancel", "--rea", NULL), "--reason");
+	assert_string_equal(complete("task", "cancel", "--reason", "x", "--rea", NULL), "");
 	assert_string_equal(complete("task", "list", "--label", "a=b", "--lab", NULL), "--label");
 	assert_string_equal(complete("status", "--serv", NULL), "--server --server-name");
 	/* Behind the command of a task they would be its own. */
