@@ -283,8 +283,10 @@ bool jv_head_parse(char *text, size_t size, struct jv_head_field *fields, struct
 		}
 		if (head->field_count == JV_HEAD_FIELDS_MAX)
 			return refuse(fault, 431, "the request has too many headers");
-		if (!parse_field(line, &fields[head->field_count++], fault))
+		/* Only those that are whole count: a refused request is looked at too. */
+		if (!parse_field(line, &fields[head->field_count], fault))
 			return false;
+		head->field_count++;
 	}
 	return parse_rest(head, fault);
 }
