@@ -122,7 +122,9 @@ static void start_some(struct jv_batch *batch)
 		if (one->again_at_ms != 0 && one->again_at_ms <= now_ms)
 			start(one);
 	}
-	while (!batch->stopped && batch->next < batch->count && batch->under_way < batch->window)
+	/* What waits has its place: a server that is away is not asked by ever more. */
+	while (!batch->stopped && batch->next < batch->count &&
+		batch->under_way + batch->waiting < batch->window)
 		start(&batch->calls[batch->next++]);
 }
 
@@ -136,7 +138,7 @@ static void stop(struct jv_batch *batch, bool cut)
 		if (one->call != NULL && cut)
 			jv_call_cancel(one->call);
 		else if (one->call == NULL && !one->over)
-			end(one, true);
+			end(one, true), batch->waiting--;
 	}
 }
 

@@ -13,6 +13,16 @@
 #define TASKS_MAX  200
 #define NODES_MAX  200
 
+/* A shell puts candidates into the command line: what a server calls its things must be no more
+ * than a name there. */
+static bool is_harmless(const char *name)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+	return name[0] != '\0' && name[0] != '-' && name[strspn(name, letters)] == '\0';
+}
+
 static void add_tasks(
 	struct jv_invocation *invocation, bool live, const char *prefix, struct jv_buffer *out)
 {
@@ -32,7 +42,8 @@ static void add_tasks(
 		jv_view_state(jv_view_status(task), &help);
 		jv_buffer_append_byte(&help, ' ');
 		jv_table_clean(jv_view_spec(task)->name, &help);
-		jv_complete_add(task->id, prefix, jv_buffer_text(&help), out);
+		if (is_harmless(task->id))
+			jv_complete_add(task->id, prefix, jv_buffer_text(&help), out);
 	}
 	jv_buffer_deinit(&help);
 }
@@ -46,8 +57,10 @@ static void add_nodes(struct jv_invocation *invocation, const char *prefix, stru
 	struct jv_status status =
 		jv_invocation_call(invocation, "Worker/ListNodes", &request.base, &response);
 	const Jarvis__V1__ListNodesResponse *page = (const void *)response;
-	for (size_t i = 0; jv_is_ok(&status) && i < page->n_nodes; i++)
-		jv_complete_add(page->nodes[i]->id, prefix, NULL, out);
+	for (size_t i = 0; jv_is_ok(&status) && i < page->n_nodes; i++) {
+		if (is_harmless(page->nodes[i]->id))
+			jv_complete_add(page->nodes[i]->id, prefix, NULL, out);
+	}
 }
 
 static void add_contexts(

@@ -162,7 +162,16 @@ static int change(struct jv_invocation *invocation,
 
 static int run_use(struct jv_invocation *invocation)
 {
-	return change(invocation, use, "(current)");
+	int code = change(invocation, use, "(current)");
+	const char *server = getenv("JARVIS_SERVER");
+	const char *context = getenv("JARVIS_CONTEXT");
+
+	/* Otherwise somebody wonders why nothing has changed. */
+	if (code == JV_EXIT_OK && context != NULL && context[0] != '\0')
+		fputs("jarvis: JARVIS_CONTEXT is set, and outweighs it\n", stderr);
+	else if (code == JV_EXIT_OK && server != NULL && server[0] != '\0')
+		fputs("jarvis: JARVIS_SERVER is set, and outweighs it\n", stderr);
+	return code;
 }
 
 static int run_remove(struct jv_invocation *invocation)

@@ -48,6 +48,7 @@ static void asked(struct jv_call *call, const ProtobufCMessage *message)
 	if (strcmp(text, follow->pending) == 0)
 		return;
 	memcpy(follow->pending, text, sizeof(text));
+	jv_progress_hide(&follow->note);
 	fprintf(stderr, "jarvis: %s waits: %s\n", follow->id, text);
 }
 
@@ -140,6 +141,7 @@ static bool log_message(struct jv_stream *stream, const ProtobufCMessage *messag
 	if (response->chunk == NULL)
 		return true;
 	follow->log_offset = response->chunk->offset + (int64_t)response->chunk->data.len;
+	jv_progress_hide(&follow->note);
 	if (!follow->deaf)
 		follow->deaf = !jv_chunk_write(response->chunk);
 	return true;
@@ -191,6 +193,22 @@ static void say_again(const struct jv_follow *follow)
 		follow->message[0] != '\0' ? follow->message : "its attempt was lost");
 }
 
+/* An image may take minutes; who looks at a terminal sees it come. */
+static void note(struct jv_follow *follow, const Jarvis__V1__TaskStatus *status)
+{
+	char text[JV_FOLLOW_TEXT_MAX];
+	struct jv_buffer line = {0};
+
+	jv_progress_hide(&follow->note);
+	if (follow->state != JARVIS__V1__TASK_STATE__TASK_STATE_STARTING ||
+		status->progress[0] == '\0')
+		return;
+	keep_text(status->progress, text);
+	jv_buffer_printf(&line, "%s %s", follow->id, text);
+	jv_progress_note(&follow->note, jv_buffer_text(&line));
+	jv_buffer_deinit(&line);
+}
+
 static bool watch_message(struct jv_stream *stream, const ProtobufCMessage *message)
 {
 	const Jarvis__V1__WatchTasksResponse *change = (const void *)message;
@@ -207,6 +225,7 @@ static bool watch_message(struct jv_stream *stream, const ProtobufCMessage *mess
 	follow->exit_code = status->exit_code;
 	follow->signal = status->signal;
 	keep_text(status->message, follow->message);
+	note(follow, status);
 	if (follow->state == JARVIS__V1__TASK_STATE__TASK_STATE_QUEUED && before != follow->state) {
 		say_again(follow);
 		follow->ask_at_ms = jv_remote_now_ms() + ASK_FIRST_MS;
@@ -233,6 +252,7 @@ void jv_follow_open(struct jv_follow *follow, struct jv_invocation *invocation, 
 		.ask_at_ms = jv_remote_now_ms() + ASK_FIRST_MS,
 	};
 	JV_ASSERT(invocation->connected);
+	jv_progress_start(&follow->note, "", 1);
 	jv_stream_start(
 		&follow->watch, &invocation->remote, "Scheduler/WatchTasks", &watch_events, follow);
 }
@@ -256,6 +276,7 @@ void jv_follow_step(struct jv_follow *follow)
 
 void jv_follow_close(struct jv_follow *follow)
 {
+	jv_progress_hide(&follow->note);
 	jv_stream_stop(&follow->watch);
 	jv_stream_stop(&follow->log);
 	if (follow->asking != NULL)

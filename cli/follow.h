@@ -3,7 +3,8 @@
  *
  * Two streams run at once and both outlive a lost connection; unary calls run beside them. Owner:
  * the main thread, which calls jv_follow_step until `over`. What became of the task is copied, so
- * nothing of a message is kept. `task run` is built on it.
+ * nothing of a message is kept. On a terminal a line tells what a starting task waits for. `task
+ * run` is built on it.
  */
 #ifndef JV_CLI_FOLLOW_H
 #define JV_CLI_FOLLOW_H
@@ -11,6 +12,7 @@
 #include <stdbool.h>
 
 #include "cli/invocation.h"
+#include "cli/progress.h"
 #include "jarvis/v1/scheduler.pb-c.h"
 
 #define JV_FOLLOW_TEXT_MAX 1100
@@ -39,6 +41,8 @@ struct jv_follow {
 	char pending[JV_FOLLOW_TEXT_MAX]; /* what was said of it last */
 	struct jv_call *cancelling;
 	bool cancelled; /* a cancel was asked for */
+
+	struct jv_progress note; /* what a starting task waits for, on a terminal */
 
 	bool over;
 	struct jv_status status; /* a failure to follow; the task may go on */

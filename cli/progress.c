@@ -9,6 +9,7 @@
 
 #include "cli/human.h"
 #include "cli/remote.h"
+#include "cli/table.h"
 
 #define SHOW_MS 100
 /* A rate of less time says little. */
@@ -61,6 +62,16 @@ static size_t terminal_columns(void)
 	return 80;
 }
 
+void jv_progress_note(struct jv_progress *progress, const char *text)
+{
+	if (!progress->on_terminal)
+		return;
+	progress->shown_ms = jv_remote_now_ms();
+	/* Never to the last column, where some terminals wrap. */
+	fprintf(stderr, "\r%.*s\033[K", (int)jv_table_prefix(text, terminal_columns() - 1), text);
+	fflush(stderr);
+}
+
 void jv_progress_show(struct jv_progress *progress)
 {
 	int64_t now_ms = jv_remote_now_ms();
@@ -68,11 +79,8 @@ void jv_progress_show(struct jv_progress *progress)
 
 	if (progress->off || !progress->on_terminal || now_ms - progress->shown_ms < SHOW_MS)
 		return;
-	progress->shown_ms = now_ms;
 	jv_progress_text(progress, now_ms - progress->start_ms, &text);
-	/* Never to the last column, where some terminals wrap. */
-	fprintf(stderr, "\r%.*s\033[K", (int)terminal_columns() - 1, jv_buffer_text(&text));
-	fflush(stderr);
+	jv_progress_note(progress, jv_buffer_text(&text));
 	jv_buffer_deinit(&text);
 }
 

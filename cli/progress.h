@@ -29,6 +29,8 @@ void jv_progress_start(struct jv_progress *progress, const char *done_word, size
 void jv_progress_show(struct jv_progress *progress);
 /* Takes the line away, for something else to be printed; the next show brings it back. */
 void jv_progress_hide(struct jv_progress *progress);
+/* Shows a text in the place of the counts, on a terminal alone. */
+void jv_progress_note(struct jv_progress *progress, const char *text);
 /* Says what it came to. */
 void jv_progress_end(struct jv_progress *progress);
 

@@ -208,8 +208,12 @@ static struct jv_status look(struct logs *logs)
 	struct jv_arena page = invocation->arena;
 	invocation->arena = kept;
 	const Jarvis__V1__ListTasksResponse *answer = (const void *)response;
-	for (size_t i = jv_is_ok(&status) ? answer->n_tasks : 0; i > 0; i--)
-		add(logs, answer->tasks[i - 1]->id);
+	for (size_t i = jv_is_ok(&status) ? answer->n_tasks : 0; i > 0; i--) {
+		struct jv_buffer id = {0};
+		jv_table_clean(answer->tasks[i - 1]->id, &id);
+		add(logs, jv_buffer_text(&id));
+		jv_buffer_deinit(&id);
+	}
 	jv_arena_deinit(&page);
 	logs->look_ms = jv_remote_now_ms() + LOOK_MS;
 	return status;

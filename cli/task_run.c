@@ -129,10 +129,15 @@ static int follow_to_end(
 	struct jv_invocation *invocation, const Jarvis__V1__SubmitTaskResponse *answer, bool silent)
 {
 	struct jv_follow follow;
+	struct jv_buffer id = {0};
 
-	jv_follow_open(&follow, invocation, answer->task->id, answer->revision, silent);
+	/* It is printed often, and goes back to the server: a server that plays with it has none.
+	 */
+	jv_table_clean(answer->task->id, &id);
+	jv_follow_open(&follow, invocation, jv_buffer_text(&id), answer->revision, silent);
 	while (!follow.over) {
 		if (jv_interrupts() > 0 && !follow.cancelled) {
+			jv_progress_hide(&follow.note);
 			fprintf(stderr,
 				"\njarvis: cancelling %s; interrupt again to leave it to the "
 				"server\n",
@@ -142,7 +147,9 @@ static int follow_to_end(
 		jv_follow_step(&follow);
 	}
 	jv_follow_close(&follow);
-	return conclude(&follow);
+	int code = conclude(&follow);
+	jv_buffer_deinit(&id);
+	return code;
 }
 
 static int run(struct jv_invocation *invocation)
@@ -164,7 +171,8 @@ static int run(struct jv_invocation *invocation)
 	}
 	if (mode != MODE_DETACH)
 		return follow_to_end(invocation, answer, mode == MODE_WAIT);
-	jv_buffer_printf(&invocation->out, "%s\n", answer->task->id);
+	jv_table_clean(answer->task->id, &invocation->out);
+	jv_buffer_append_byte(&invocation->out, '\n');
 	return JV_EXIT_OK;
 }
 

@@ -148,6 +148,12 @@ static const ProtobufCMessage *request(struct jv_batch *batch, size_t index)
 	return &request.base;
 }
 
+static void id_print(struct jv_invocation *invocation, const char *id)
+{
+	jv_table_clean(id, &invocation->out);
+	jv_buffer_append_byte(&invocation->out, '\n');
+}
+
 /* Ids in the order of what was submitted, as soon as they are known, so that an interruption loses
  * none. */
 static void announce(struct jv_batch *batch)
@@ -162,7 +168,7 @@ static void announce(struct jv_batch *batch)
 	while (submission->announced < submission->count &&
 		submission->tasks[submission->announced] != NULL) {
 		const char *id = submission->tasks[submission->announced++]->id;
-		jv_buffer_printf(&invocation->out, "%s\n", id);
+		id_print(invocation, id);
 		if (!jv_invocation_flush(invocation))
 			fprintf(stderr, "jarvis: accepted as %s\n", id);
 	}
@@ -210,7 +216,7 @@ static size_t conclude(struct submission *submission)
 		if (submission->tasks[i] == NULL)
 			continue;
 		if (i >= submission->announced && !jv_invocation_is_raw(invocation))
-			jv_buffer_printf(&invocation->out, "%s\n", submission->tasks[i]->id);
+			id_print(invocation, submission->tasks[i]->id);
 		submission->tasks[done++] = submission->tasks[i];
 	}
 	if (jv_invocation_is_raw(invocation))

@@ -12,10 +12,12 @@ import tempfile
 import time
 import unittest
 
+import grpc
+
 sys.path.insert(0, os.getcwd())
 
 from testing.edge.cli.case import CliCase, chunk, task  # noqa: E402
-from testing.edge.cli.fake import Abort  # noqa: E402
+from testing.edge.cli.fake import Abort, Fake  # noqa: E402
 from testing.process.harness import places  # noqa: E402
 
 class Failures(CliCase):
@@ -120,6 +122,14 @@ class Answers(CliCase):
             self.assertNotIn("\x1b", out)
             self.assertIn("?[31mred? next", out)
 
+    def test_nothing_of_a_server_drives_a_shell(self):
+        self.fake.on["ListTasks"] = lambda request, context: {"tasks": [
+            {"id": name} for name in ("t-1", "$(id)", "-f", "a b", "t-\x1b[31m", "")]}
+        self.assertEqual(self.run_cli("__complete", "--", "task", "get", "")[1].split("\t")[0],
+                         "t-1")
+        self.assertEqual(len(self.run_cli("__complete", "--", "task", "get", "")[1]
+                             .splitlines()), 1)
+
     def test_cancelling_goes_on_past_a_failure(self):
         def cancel(request, context):
             if request["id"] == "t-2":
@@ -207,6 +217,34 @@ class Contexts(CliCase):
             self.assertEqual(result, 0, err)
             self.assertIn("lab", out)
             self.assertNotIn("tok-1", out + err)
+
+    def test_a_context_speaks_tls(self):
+        pem, key = os.path.join(self.home.name, "ca.pem"), os.path.join(self.home.name, "key.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+             "-nodes", "-keyout", key, "-out", pem, "-days", "2", "-subj", "/CN=lab",
+             "-addext", "subjectAltName=DNS:lab.example.com"], check=True, capture_output=True)
+        with open(pem, "rb") as pem_file, open(key, "rb") as key_file:
+            safe = Fake(credentials=grpc.ssl_server_credentials(
+                [(key_file.read(), pem_file.read())]))
+        self.addCleanup(safe.close)
+        safe.on["ListTasks"] = self.list
+        token = os.path.join(self.home.name, "token")
+        with open(token, "w", encoding="ascii") as file:
+            file.write("tok-9\n")
+        result, _, err = self.jarvis(
+            "context", "add", "lab", "-s", safe.address, "--ca", pem, "--server-name",
+            "lab.example.com", "--token-file", token)
+        self.assertEqual(result, 0, err)
+        result, out, err = self.jarvis("task", "list", "-o", "name")
+        self.assertEqual((result, out), (0, "t-1\n"), err)
+        self.assertEqual(self.tokens, ["Bearer tok-9"])
+        # The certificate is another's, or the server speaks no TLS: no connection, and no token.
+        for words in [["--server-name", "other.example.com"], ["-s", self.fake.address]]:
+            result, _, err = self.jarvis("task", "list", "--context", "lab", *words)
+            self.assertEqual(result, 4, err)
+            self.assertIn("with TLS", err)
+        self.assertEqual(len(self.tokens), 1)
 
     def test_the_life_of_contexts(self):
         self.assertEqual(self.jarvis("context", "add", "a", "-s", "127.0.0.1:1")[0], 0)

@@ -24,7 +24,7 @@ class Abort(Exception):
 
 
 class Fake:
-    def __init__(self, schema=None):
+    def __init__(self, schema=None, credentials=None):
         self.schema = schema or Schema()
         self.on = {}
         self.requests = []
@@ -32,7 +32,8 @@ class Fake:
         self.server = grpc.server(
             futures.ThreadPoolExecutor(max_workers=16), handlers=(self,),
             options=[("grpc.so_reuseport", 0)])
-        self.port = self.server.add_insecure_port("127.0.0.1:0")
+        self.port = (self.server.add_secure_port("127.0.0.1:0", credentials) if credentials
+                     else self.server.add_insecure_port("127.0.0.1:0"))
         self.server.start()
         self.address = f"127.0.0.1:{self.port}"
 

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -82,6 +83,13 @@ class Batches(CliCase):
         result, out, err = self.submit("--count", "5", "busybox")
         self.assertEqual((result, len(out.split())), (0, 5), err)
         self.assertEqual(len(refused), 10)
+
+    def test_a_server_that_is_not_there_is_not_asked_by_ever_more(self):
+        self.fake.close()
+        result, out, err = self.submit("--count", "3000", "busybox")
+        self.assertEqual((result, out), (4, ""))
+        failed = int(re.search(r"submitted 0 of 3000, (\d+) failed", err).group(1))
+        self.assertLessEqual(failed, 64)
 
     def test_a_refusal_stops_the_rest_and_is_counted(self):
         def refuse(request, context):

@@ -3,6 +3,7 @@
 
 import os
 import sys
+import threading
 import time
 import unittest
 
@@ -151,6 +152,29 @@ class Progress(TerminalCase):
         self.assertRegex(terminal.text(), r"\rsubmitted \d+ of 120")
         self.assertEqual([line for line in terminal.screen() if line.startswith("t-")],
                          [f"t-{i}" for i in range(120)])
+
+
+    def test_a_starting_task_says_what_it_waits_for(self):
+        go = threading.Event()
+        self.addCleanup(go.set)
+
+        def changes(request, context):
+            for part in (12, 24):
+                yield {"task": task("TASK_STATE_STARTING", attempt=1,
+                                    progress=f"pulling x: {part} of 40 MiB"), "revision": part}
+                time.sleep(0.1)
+            go.wait(20)
+            yield {"task": task("TASK_STATE_SUCCEEDED", attempt=1), "revision": 99}
+        self.script_run(task(), logs=[chunk(0, b"hello\n")])
+        self.fake.on["WatchTasks"] = changes
+        self.fake.on["GetTaskLogs"] = lambda request, context: (
+            go.wait(20) and [chunk(0, b"hello\n")])
+        terminal = self.open("task", "run", "busybox")
+        terminal.until_shown("t-1 pulling x: 24 of 40 MiB")
+        self.assertEqual(terminal.screen()[0], "t-1 pulling x: 24 of 40 MiB")
+        go.set()
+        self.assertEqual(terminal.finish(), 0)
+        self.assertEqual([line for line in terminal.screen() if line], ["hello"])
 
 
 class Interruptions(TerminalCase):
