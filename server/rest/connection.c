@@ -104,6 +104,9 @@ static ssize_t read_more(struct jv_rest_connection *connection)
 
 static struct jv_bytes unread(const struct jv_rest_connection *connection)
 {
+	/* Nothing has come, and so there is no place to count from. */
+	if (connection->in.data == NULL)
+		return jv_bytes_of(NULL, 0);
 	return jv_bytes_of(connection->in.data + connection->in_taken,
 		connection->in.size - connection->in_taken);
 }

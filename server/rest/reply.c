@@ -71,7 +71,9 @@ static bool may_compress(const struct jv_rest_call *call)
 
 	return call->rest->options.gzip && has_body(call) && call->content_type != NULL &&
 		is_text(call->content_type) &&
-		memmem(call->headers.data, call->headers.size, done, sizeof(done) - 1) == NULL;
+		(call->headers.size == 0 ||
+			memmem(call->headers.data, call->headers.size, done, sizeof(done) - 1) ==
+				NULL);
 }
 
 static bool wants_gzip(const struct jv_rest_call *call)

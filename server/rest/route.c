@@ -200,11 +200,10 @@ static enum jv_route_result take(const struct jv_route *route, const struct spli
 	return JV_ROUTE_FOUND;
 }
 
-enum jv_route_result jv_routes_match(const struct jv_routes *routes, const char *verb,
-	struct jv_bytes path, struct jv_arena *arena, struct jv_route_match *match)
+/* Decodes the path and splits it. FOUND: it may be looked for. */
+static enum jv_route_result split_raw(
+	struct jv_bytes path, struct jv_arena *arena, struct split_path *parts)
 {
-	struct split_path parts;
-	bool other = false;
 	bool well;
 	char *decoded;
 
@@ -213,8 +212,18 @@ enum jv_route_result jv_routes_match(const struct jv_routes *routes, const char 
 	decoded = jv_percent_decode(path, false, arena, &well);
 	if (decoded == NULL)
 		return well ? JV_ROUTE_TOO_LARGE : JV_ROUTE_MALFORMED;
-	if (!split(decoded, &parts))
-		return JV_ROUTE_NONE;
+	return split(decoded, parts) ? JV_ROUTE_FOUND : JV_ROUTE_NONE;
+}
+
+enum jv_route_result jv_routes_match(const struct jv_routes *routes, const char *verb,
+	struct jv_bytes path, struct jv_arena *arena, struct jv_route_match *match)
+{
+	struct split_path parts;
+	enum jv_route_result result = split_raw(path, arena, &parts);
+	bool other = false;
+
+	if (result != JV_ROUTE_FOUND)
+		return result;
 	for (size_t i = 0; i < routes->count; i++) {
 		const struct jv_route *route = &routes->routes[i];
 		if (!path_matches(route, &parts))
@@ -224,6 +233,17 @@ enum jv_route_result jv_routes_match(const struct jv_routes *routes, const char 
 		other = true;
 	}
 	return other ? JV_ROUTE_OTHER_METHOD : JV_ROUTE_NONE;
+}
+
+enum jv_route_result jv_route_match(const struct jv_route *route, struct jv_bytes path,
+	struct jv_arena *arena, struct jv_route_match *match)
+{
+	struct split_path parts;
+	enum jv_route_result result = split_raw(path, arena, &parts);
+
+	if (result != JV_ROUTE_FOUND)
+		return result;
+	return path_matches(route, &parts) ? take(route, &parts, arena, match) : JV_ROUTE_NONE;
 }
 
 static size_t count_rules(const struct jv_method *methods, size_t method_count)

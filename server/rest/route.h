@@ -83,6 +83,10 @@ struct jv_status jv_route_compile(
 enum jv_route_result jv_routes_match(const struct jv_routes *routes, const char *verb,
 	struct jv_bytes path, struct jv_arena *arena, struct jv_route_match *match);
 
+/* The same of one route, whatever its method. */
+enum jv_route_result jv_route_match(const struct jv_route *route, struct jv_bytes path,
+	struct jv_arena *arena, struct jv_route_match *match);
+
 /* Decodes percent escapes into the arena, and `+` into a blank if it says so. NULL and false in
  * *well if an escape is malformed or means NUL; NULL and true past the arena's limit. */
 char *jv_percent_decode(struct jv_bytes text, bool plus, struct jv_arena *arena, bool *well);

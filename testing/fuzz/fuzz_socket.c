@@ -1,0 +1,108 @@
+#include "testing/fuzz/fuzz_socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+
+#define PATIENCE_MS 10000
+#define MOMENT_MS   2
+#define PIECES_MAX  64
+#define READ_MAX    ((size_t)1 << 20)
+
+static struct sockaddr_in loopback(uint32_t host, uint16_t port)
+{
+	return (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + host),
+	};
+}
+
+int fuzz_connect(uint16_t port)
+{
+	static uint32_t host;
+	const int one = 1;
+	struct sockaddr_in from = loopback(1 + host++ % 60000, 0);
+	struct sockaddr_in to = loopback(0, port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int result;
+
+	JV_ASSERT(fd >= 0);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	result = bind(fd, (const struct sockaddr *)&from, sizeof(from));
+	JV_ASSERT(result == 0);
+	result = connect(fd, (const struct sockaddr *)&to, sizeof(to));
+	JV_ASSERT(result == 0);
+	return fd;
+}
+
+void fuzz_send(int fd, struct jv_bytes bytes, size_t piece)
+{
+	for (int i = 0; bytes.size > 0; i++) {
+		size_t size =
+			piece == 0 || piece > bytes.size || i == PIECES_MAX ? bytes.size : piece;
+		/* Not waiting: a server that does not read may be waiting for its client to. */
+		ssize_t sent = send(fd, bytes.data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent <= 0)
+			return;
+		bytes.data += sent;
+		bytes.size -= (size_t)sent;
+	}
+}
+
+/* 1: something was read, 0: nothing came in time, -1: the end. */
+static int read_more(int fd, int timeout_ms, struct jv_buffer *in)
+{
+	struct pollfd waited = {.fd = fd, .events = POLLIN};
+	char data[16384];
+	ssize_t size;
+
+	if (poll(&waited, 1, timeout_ms) == 0)
+		return 0;
+	size = recv(fd, data, sizeof(data), MSG_DONTWAIT);
+	if (size < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (size <= 0)
+		return -1;
+	if (in->size < READ_MAX)
+		jv_buffer_append(in, data, (size_t)size);
+	return 1;
+}
+
+void fuzz_end(int fd, enum fuzz_ending ending, struct jv_buffer *in)
+{
+	const struct linger reset = {.l_onoff = 1};
+	int result = 1;
+
+	if (ending == FUZZ_HALF_CLOSE) {
+		shutdown(fd, SHUT_WR);
+		while (result == 1)
+			result = read_more(fd, PATIENCE_MS, in);
+		JV_ASSERT(result == -1);
+	} else if (ending == FUZZ_LEAVE) {
+		while (result == 1 && in->size < READ_MAX)
+			result = read_more(fd, MOMENT_MS, in);
+	}
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close(fd);
+}
+
+void fuzz_expect(int fd, const void *text, size_t size)
+{
+	struct jv_buffer in = {0};
+	bool found = false;
+
+	while (!found) {
+		int result = read_more(fd, PATIENCE_MS, &in);
+		JV_ASSERT(result == 1);
+		found = memmem(in.data, in.size, text, size) != NULL;
+	}
+	jv_buffer_deinit(&in);
+}
