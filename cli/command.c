@@ -248,12 +248,27 @@ static struct jv_status take(struct parser *parser, const char *word)
 	return word[1] == '-' ? take_long(parser, word) : take_letters(parser, word);
 }
 
+static struct jv_status missing_command(const struct jv_command *command)
+{
+	struct jv_buffer names = {0};
+
+	for (size_t i = 0; command->children[i] != NULL; i++) {
+		if (!command->children[i]->hidden)
+			jv_buffer_printf(&names, "%s%s", names.size > 0 ? ", " : "",
+				command->children[i]->name);
+	}
+	struct jv_status status = jv_error(
+		JV_INVALID_ARGUMENT, "a command is missing, one of %s", jv_buffer_text(&names));
+	jv_buffer_deinit(&names);
+	return status;
+}
+
 static struct jv_status check(const struct jv_arguments *arguments)
 {
 	const struct jv_command *command = jv_arguments_command(arguments);
 
 	if (command->children != NULL)
-		return jv_error(JV_INVALID_ARGUMENT, "a command is missing");
+		return missing_command(command);
 	if (arguments->count < command->arguments_min)
 		return jv_error(JV_INVALID_ARGUMENT, "expected %s", command->arguments);
 	if (arguments->count > command->arguments_max)

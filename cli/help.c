@@ -4,6 +4,7 @@
 #include "cli/command.h"
 
 #define TERM_COLUMNS_MAX 28 /* of what stands left of a help text */
+#define TERM_COLUMNS_MIN 4
 #define WIDTH_MIN        40
 #define WIDTH_MAX        100
 
@@ -73,16 +74,17 @@ static void flag_term(const struct jv_flag *flag, struct jv_buffer *term)
 		jv_buffer_printf(term, " %s", flag->value);
 }
 
-static size_t flags_column(const struct jv_command *command)
+static size_t flags_column(const struct jv_command *command, size_t width)
 {
 	struct jv_buffer term = {0};
-	size_t column = 0;
-
+	/* On a narrow terminal the texts have the room, and stand below their flags. */
+	size_t most = width < 2 * TERM_COLUMNS_MAX ? TERM_COLUMNS_MIN : TERM_COLUMNS_MAX;
+	size_t column = TERM_COLUMNS_MIN;
 	const struct jv_flag *flag;
 
 	for (size_t i = 0; (flag = jv_command_flag(command, i)) != NULL; i++) {
 		flag_term(flag, &term);
-		if (term.size > column && term.size <= TERM_COLUMNS_MAX)
+		if (term.size > column && term.size <= most)
 			column = term.size;
 	}
 	jv_buffer_deinit(&term);
@@ -94,7 +96,7 @@ static void flags_print(
 {
 	struct jv_buffer term = {0};
 	struct jv_buffer text = {0};
-	size_t column = flags_column(command);
+	size_t column = flags_column(command, width);
 	const struct jv_flag *flag;
 
 	if (jv_command_flag(command, 0) == NULL)
@@ -152,11 +154,11 @@ void jv_help_print(const struct jv_arguments *arguments, size_t columns, struct 
 
 	usage_print(arguments, out);
 	paragraphs_print(out, command->summary, width);
+	children_print(command->children, width, out);
 	if (command->description != NULL) {
 		jv_buffer_append_byte(out, '\n');
 		paragraphs_print(out, command->description, width);
 	}
-	children_print(command->children, width, out);
 	for (size_t i = arguments->depth; i > 1; i--)
 		flags_print(out, "Flags", arguments->path[i - 1], width);
 	flags_print(out, "Global flags", arguments->path[0], width);

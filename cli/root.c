@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/invocation.h"
 
@@ -117,7 +118,9 @@ int jv_cli_main(int argc, char **argv)
 	jv_arena_init(&arena, 0, 0);
 	struct jv_status status = jv_arguments_parse(
 		&jv_command_root, argc, (const char *const *)argv, &arena, &arguments);
-	if (argc < 2)
+	if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
+		puts("jarvis " JV_VERSION), code = JV_EXIT_OK;
+	else if (argc < 2)
 		print_help(&arguments, 0, stderr), code = JV_EXIT_USAGE;
 	else if (!jv_is_ok(&status))
 		code = misuse(&arguments, &status);

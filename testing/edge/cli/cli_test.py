@@ -65,6 +65,7 @@ class Failures(CliCase):
             result, out, err = self.run_cli(*words)
             self.assertEqual((result, err), (0, ""))
             self.assertIn("Usage: jarvis", out)
+        self.assertRegex(self.run_cli("--version")[1], r"^jarvis [0-9.]+\n$")
 
     def test_a_refused_field_is_named_once(self):
         schema = self.fake.schema

@@ -28,12 +28,9 @@ class Terminal:
         self.master = master
         self.data = b""
 
-        def own_terminal():
-            os.setsid()
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
+        # setsid makes it the controlling terminal; a preexec_fn would fork with gRPC's threads.
         self.process = subprocess.Popen(
-            words, stdin=slave, stdout=slave, stderr=slave, preexec_fn=own_terminal,
+            ["setsid", "--ctty", *words], stdin=slave, stdout=slave, stderr=slave,
             env=dict({"PATH": os.environ["PATH"], "TERM": "xterm", "LANG": "C.UTF-8"},
                      **(environment or {})), close_fds=True)
         os.close(slave)
