@@ -28,8 +28,8 @@ struct watching {
 	bool dirty;       /* something has changed since the last read */
 	bool on_terminal; /* redrawn, instead of line after line */
 	int64_t read_ms;
-	int64_t drawn_ms;
-	struct jv_buffer frame; /* the last one, for when the screen is given back */
+	struct jv_buffer frame; /* the last table */
+	size_t count;           /* of its rows */
 	size_t widths[JV_TABLE_COLUMNS_MAX];
 	bool begun; /* titles are printed */
 	/* By id what was printed last, for lines. */
@@ -67,7 +67,7 @@ static void terminal_size(struct jv_invocation *invocation, size_t *rows)
 	}
 }
 
-static void status_line(const struct watching *watching, size_t count, struct jv_buffer *out)
+static void status_line(const struct watching *watching, struct jv_buffer *out)
 {
 	const struct jv_invocation *invocation = watching->invocation;
 	struct jv_buffer text = {0};
@@ -79,10 +79,9 @@ static void status_line(const struct watching *watching, size_t count, struct jv
 	if (localtime_r(&now, &parts) != NULL)
 		strftime(clock, sizeof(clock), "%H:%M:%S", &parts);
 	jv_arguments_print(invocation->arguments, &words);
-	jv_buffer_printf(&text, "%s  %zu in %s at %s", clock, count, jv_buffer_text(&words),
-		invocation->target.server);
-	if (invocation->remote.lost)
-		jv_buffer_append_text(&text, ": the connection is lost, trying again");
+	jv_buffer_printf(&text, "%s  %s%zu in %s at %s", clock,
+		invocation->remote.lost ? "the connection is lost, trying again; " : "",
+		watching->count, jv_buffer_text(&words), invocation->target.server);
 	size_t room = invocation->columns > 0 ? invocation->columns : text.size;
 	jv_buffer_append(out, text.data, text.size < room ? text.size : room);
 	jv_buffer_append_byte(out, '\n');
@@ -91,7 +90,7 @@ static void status_line(const struct watching *watching, size_t count, struct jv
 }
 
 /* Each line is written over the old one and its rest cleared, so that nothing flickers. */
-static void draw(struct watching *watching, size_t count)
+static void draw(struct watching *watching)
 {
 	struct jv_invocation *invocation = watching->invocation;
 	struct jv_buffer screen = {0};
@@ -100,8 +99,8 @@ static void draw(struct watching *watching, size_t count)
 	size_t lines = 0;
 
 	terminal_size(invocation, &rows);
-	status_line(watching, count, &text);
-	jv_buffer_append(&text, invocation->out.data, invocation->out.size);
+	status_line(watching, &text);
+	jv_buffer_append(&text, watching->frame.data, watching->frame.size);
 	jv_buffer_append_text(&screen, "\033[H");
 	const char *at = jv_buffer_text(&text);
 	while (*at != '\0' && (lines + 2 < rows || rows < ROWS_MIN)) {
@@ -130,9 +129,9 @@ static void redraw(struct watching *watching, const void *const *items, size_t c
 	jv_list_print(invocation, watching->source->kind, watching->options, items, count, NULL);
 	jv_buffer_clear(&watching->frame);
 	jv_buffer_append(&watching->frame, invocation->out.data, invocation->out.size);
-	draw(watching, count);
 	jv_buffer_clear(&invocation->out);
-	watching->drawn_ms = jv_remote_now_ms();
+	watching->count = count;
+	draw(watching);
 }
 
 /* --- line by line ---------------------------------------------------------------------------- */
@@ -254,6 +253,8 @@ static struct jv_status watch(struct watching *watching, int64_t deadline_ms)
 		if (status.code == JV_UNAVAILABLE || status.code == JV_DEADLINE_EXCEEDED) {
 			status = jv_ok();
 			watching->dirty = true;
+			if (watching->on_terminal && age_ms >= due_ms)
+				draw(watching);
 		}
 		jv_remote_step(remote, STEP_MS);
 		jv_stream_tick(&watching->stream);

@@ -10,6 +10,7 @@ import unittest
 sys.path.insert(0, os.getcwd())
 
 from testing.edge.cli.case import CliCase, chunk, task  # noqa: E402
+from testing.edge.cli.fake import Abort  # noqa: E402
 from testing.edge.cli.terminal import Terminal  # noqa: E402
 from testing.process.harness import places  # noqa: E402
 
@@ -133,6 +134,32 @@ class Redrawn(TerminalCase):
         terminal = self.open("task", "list", "-w", rows=10)
         terminal.until_shown("more below")
         self.assertLessEqual(len(terminal.screen()), 10)
+        terminal.type("\x03")
+        self.assertEqual(terminal.finish(), 130)
+
+
+    def test_a_server_that_is_away_is_told_of_and_found_again(self):
+        away = threading.Event()
+
+        def tasks(request, context):
+            if away.is_set():
+                raise Abort("UNAVAILABLE", "the server stops")
+            return {"tasks": list(self.tasks)}
+
+        def changes(request, context):
+            while context.is_active() and not away.is_set():
+                time.sleep(0.05)
+            raise Abort("UNAVAILABLE", "the server stops")
+            yield
+        self.fake.on.update({"ListTasks": tasks, "WatchTasks": changes})
+        terminal = self.open("task", "list", "-w")
+        terminal.until(lambda t: any("t-1 " in row for row in t.screen()))
+        away.set()
+        terminal.until(lambda t: "the connection is lost, trying again" in t.screen()[0])
+        self.assertTrue(any("t-1 " in row for row in terminal.screen()))
+        self.tasks.append(task("TASK_STATE_RUNNING", id="t-77"))
+        away.clear()
+        terminal.until(lambda t: any("t-77" in row for row in t.screen()))
         terminal.type("\x03")
         self.assertEqual(terminal.finish(), 130)
 
