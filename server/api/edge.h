@@ -63,9 +63,12 @@ struct jv_edge {
 	uint32_t call_count;
 	struct jv_list watchers_all;
 	void *watchers_by_task; /* private to edge.c */
+	struct jv_feed *feed;   /* private to feed.c; NULL while nobody watches */
 	struct jv_heap timers;
 	_Atomic uint32_t watcher_count; /* the host publishes to edges that have any */
 };
+
+struct jv_feed;
 
 void jv_edge_init(struct jv_edge *edge, struct jv_api *api, jv_mailbox_wake *wake, void *context);
 /* No call may be left. */
@@ -112,6 +115,8 @@ bool jv_rpc_set_header(struct jv_rpc *rpc, const char *key, struct jv_bytes valu
 bool jv_rpc_set_trailer(struct jv_rpc *rpc, const char *key, struct jv_bytes value);
 void jv_rpc_send(struct jv_rpc *rpc, const ProtobufCMessage *message);
 void jv_rpc_finish(struct jv_rpc *rpc, struct jv_status status);
+/* The same as send, of a message that lies packed in these parts. */
+void jv_rpc_send_parts(struct jv_rpc *rpc, const struct jv_part *parts, size_t count);
 bool jv_rpc_writable(const struct jv_rpc *rpc);
 void jv_rpc_receive(struct jv_rpc *rpc);
 void jv_rpc_hold(struct jv_rpc *rpc);

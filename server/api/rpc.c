@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "proto/wire/pb.h"
 #include "server/api/edge.h"
 
 /* Unpacked messages take more memory than their bytes; past this a request is refused. */
@@ -93,6 +94,36 @@ void jv_rpc_send(struct jv_rpc *rpc, const ProtobufCMessage *message)
 {
 	if (!rpc->ended)
 		rpc->transport->send(rpc, message);
+}
+
+/* For transports that need the message itself. */
+static void send_unpacked(struct jv_rpc *rpc, const struct jv_part *parts, size_t count)
+{
+	ProtobufCMessage *message = NULL;
+	struct jv_buffer packed = {0};
+	struct jv_arena arena;
+	struct jv_status status;
+
+	for (size_t i = 0; i < count; i++)
+		jv_buffer_append(&packed, parts[i].shared->data + parts[i].offset, parts[i].size);
+	jv_arena_init(&arena, 0, 0);
+	status = jv_pb_unpack(rpc->method->output, jv_buffer_bytes(&packed), &arena, &message);
+	/* It was packed here. */
+	JV_ASSERT(jv_is_ok(&status));
+	rpc->transport->send(rpc, message);
+	jv_arena_deinit(&arena);
+	jv_buffer_deinit(&packed);
+}
+
+void jv_rpc_send_parts(struct jv_rpc *rpc, const struct jv_part *parts, size_t count)
+{
+	JV_ASSERT(rpc->method->server_streaming);
+	if (rpc->ended)
+		return;
+	if (rpc->transport->send_parts != NULL)
+		rpc->transport->send_parts(rpc, parts, count);
+	else
+		send_unpacked(rpc, parts, count);
 }
 
 void jv_rpc_finish(struct jv_rpc *rpc, struct jv_status status)

@@ -15,6 +15,7 @@
 #include "base/heap.h"
 #include "proto/wire/schema.h"
 #include "server/api/metadata.h"
+#include "server/api/shared.h"
 #include "server/core/event.h"
 #include "storage/store.h"
 
@@ -27,6 +28,9 @@ struct jv_transport {
 	 * the call. For a stream: only while jv_rpc_writable; `writable` is called when the next
 	 * may be sent. */
 	void (*send)(struct jv_rpc *rpc, const ProtobufCMessage *message);
+	/* The same, of a message of a stream that lies packed in these parts; takes references of
+	 * its own. NULL: the message is unpacked and sent. */
+	void (*send_parts)(struct jv_rpc *rpc, const struct jv_part *parts, size_t count);
 	/* Ends the call. JV_OK ends a stream well; a unary method that succeeds uses send instead.
 	 * The first end counts: what comes after an answer or a finish is ignored. The transport
 	 * makes google.rpc.Status details of code, message and field (BadRequest for

@@ -1,44 +1,139 @@
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/bug.h"
-#include "server/api/convert.h"
+#include "server/api/feed.h"
 #include "server/api/filter.h"
 #include "server/api/handlers.h"
 #include "server/api/id.h"
 #include "server/api/read.h"
 
-/* Work of one turn, so that a filter that passes nothing does not hold the thread: a change is one,
- * and so is each so many bytes of its spec. */
+/* Work of one turn over the store, so that a filter that passes nothing does not hold the thread: a
+ * change is one, and so is each so many bytes of its spec. */
 #define TURN_MAX        1000
 #define TURN_SPEC_BYTES 4096
+/* Looks at the feed in one turn; they are far cheaper. */
+#define LOOKS_MAX 20000
+/* A message of several changes is closed past this: what a slow reader keeps in memory. */
+#define MESSAGE_BYTES_MAX ((size_t)128 << 10)
+#define CHANGES_MAX       10000
+/* Changes gather for so long before they go out together. */
+#define GATHER_MS 50
+/* Tag of WatchTasksResponse.revision, and a varint. */
+#define REVISION_TAG   (2 << 3)
+#define REVISION_BYTES 11
 
-/* A cursor over the changes in the store: publications only wake it, so a slow reader costs nothing
- * but its place. */
+/* A position among the changes: publications only wake it, so a slow reader costs nothing but its
+ * place. The newest changes come from the edge's feed, older ones from the store. */
 struct watch_state {
 	uint64_t task;    /* 0: all */
 	int64_t revision; /* everything up to here was sent, or was not wanted */
 	size_t work;      /* done in this turn */
+	int64_t due_ms;   /* of several changes a message: not before */
+	bool armed;       /* the timer is */
+	bool joined;
 };
 
-static struct jv_status send_change(
-	struct jv_rpc *rpc, const struct jv_task_record *record, int64_t revision)
+/* A message of several changes that is being put together. */
+struct gathered {
+	struct jv_part parts[JV_PARTS_MAX];
+	size_t count;
+	size_t bytes;
+	int32_t changes;
+};
+
+static const Jarvis__V1__WatchTasksRequest *request_of(const struct jv_rpc *rpc)
 {
-	const Jarvis__V1__WatchTasksRequest *request = (const void *)rpc->request;
+	return (const void *)rpc->request;
+}
+
+static bool gathers(const struct jv_rpc *rpc)
+{
+	return request_of(rpc)->changes_max > 1;
+}
+
+static bool full(const struct jv_rpc *rpc, const struct gathered *gathered)
+{
+	/* The last part is for the revision. */
+	return gathered->changes >= request_of(rpc)->changes_max ||
+		gathered->bytes >= MESSAGE_BYTES_MAX || gathered->count == JV_PARTS_MAX - 1;
+}
+
+/* Adds bytes of a shared piece; those that follow the last part make it longer. */
+static void gather(struct gathered *gathered, struct jv_shared *shared, size_t offset, size_t size)
+{
+	struct jv_part *last = &gathered->parts[gathered->count - (gathered->count > 0)];
+
+	gathered->changes++;
+	gathered->bytes += size;
+	if (gathered->count > 0 && last->shared == shared && last->offset + last->size == offset) {
+		last->size += size;
+		return;
+	}
+	jv_shared_ref(shared);
+	gathered->parts[gathered->count++] =
+		(struct jv_part){.shared = shared, .offset = offset, .size = size};
+}
+
+/* One change: gathered, or sent by itself. */
+static void emit(struct jv_rpc *rpc, struct gathered *gathered, const struct jv_change *change)
+{
+	const struct jv_part alone = {.shared = change->segment,
+		.offset = change->offset + change->size - change->body,
+		.size = change->body};
+
+	if (gathers(rpc))
+		gather(gathered, change->segment, change->offset, change->size);
+	else
+		jv_rpc_send_parts(rpc, &alone, 1);
+}
+
+/* Sends what was gathered, if anything, with the revision that it goes up to. */
+static void send_gathered(struct jv_rpc *rpc, struct gathered *gathered)
+{
+	const struct jv_env *env = rpc->edge->api->env;
 	struct watch_state *state = rpc->state;
-	Jarvis__V1__WatchTasksResponse response = JARVIS__V1__WATCH_TASKS_RESPONSE__INIT;
-	Jarvis__V1__TaskSpec brief = JARVIS__V1__TASK_SPEC__INIT;
+	struct jv_shared *tail;
+	struct jv_buffer text = {0};
+
+	if (gathered->changes == 0)
+		return;
+	/* A message that was full is followed at once. */
+	state->due_ms = full(rpc, gathered) ? 0 : env->monotonic_ms(env) + GATHER_MS;
+	jv_put_u8(&text, REVISION_TAG);
+	jv_put_varint(&text, (uint64_t)state->revision);
+	tail = jv_shared_new(text.size);
+	memcpy(tail->data, text.data, text.size);
+	gathered->parts[gathered->count++] = (struct jv_part){.shared = tail, .size = text.size};
+	jv_buffer_deinit(&text);
+	jv_rpc_send_parts(rpc, gathered->parts, gathered->count);
+	for (size_t i = 0; i < gathered->count; i++)
+		jv_shared_unref(gathered->parts[i].shared);
+}
+
+/* From the store: emits the change if its spec passes. */
+static struct jv_status emit_stored(struct jv_rpc *rpc, const struct jv_task_record *record,
+	int64_t revision, struct gathered *gathered)
+{
+	struct watch_state *state = rpc->state;
 	Jarvis__V1__TaskSpec *spec = NULL;
+	struct jv_buffer packed = {0};
+	struct jv_change change = {0};
 	struct jv_arena arena;
 	struct jv_status status;
+	size_t body = 0;
 
 	jv_arena_init(&arena, 0, 0);
 	status = jv_read_spec(rpc->edge->api, NULL, record->id, &arena, &spec);
-	if (jv_is_ok(&status) && jv_filter_spec(request->filter, spec)) {
-		brief.name = spec->name;
-		brief.queue = spec->queue;
-		brief.priority = spec->priority;
-		response.task = jv_convert_task(&arena, record, &brief);
-		response.revision = revision;
-		jv_rpc_send(rpc, &response.base);
+	if (jv_is_ok(&status) && jv_filter_spec(request_of(rpc)->filter, spec)) {
+		jv_change_pack(record, spec, revision, &packed, &body);
+		change.segment = jv_shared_new(packed.size);
+		memcpy(change.segment->data, packed.data, packed.size);
+		change.size = (uint32_t)packed.size;
+		change.body = (uint32_t)body;
+		emit(rpc, gathered, &change);
+		jv_shared_unref(change.segment);
+		jv_buffer_deinit(&packed);
 	}
 	state->work += arena.used / TURN_SPEC_BYTES;
 	jv_arena_deinit(&arena);
@@ -46,11 +141,11 @@ static struct jv_status send_change(
 	return status.code == JV_NOT_FOUND ? jv_ok() : status;
 }
 
-/* Sends the change under the cursor if it is wanted, and moves the position past it. False: there
- * is none. */
-static bool take(struct jv_rpc *rpc, const struct jv_cursor *cursor, struct jv_status *status)
+/* Emits the change under the cursor if it is wanted, and moves the position past it. False: there
+ * is none that is durable. */
+static bool take(struct jv_rpc *rpc, const struct jv_cursor *cursor, struct gathered *gathered,
+	struct jv_status *status)
 {
-	const Jarvis__V1__WatchTasksRequest *request = (const void *)rpc->request;
 	struct watch_state *state = rpc->state;
 	struct jv_task_record record;
 	struct jv_bytes key, value;
@@ -65,41 +160,127 @@ static bool take(struct jv_rpc *rpc, const struct jv_cursor *cursor, struct jv_s
 		return false;
 	JV_ASSERT(revision > state->revision);
 	state->revision = revision;
+	state->work++;
 	if ((state->task == 0 || state->task == record.id) &&
-		jv_filter_record(request->filter, &record))
-		*status = send_change(rpc, &record, revision);
+		jv_filter_record(request_of(rpc)->filter, &record))
+		*status = emit_stored(rpc, &record, revision, gathered);
 	return jv_is_ok(status);
 }
 
-static void pump(struct jv_rpc *rpc)
+static bool may_go_on(struct jv_rpc *rpc, const struct gathered *gathered)
+{
+	return jv_rpc_writable(rpc) && !(gathers(rpc) && full(rpc, gathered));
+}
+
+/* What is further behind than the feed goes. */
+static struct jv_status read_store(struct jv_rpc *rpc, struct gathered *gathered)
 {
 	struct watch_state *state = rpc->state;
-	struct jv_cursor *cursor = jv_cursor_open(rpc->edge->api->store, NULL);
+	struct jv_api *api = rpc->edge->api;
+	int64_t durable = atomic_load(&api->durable_revision);
+	struct jv_cursor *cursor = jv_cursor_open(api->store, NULL);
 	struct jv_buffer key = {0};
 	struct jv_status status;
+	bool more = true;
 
 	jv_key_event(&key, state->revision + (JV_BUG(WATCH_SKIP) ? 2 : 1), 0);
 	jv_cursor_seek(cursor, jv_buffer_bytes(&key), false);
 	jv_buffer_deinit(&key);
 	/* Checked after the cursor was opened: what it sees cannot be dropped any more. */
-	status = jv_read_kept(rpc->edge->api, state->revision);
-	state->work = 0;
-	while (jv_is_ok(&status) && jv_rpc_writable(rpc) && state->work < TURN_MAX &&
-		take(rpc, cursor, &status)) {
-		state->work++;
+	status = jv_read_kept(api, state->revision);
+	while (jv_is_ok(&status) && may_go_on(rpc, gathered) && state->work < TURN_MAX &&
+		(more = take(rpc, cursor, gathered, &status)))
 		jv_cursor_step(cursor, false);
-	}
+	if (jv_is_ok(&status) && !more && state->revision < durable)
+		state->revision = durable;
 	struct jv_status closed = jv_cursor_close(cursor);
-	if (!jv_is_ok(&status) || !jv_is_ok(&closed)) {
-		jv_rpc_finish(rpc, jv_is_ok(&status) ? closed : status);
+	return jv_is_ok(&status) ? closed : status;
+}
+
+static bool wanted(struct jv_rpc *rpc, const struct jv_change *change)
+{
+	const struct watch_state *state = rpc->state;
+	const Jarvis__V1__TaskFilter *filter = request_of(rpc)->filter;
+	Jarvis__V1__TaskSpec spec = JARVIS__V1__TASK_SPEC__INIT;
+	struct jv_task_record record;
+
+	if (state->task != 0 && state->task != change->task)
+		return false;
+	if (filter == NULL)
+		return true;
+	record.state = (enum jv_task_state)change->state;
+	record.submit_ms = change->submit_ms;
+	record.node = jv_bytes_of_text(change->node);
+	/* It is read only. */
+	spec.queue = (char *)(uintptr_t)change->queue;
+	return jv_filter_record(filter, &record) && jv_filter_spec(filter, &spec);
+}
+
+static void read_feed(struct jv_rpc *rpc, struct gathered *gathered)
+{
+	struct watch_state *state = rpc->state;
+	struct jv_edge *edge = rpc->edge;
+	uint64_t n = jv_feed_behind(edge, state->revision);
+	const struct jv_change *change = jv_feed_at(edge, n);
+
+	while (change != NULL && may_go_on(rpc, gathered) && state->work < LOOKS_MAX) {
+		state->work++;
+		state->revision = change->revision;
+		if (wanted(rpc, change))
+			emit(rpc, gathered, change);
+		/* Then the feed may be gone. */
+		if (rpc->ended)
+			return;
+		change = jv_feed_at(edge, ++n);
+	}
+	if (change == NULL && state->revision < jv_feed_newest(edge))
+		state->revision = jv_feed_newest(edge);
+}
+
+static void wake_at(struct jv_rpc *rpc, int64_t monotonic_ms)
+{
+	struct watch_state *state = rpc->state;
+
+	state->armed = true;
+	jv_rpc_set_timer(rpc, monotonic_ms);
+	/* Suspended: watch_timer. */
+}
+
+static void pump(struct jv_rpc *rpc)
+{
+	const struct jv_env *env = rpc->edge->api->env;
+	struct watch_state *state = rpc->state;
+	struct gathered gathered = {.count = 0};
+	struct jv_status status;
+	bool more = false;
+
+	if (state->armed || !jv_rpc_writable(rpc))
+		return;
+	if (env->monotonic_ms(env) < state->due_ms) {
+		wake_at(rpc, state->due_ms);
 		return;
 	}
-	if (state->work >= TURN_MAX) {
-		const struct jv_env *env = rpc->edge->api->env;
+	state->work = 0;
+	status = jv_feed_fill(rpc->edge, &more);
+	if (jv_is_ok(&status) && jv_feed_covers(rpc->edge, state->revision))
+		read_feed(rpc, &gathered);
+	else if (jv_is_ok(&status))
+		status = read_store(rpc, &gathered);
+	/* What does not wait for its message to be written may go on. */
+	more = more || (gathers(rpc) && full(rpc, &gathered));
+	send_gathered(rpc, &gathered);
+	if (!jv_is_ok(&status))
+		jv_rpc_finish(rpc, status);
+	else if ((more || state->work >= TURN_MAX) && jv_rpc_writable(rpc))
 		/* Not at once: the others of this thread have their turn. */
-		jv_rpc_set_timer(rpc, env->monotonic_ms(env) + 1);
-	}
-	/* Suspended: watch_writable, watch_published, watch_timer. */
+		wake_at(rpc, env->monotonic_ms(env) + 1);
+	/* Suspended: watch_timer, writable, watch_published. */
+}
+
+static void watch_timer(struct jv_rpc *rpc)
+{
+	((struct watch_state *)rpc->state)->armed = false;
+	pump(rpc);
 }
 
 static struct jv_status check(const Jarvis__V1__WatchTasksRequest *request, uint64_t *task)
@@ -110,6 +291,9 @@ static struct jv_status check(const Jarvis__V1__WatchTasksRequest *request, uint
 	if (request->filter != NULL && request->filter->n_labels > 0)
 		return jv_field_error(
 			JV_INVALID_ARGUMENT, "filter.labels", "is not allowed in a watch");
+	if (request->changes_max < 0 || request->changes_max > CHANGES_MAX)
+		return jv_field_error(
+			JV_INVALID_ARGUMENT, "changes_max", "must be from 0 to %d", CHANGES_MAX);
 	return jv_ok();
 }
 
@@ -125,20 +309,22 @@ static struct jv_status check_task(struct jv_rpc *rpc, uint64_t task)
 
 static void watch_start(struct jv_rpc *rpc)
 {
-	const Jarvis__V1__WatchTasksRequest *request = (const void *)rpc->request;
 	struct watch_state *state = rpc->state;
-	struct jv_status status = check(request, &state->task);
+	struct jv_status status = check(request_of(rpc), &state->task);
 
 	if (jv_is_ok(&status) && state->task != 0)
 		status = check_task(rpc, state->task);
 	if (jv_is_ok(&status))
-		status = jv_read_from(rpc->edge->api, request->from_revision, &state->revision);
+		status = jv_read_from(
+			rpc->edge->api, request_of(rpc)->from_revision, &state->revision);
 	if (!jv_is_ok(&status)) {
 		jv_rpc_finish(rpc, status);
 		return;
 	}
 	/* Before the store is read: a change between the two is not missed. */
 	jv_rpc_watch(rpc, state->task);
+	jv_feed_join(rpc->edge);
+	state->joined = true;
 	pump(rpc);
 }
 
@@ -149,8 +335,14 @@ static void watch_published(
 
 	if (publication != NULL && (publication->kinds & changes) == 0)
 		return;
-	if (revision > ((struct watch_state *)rpc->state)->revision && jv_rpc_writable(rpc))
+	if (revision > ((struct watch_state *)rpc->state)->revision)
 		pump(rpc);
+}
+
+static void watch_ended(struct jv_rpc *rpc)
+{
+	if (((struct watch_state *)rpc->state)->joined)
+		jv_feed_leave(rpc->edge);
 }
 
 const struct jv_handler jv_handler_watch_tasks = {
@@ -158,6 +350,7 @@ const struct jv_handler jv_handler_watch_tasks = {
 	.start = watch_start,
 	.writable = pump,
 	.published = watch_published,
-	.timer = pump,
+	.timer = watch_timer,
+	.ended = watch_ended,
 	.state_size = sizeof(struct watch_state),
 };

@@ -266,7 +266,7 @@ static void send_answer(struct jv_grpc_call *call, grpc_byte_buffer *payload)
 	jv_grpc_call_start_batch(call, ops, count, &call->finished);
 }
 
-static void send_message(struct jv_grpc_call *call, grpc_byte_buffer *payload)
+static void start_message(struct jv_grpc_call *call, grpc_byte_buffer *payload, bool compressed)
 {
 	grpc_op ops[2];
 	size_t count = 0;
@@ -277,9 +277,14 @@ static void send_message(struct jv_grpc_call *call, grpc_byte_buffer *payload)
 	fill_stream_headers(call, ops, &count);
 	ops[count].op = GRPC_OP_SEND_MESSAGE;
 	ops[count].data.send_message.send_message = payload;
-	if (!worth_compressing(call, grpc_byte_buffer_length(payload)))
+	if (!compressed)
 		ops[count].flags = GRPC_WRITE_NO_COMPRESS;
 	jv_grpc_call_start_batch(call, ops, count + 1, &call->written);
+}
+
+static void send_message(struct jv_grpc_call *call, grpc_byte_buffer *payload)
+{
+	start_message(call, payload, worth_compressing(call, grpc_byte_buffer_length(payload)));
 }
 
 static void transport_send(struct jv_rpc *rpc, const ProtobufCMessage *message)
@@ -305,6 +310,33 @@ static void transport_send(struct jv_rpc *rpc, const ProtobufCMessage *message)
 		send_answer(call, payload);
 	}
 	/* Its content has been moved. */
+	grpc_byte_buffer_destroy(payload);
+}
+
+static void unref_shared(void *shared)
+{
+	jv_shared_unref(shared);
+}
+
+/* The bytes go out as they lie there, never compressed: that would be a copy for each call. */
+static void transport_send_parts(struct jv_rpc *rpc, const struct jv_part *parts, size_t count)
+{
+	struct jv_grpc_call *call = call_of(rpc);
+	grpc_slice slices[JV_PARTS_MAX];
+	grpc_byte_buffer *payload;
+
+	if (call->answered)
+		return;
+	JV_ASSERT(count > 0 && count <= JV_PARTS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		jv_shared_ref(parts[i].shared);
+		slices[i] = grpc_slice_new_with_user_data(parts[i].shared->data + parts[i].offset,
+			parts[i].size, unref_shared, parts[i].shared);
+	}
+	payload = grpc_raw_byte_buffer_create(slices, count);
+	for (size_t i = 0; i < count; i++)
+		grpc_slice_unref(slices[i]);
+	start_message(call, payload, false);
 	grpc_byte_buffer_destroy(payload);
 }
 
@@ -339,6 +371,7 @@ static bool transport_writable(const struct jv_rpc *rpc)
 
 const struct jv_transport jv_grpc_transport = {
 	.send = transport_send,
+	.send_parts = transport_send_parts,
 	.finish = transport_finish,
 	.receive = transport_receive,
 	.writable = transport_writable,

@@ -147,7 +147,9 @@ static void from_changes_that_are_gone(void **state)
 
 	jv_fixture_submit(fixture, "");
 	begin = fixture->committed;
-	assert_false(watch_from(fixture, begin)->over);
+	struct call *other = watch_from(fixture, begin);
+	assert_false(other->over);
+	jv_call_leave(other);
 	/* 200 are kept, an eighth more at most. */
 	for (int i = 0; i < 300; i++)
 		jv_fixture_submit(fixture, "");
@@ -246,6 +248,105 @@ static void many_watchers_of_one_task(void **state)
 		assert_int_equal(calls[i]->answer_count, i % 7 != 0);
 }
 
+/* The changes of all messages so far, which must be in order; returns how many. */
+static uint32_t count_changes(const struct call *call, int64_t *revision)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < call->answer_count; i++) {
+		const Jarvis__V1__WatchTasksResponse *message = change(call, i);
+		assert_null(message->task);
+		assert_true(message->n_changes > 0);
+		for (size_t n = 0; n < message->n_changes; n++) {
+			assert_true(message->changes[n]->revision > *revision);
+			*revision = message->changes[n]->revision;
+		}
+		assert_true(message->revision >= *revision);
+		*revision = message->revision;
+		count += (uint32_t)message->n_changes;
+	}
+	return count;
+}
+
+/* The first goes out at once; what comes after it gathers for a moment. */
+static void several_changes_a_message(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call *call = watch(fixture, "{'changesMax':100}");
+	int64_t revision = 0;
+
+	for (int i = 0; i < 10; i++)
+		jv_fixture_submit(fixture, i % 2 == 0 ? "'queue':'a'" : "");
+	assert_int_equal(call->answer_count, 1);
+	jv_fixture_pass(fixture, 49);
+	assert_int_equal(call->answer_count, 1);
+	jv_fixture_pass(fixture, 1);
+	assert_int_equal(call->answer_count, 2);
+	assert_int_equal(count_changes(call, &revision), 10);
+	assert_string_equal(change(call, 1)->changes[0]->task->id, "t-2");
+	assert_string_equal(change(call, 1)->changes[1]->task->spec->queue, "a");
+	assert_true(revision <= fixture->committed);
+}
+
+static void several_changes_from_long_ago(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t start = fixture->committed, revision = start;
+	struct call *call, *filtered;
+
+	for (int i = 0; i < 90; i++)
+		jv_fixture_submit(fixture, i % 3 == 0 ? "'queue':'a'" : "");
+	call = jv_call(fixture, "Scheduler/WatchTasks",
+		"{'changesMax':40,'fromRevision':'%" PRId64 "'}", start);
+	filtered = jv_call(fixture, "Scheduler/WatchTasks",
+		"{'changesMax':40,'fromRevision':'%" PRId64 "','filter':{'queues':['a']}}", start);
+	for (int i = 0; i < 10; i++)
+		jv_fixture_pass(fixture, 50);
+	assert_int_equal(count_changes(call, &revision), 90);
+	assert_true(call->answer_count >= 3);
+	revision = start;
+	assert_int_equal(count_changes(filtered, &revision), 30);
+	/* And those that come now. */
+	for (int i = 0; i < 90; i++)
+		jv_fixture_submit(fixture, i % 3 == 0 ? "'queue':'a'" : "");
+	for (int i = 0; i < 10; i++)
+		jv_fixture_pass(fixture, 50);
+	revision = start;
+	assert_int_equal(count_changes(call, &revision), 180);
+	revision = start;
+	assert_int_equal(count_changes(filtered, &revision), 60);
+}
+
+/* A watch that stands still for longer than the feed goes back is served by the store. */
+static void a_reader_that_the_feed_has_left_behind(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t start = fixture->committed, revision;
+	struct call *slow;
+	struct call *quick = watch(fixture, "{}");
+
+	slow = jv_call_start(fixture, "Scheduler/WatchTasks", 1, "{'changesMax':10}");
+	jv_fixture_run(fixture);
+	for (int i = 0; i < 150; i++)
+		jv_fixture_submit(fixture, "");
+	assert_int_equal(quick->answer_count, 150);
+	for (int i = 0; i < 40; i++) {
+		jv_call_read(slow, 1);
+		jv_fixture_pass(fixture, 50);
+	}
+	revision = start;
+	assert_int_equal(count_changes(slow, &revision), 150);
+	jv_call_leave(quick);
+	jv_call_leave(slow);
+	assert_null(fixture->edge.feed);
+}
+
+static void too_many_changes_a_message(void **state)
+{
+	jv_call_failed(watch(*state, "{'changesMax':10001}"), JV_INVALID_ARGUMENT);
+	jv_call_failed(watch(*state, "{'changesMax':-1}"), JV_INVALID_ARGUMENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +361,10 @@ int main(void)
 		JV_FIXTURE_TEST(more_log_is_no_change),
 		JV_FIXTURE_TEST(large_specs_are_looked_at_in_turns),
 		JV_FIXTURE_TEST(many_watchers_of_one_task),
+		JV_FIXTURE_TEST(several_changes_a_message),
+		JV_FIXTURE_TEST(several_changes_from_long_ago),
+		JV_FIXTURE_TEST(a_reader_that_the_feed_has_left_behind),
+		JV_FIXTURE_TEST(too_many_changes_a_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
