@@ -262,7 +262,7 @@ static int run_list(struct jv_invocation *invocation)
 	} else {
 		table_print(invocation, contexts);
 	}
-	if (contexts->count == 0)
+	if (contexts->count == 0 && jv_invocation_flush(invocation))
 		fputs("jarvis: there is no context; add one with: jarvis context add NAME --server "
 		      "HOST:PORT\n",
 			stderr);

@@ -1,5 +1,6 @@
 #include "cli/invocation.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,8 +253,12 @@ void jv_invocation_print_table(struct jv_invocation *invocation, struct jv_table
 bool jv_invocation_flush(struct jv_invocation *invocation)
 {
 	size_t size = invocation->out.size;
-	bool written = fwrite(invocation->out.data, 1, size, stdout) == size;
 
+	errno = 0;
+	bool written = fwrite(invocation->out.data, 1, size, stdout) == size;
+	written = fflush(stdout) == 0 && written;
+	if (!written && invocation->write_error == 0)
+		invocation->write_error = errno != 0 ? errno : EIO;
 	jv_buffer_clear(&invocation->out);
-	return fflush(stdout) == 0 && written;
+	return invocation->write_error == 0;
 }

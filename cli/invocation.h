@@ -58,6 +58,7 @@ struct jv_invocation {
 	int64_t timeout_ms;   /* of one request; of the whole if timeout_given */
 	bool timeout_given;   /* --timeout */
 	size_t columns;       /* of the terminal on standard output; 0: it is none */
+	int write_error;      /* of standard output, once it could not be written */
 	struct jv_buffer out; /* what is printed when the command has returned */
 };
 

@@ -239,6 +239,9 @@ int jv_list_run(struct jv_invocation *invocation, const struct jv_list_source *s
 	/* The array is the command's own, and is not needed in its first order. */
 	jv_list_sort(&options, (const void **)(uintptr_t)items, count);
 	jv_list_print(invocation, source->kind, &options, items, count, NULL);
+	/* The remark stands behind the table. */
+	if ((more || count == 0) && !jv_invocation_flush(invocation))
+		return JV_EXIT_OK;
 	if (more)
 		fprintf(stderr, "jarvis: there may be more than these %zu; raise --limit\n", count);
 	else if (count == 0)

@@ -82,11 +82,11 @@ static int misuse(const struct jv_arguments *arguments, const struct jv_status *
  * who has gone away is no news. */
 static int finish(struct jv_invocation *invocation, int code)
 {
-	errno = 0;
 	if (jv_invocation_flush(invocation))
 		return code;
-	if (errno != EPIPE)
-		fprintf(stderr, "jarvis: cannot write the output: %s\n", strerror(errno));
+	if (invocation->write_error != EPIPE)
+		fprintf(stderr, "jarvis: cannot write the output: %s\n",
+			strerror(invocation->write_error));
 	return code == JV_EXIT_OK ? JV_EXIT_FAILED : code;
 }
 

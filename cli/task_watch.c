@@ -22,6 +22,7 @@ struct watching {
 	Jarvis__V1__TaskFilter filter;
 	Jarvis__V1__WatchTasksRequest request;
 	struct jv_stream stream;
+	size_t widths[JV_TABLE_COLUMNS_MAX]; /* of the columns so far */
 };
 
 static const ProtobufCMessage *request(struct jv_stream *stream)
@@ -29,31 +30,46 @@ static const ProtobufCMessage *request(struct jv_stream *stream)
 	return &((struct watching *)stream->context)->request.base;
 }
 
-static void print_line(struct jv_invocation *invocation, const Jarvis__V1__Task *task)
+/* A row of a table that has no end: columns stay as wide as they once were. */
+static void print_line(struct watching *watching, const Jarvis__V1__Task *task)
 {
+	static const struct jv_table_column columns[] = {
+		{.title = "TIME"},
+		{.title = "ID"},
+		{.title = "STATE", .min = 9},
+		{.title = "NODE", .min = 6, .rank = 5},
+		{.title = "NAME", .min = 8, .rank = 4},
+		{.title = "MESSAGE", .min = 8, .rank = 6},
+		{.title = NULL},
+	};
+	struct jv_invocation *invocation = watching->invocation;
 	const Jarvis__V1__TaskStatus *status = jv_view_status(task);
 	struct jv_buffer text = {0};
-	struct jv_buffer *out = &invocation->out;
+	struct jv_table table;
 
-	jv_view_clock(invocation, out);
-	jv_view_state(status, &text);
-	jv_buffer_printf(&text, "%*s", text.size < 10 ? (int)(10 - text.size) : 0, "");
-	jv_buffer_printf(out, "  %-8s  ", task->id);
-	jv_table_clean(jv_buffer_text(&text), out);
+	jv_table_init(&table, columns);
+	table.no_titles = true;
+	table.widths = watching->widths;
+	jv_view_clock(invocation, &text);
+	jv_table_add(&table, jv_buffer_text(&text));
+	jv_table_add(&table, task->id);
 	jv_buffer_clear(&text);
-	jv_buffer_printf(&text, "  %s  %s", status->node[0] != '\0' ? status->node : "-",
-		jv_view_spec(task)->name);
-	if (status->message[0] != '\0')
-		jv_buffer_printf(&text, "  %s", status->message);
-	jv_table_clean(jv_buffer_text(&text), out);
-	jv_buffer_append_text(out, "\n");
+	jv_view_state(status, &text);
+	jv_table_add(&table, jv_buffer_text(&text));
+	jv_table_paint(&table, jv_view_state_paint(status->state));
+	jv_table_add(&table, status->node);
+	jv_table_add(&table, jv_view_spec(task)->name);
+	jv_table_add(&table, status->message);
+	jv_invocation_print_table(invocation, &table);
 	jv_buffer_deinit(&text);
 }
 
-static bool print(struct jv_invocation *invocation, const Jarvis__V1__WatchTasksResponse *change)
+static bool print(struct watching *watching, const Jarvis__V1__WatchTasksResponse *change)
 {
+	struct jv_invocation *invocation = watching->invocation;
+
 	if (!jv_invocation_is_raw(invocation)) {
-		print_line(invocation, change->task);
+		print_line(watching, change->task);
 	} else {
 		jv_invocation_print_piece(invocation, &change->base);
 	}
@@ -71,7 +87,7 @@ static bool message(struct jv_stream *stream, const ProtobufCMessage *message)
 		return true;
 	bool over = watching->request.id[0] != '\0' &&
 		jv_view_is_final(jv_view_status(change->task)->state);
-	return print(watching->invocation, change) && !over;
+	return print(watching, change) && !over;
 }
 
 static const struct jv_stream_events events = {.request = request, .message = message};
@@ -111,14 +127,13 @@ static struct jv_status show_present(
 	change.task = answer->task;
 	change.revision = answer->revision;
 	watching->request.from_revision = answer->revision;
-	*over = !print(invocation, &change) ||
-		jv_view_is_final(jv_view_status(answer->task)->state);
+	*over = !print(watching, &change) || jv_view_is_final(jv_view_status(answer->task)->state);
 	return jv_ok();
 }
 
 static int run(struct jv_invocation *invocation)
 {
-	struct watching watching = {.invocation = invocation};
+	struct watching watching = {.invocation = invocation, .widths = {8, 6, 10}};
 	int64_t deadline_ms = jv_invocation_deadline_ms(invocation);
 	bool over = false;
 	struct jv_status status = read_flags(invocation, &watching);

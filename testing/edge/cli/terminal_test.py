@@ -32,6 +32,10 @@ class Widths(TerminalCase):
         full = task("TASK_STATE_RUNNING", id="t-123456", name=LONG, node="n" * 40,
                     message="m" * 200, **time_of)
         full["spec"].update({"image": "docker://registry/" + "x" * 90, "command": ["sh", LONG]})
+        def changes(request, context):
+            yield {"task": dict(full, status=dict(full["status"], state="TASK_STATE_FAILED")),
+                   "revision": 9}
+        self.fake.on["WatchTasks"] = changes
         node = {"id": "n" * 40, "state": "NODE_STATE_READY",
                 "inventory": {"labels": {"zone": "z" * 50}, "runtime": LONG}}
         self.fake.on["ListTasks"] = lambda request, context: {"tasks": [full] * 3}
@@ -46,7 +50,7 @@ class Widths(TerminalCase):
     def test_no_line_is_wider_than_the_terminal(self):
         for columns in (24, 40, 80, 132):
             for words in [["task", "list"], ["task", "get", "t-1"], ["node", "list"],
-                          ["node", "get", "n"], ["status"], ["server", "stats"],
+                          ["node", "get", "n"], ["status"], ["task", "watch", "t-1"], ["server", "stats"],
                           ["task", "list", "--columns", "id,message,name"]]:
                 with self.subTest(columns=columns, words=words):
                     terminal = self.open(*words, columns=columns)
