@@ -12,9 +12,15 @@ static void note(struct jv_agent *agent, const char *event, const struct jv_exec
 	const char *text, bool warning)
 {
 	struct jv_agent_note made = {.event = event, .id = id, .text = text, .warning = warning};
+	const struct jv_ward *ward = id != NULL ? jv_ward_find(agent, id) : NULL;
 
-	if (agent->sink.note != NULL)
-		agent->sink.note(agent->sink.context, &made);
+	if (agent->sink.note == NULL)
+		return;
+	if (ward != NULL) {
+		made.trace_parent = ward->trace_parent;
+		made.request_id = ward->request_id;
+	}
+	agent->sink.note(agent->sink.context, &made);
 }
 
 void jv_agent_note(struct jv_agent *agent, const char *event, const struct jv_execution_id *id,

@@ -49,6 +49,8 @@ struct jv_agent_note {
 	const char *event;                /* such as attempt.finished */
 	const struct jv_execution_id *id; /* NULL if it is of no attempt */
 	const char *text;                 /* "" if there is nothing to add */
+	const char *trace_parent;         /* of the attempt's task; NULL: none */
+	const char *request_id;           /* its submission's, likewise */
 	bool warning;
 };
 

@@ -81,6 +81,8 @@ struct jv_ward {
 	int64_t log_bytes;                  /* output there is, as far as is known */
 	uint64_t mentioned;                 /* number of the last full Desired that named it */
 	struct jv_execution_result *result; /* set exactly when FINISHED */
+	char *trace_parent;                 /* of its task; NULL: none, or not known any more */
+	char *request_id;                   /* of its submission, likewise */
 	char *progress;                     /* while STARTING; NULL: nothing is told */
 	Jarvis__V1__AttemptPhase said;      /* phase reported in this session; UNSPECIFIED: none */
 	int64_t said_beat;                  /* heartbeats sent when it was */

@@ -332,6 +332,11 @@ static void refuse_full(struct jv_agent *agent, const struct jv_execution_id *id
 		agent, id, JV_STOP_NONE, JARVIS__V1__FAILURE_REASON__FAILURE_REASON_EXECUTOR, text);
 }
 
+static char *text_or_none(const char *text)
+{
+	return text[0] != '\0' ? (char *)jv_bytes_copy(jv_bytes_of_text(text)).data : NULL;
+}
+
 void jv_ward_run(
 	struct jv_agent *agent, const struct jv_execution_id *id, const Jarvis__V1__TaskSpec *spec)
 {
@@ -352,6 +357,8 @@ void jv_ward_run(
 	ward->executor = executor;
 	ward->limits = jv_ward_limits_of(spec);
 	ward->keep = jv_ward_keeps(spec);
+	ward->trace_parent = text_or_none(spec->trace_parent);
+	ward->request_id = text_or_none(spec->submit_request_id);
 	jv_agent_note(agent, "attempt.starting", &ward->id, name);
 	executor->operations->start(executor, &ward->id, spec);
 	agent->executors_due_ms = 0;

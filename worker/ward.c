@@ -59,6 +59,8 @@ void jv_ward_free(struct jv_agent *agent, struct jv_ward *ward)
 		agent->live--;
 	free(ward->result);
 	free(ward->progress);
+	free(ward->trace_parent);
+	free(ward->request_id);
 	free(ward);
 }
 

@@ -110,15 +110,22 @@ static void agent_joined(void *context, const uint8_t cluster_id[JV_AGENT_ID_SIZ
 
 static void agent_note(void *context, const struct jv_agent_note *note)
 {
-	/* Attempts come and go by the thousand. */
-	enum jv_log_level level = note->id != NULL ? JV_LOG_DEBUG : JV_LOG_INFO;
+	/* Attempts come and go by the thousand; somebody follows those with a trace. */
+	bool followed = note->trace_parent != NULL || note->request_id != NULL;
+	enum jv_log_level level = note->id != NULL && !followed ? JV_LOG_DEBUG : JV_LOG_INFO;
 
 	(void)context;
 	if (note->warning)
 		level = JV_LOG_WARN;
 	if (!jv_log_enabled(level))
 		return;
-	if (note->id != NULL)
+	if (followed)
+		JV_LOG(level, note->event, JV_KV("task", note->id->task),
+			JV_KI("attempt", note->id->attempt), JV_KV("text", note->text),
+			JV_KV("request_id", note->request_id == NULL ? "" : note->request_id),
+			JV_KV("trace_parent",
+				note->trace_parent == NULL ? "" : note->trace_parent));
+	else if (note->id != NULL)
 		JV_LOG(level, note->event, JV_KV("task", note->id->task),
 			JV_KI("attempt", note->id->attempt), JV_KV("text", note->text));
 	else

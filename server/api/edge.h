@@ -32,6 +32,7 @@ struct jv_api {
 		core_seen_ms; /* when the core's loop last turned, monotonic; for liveness */
 	_Atomic int serving;  /* 0 loading, 1 serving, 2 draining */
 	_Atomic uint64_t next_session;
+	_Atomic uint64_t next_request; /* of ids of calls */
 	char version[32];
 	char hostname[64];
 	uint8_t cluster_id[JV_CLUSTER_ID_SIZE];

@@ -24,15 +24,23 @@ static void hash_id(const char *id, uint8_t hash[JV_REQUEST_HASH_SIZE])
 struct jv_request_key jv_request_key(const char *id, const ProtobufCMessage *body)
 {
 	struct jv_request_key key = {.used = id[0] != '\0'};
-	struct jv_buffer packed = {0};
 
 	if (!key.used)
 		return key;
 	hash_id(id, key.hash);
-	jv_pb_pack(body, &packed);
-	key.body_hash = jv_hash64(jv_buffer_bytes(&packed));
-	jv_buffer_deinit(&packed);
+	key.body_hash = jv_request_body_hash(body);
 	return key;
+}
+
+uint64_t jv_request_body_hash(const ProtobufCMessage *body)
+{
+	struct jv_buffer packed = {0};
+	uint64_t hash;
+
+	jv_pb_pack(body, &packed);
+	hash = jv_hash64(jv_buffer_bytes(&packed));
+	jv_buffer_deinit(&packed);
+	return hash;
 }
 
 /* The record of the request; answer is borrowed from value. */

@@ -12,6 +12,7 @@
 /* The key of a call with that request_id ("": none) and that body, as the client sent it, but for
  * the order of its maps. */
 struct jv_request_key jv_request_key(const char *id, const ProtobufCMessage *body);
+uint64_t jv_request_body_hash(const ProtobufCMessage *body);
 /* The task as the first answer told it, in the arena, and the revision of that answer. NOT_FOUND if
  * the request has no record, as it changed nothing. A task that was removed since has no spec. */
 struct jv_status jv_request_answer(struct jv_rpc *rpc, const struct jv_request_key *key,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "proto/wire/pb.h"
 #include "server/api/edge.h"
 
@@ -126,10 +127,22 @@ void jv_rpc_send_parts(struct jv_rpc *rpc, const struct jv_part *parts, size_t c
 		send_unpacked(rpc, parts, count);
 }
 
+/* What is the server's own fault somebody must look into, and the client can say which call. */
+static void log_fault(const struct jv_rpc *rpc, const struct jv_status *status)
+{
+	if (status->code != JV_INTERNAL && status->code != JV_DATA_LOSS)
+		return;
+	JV_ERROR("call.failed", JV_KV("method", rpc->method->path),
+		JV_KV("code", jv_code_name(status->code)), JV_KV("error", status->message),
+		JV_KV("request_id", rpc->request_id), JV_KV("trace_parent", rpc->trace_parent));
+}
+
 void jv_rpc_finish(struct jv_rpc *rpc, struct jv_status status)
 {
-	if (!rpc->ended)
-		rpc->transport->finish(rpc, &status);
+	if (rpc->ended)
+		return;
+	log_fault(rpc, &status);
+	rpc->transport->finish(rpc, &status);
 }
 
 bool jv_rpc_writable(const struct jv_rpc *rpc)

@@ -70,6 +70,10 @@ struct jv_handler {
 	size_t state_size;
 };
 
+/* With the NUL behind them: see trace.h. */
+#define JV_REQUEST_ID_SIZE   129
+#define JV_TRACE_PARENT_SIZE 56
+
 /* Transports embed this first. */
 struct jv_rpc {
 	const struct jv_transport *transport;
@@ -83,7 +87,10 @@ struct jv_rpc {
 	struct jv_metadata trailers; /* and behind it */
 	int64_t deadline_ms;         /* monotonic; 0: none */
 	char peer[64];               /* address, for the log; never authenticated */
-	bool ended;                  /* nothing more can be sent */
+	char request_id[JV_REQUEST_ID_SIZE];     /* for log and answer; see trace.h */
+	bool request_id_given;                   /* by the client */
+	char trace_parent[JV_TRACE_PARENT_SIZE]; /* "": the client sent none */
+	bool ended;                              /* nothing more can be sent */
 	uint32_t holds;
 	void *state;
 	struct jv_event event; /* the call's event for the core; one in flight at a time */

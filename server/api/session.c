@@ -429,12 +429,13 @@ static void opened(struct jv_rpc *rpc, struct jv_event *event)
 
 	if (!jv_is_ok(&event->status)) {
 		JV_WARN("session.refused", JV_KV("node", state->node), JV_KV("peer", rpc->peer),
+			JV_KV("request_id", rpc->request_id),
 			JV_KV("error", event->status.message));
 		jv_rpc_finish(rpc, event->status);
 		return;
 	}
 	JV_INFO("session.opened", JV_KV("node", state->node), JV_KV("peer", rpc->peer),
-		JV_KI("attempts", event->open.desired_count));
+		JV_KV("request_id", rpc->request_id), JV_KI("attempts", event->open.desired_count));
 	say(state, SAY_WELCOME);
 	full = say(state, SAY_FULL);
 	full->full = event->open.desired;
@@ -502,7 +503,7 @@ static void session_directed(struct jv_rpc *rpc, struct jv_directive *directive)
 
 	if (!rpc->ended && directive->closed) {
 		JV_WARN("session.closed", JV_KV("node", state->node), JV_KV("peer", rpc->peer),
-			JV_KV("why", directive->why.message));
+			JV_KV("request_id", rpc->request_id), JV_KV("why", directive->why.message));
 		jv_rpc_finish(rpc, directive->why);
 	} else if (!rpc->ended) {
 		say(state, SAY_DESIRED)->desired = directive->desired;

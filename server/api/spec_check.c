@@ -5,6 +5,7 @@
 
 #include "base/reference.h"
 #include "server/api/spec.h"
+#include "server/api/trace.h"
 
 #define NAME_MAX_BYTES  128
 #define QUEUE_MAX_BYTES 63
@@ -383,6 +384,18 @@ static struct jv_status check_retention(const Google__Protobuf__Duration *retent
 	return jv_ok();
 }
 
+static struct jv_status check_trace(const Jarvis__V1__TaskSpec *spec)
+{
+	if (spec->trace_parent[0] != '\0' && !jv_trace_parent_is_sane(spec->trace_parent))
+		return INVALID("spec.trace_parent",
+			"is no traceparent such as "
+			"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+	if (spec->submit_request_id[0] != '\0' && !jv_request_id_is_sane(spec->submit_request_id))
+		return INVALID("spec.submit_request_id",
+			"must have at most 128 printable characters and no spaces");
+	return jv_ok();
+}
+
 static struct jv_status check_rest(const Jarvis__V1__TaskSpec *spec)
 {
 	if (spec->network < 0 || spec->network > JARVIS__V1__NETWORK_MODE__NETWORK_MODE_HOST)
@@ -392,6 +405,7 @@ static struct jv_status check_rest(const Jarvis__V1__TaskSpec *spec)
 		return INVALID(
 			"spec.on_disconnect", "%d is no such mode", (int)spec->on_disconnect);
 	JV_TRY(check_retention(spec->retention));
+	JV_TRY(check_trace(spec));
 	if (spec->log_limits != NULL && spec->log_limits->max_bytes != 0)
 		JV_TRY(check_range("spec.log_limits.max_bytes", spec->log_limits->max_bytes, 1024,
 			INT64_C(16) << 30, "bytes (or 0 for the default)"));

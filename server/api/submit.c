@@ -1,7 +1,12 @@
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/assert.h"
+#include "base/log.h"
 #include "proto/wire/pb.h"
 #include "server/api/convert.h"
 #include "server/api/handlers.h"
+#include "server/api/id.h"
 #include "server/api/request.h"
 #include "server/api/spec.h"
 
@@ -54,21 +59,70 @@ static struct jv_status describe(
 	return jv_ok();
 }
 
+/* What the spec says of the call that it came by. */
+struct origin {
+	char *trace_parent;
+	char *request_id;
+};
+
+static struct origin set_origin(Jarvis__V1__TaskSpec *spec, struct origin origin)
+{
+	struct origin before = {spec->trace_parent, spec->submit_request_id};
+
+	spec->trace_parent = origin.trace_parent;
+	spec->submit_request_id = origin.request_id;
+	return before;
+}
+
+/* What is stored says it, from the call if the client's spec does not. The answer is the client's
+ * spec: the same one when it tries again, by another call. */
+static struct jv_status encode_with_origin(struct jv_rpc *rpc, Jarvis__V1__TaskSpec *spec,
+	struct origin said, struct jv_event_submit *submit)
+{
+	struct origin stored = said;
+	struct jv_status status;
+
+	if (said.trace_parent[0] == '\0')
+		stored.trace_parent = rpc->trace_parent;
+	if (said.request_id[0] == '\0' && rpc->request_id_given)
+		stored.request_id = rpc->request_id;
+	set_origin(spec, stored);
+	status = encode(rpc, spec, submit);
+	set_origin(spec, said);
+	return status;
+}
+
 static struct jv_status prepare(struct jv_rpc *rpc, Jarvis__V1__TaskSpec *spec)
 {
+	static const struct origin none = {
+		(char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string};
 	struct jv_event_submit *submit = &rpc->event.submit;
+	struct origin said;
 
 	JV_TRY(jv_spec_check(spec));
 	jv_spec_sort(spec);
+	/* A second try comes by another call, and is the same request. */
+	said = set_origin(spec, none);
 	submit->request = jv_request_key(spec->request_id, &spec->base);
 	JV_TRY(jv_spec_complete(spec, rpc->edge->api->limits, &rpc->arena));
+	if (submit->request.used)
+		submit->spec_hash = jv_request_body_hash(&spec->base);
 	rpc->event.kind = JV_EVENT_SUBMIT;
 	submit->priority = spec->priority;
-	JV_TRY(encode(rpc, spec, submit));
 	JV_TRY(describe(rpc, spec, submit));
-	if (submit->request.used)
-		submit->spec_hash = jv_hash64(submit->spec);
-	return jv_ok();
+	return encode_with_origin(rpc, spec, said, submit);
+}
+
+/* Where a client's own id and trace meet the task's, for who follows them through the logs. */
+static void log_origin(const struct jv_rpc *rpc, const struct jv_event_submit *submit)
+{
+	char task[JV_ID_SIZE];
+
+	if (!rpc->request_id_given && rpc->trace_parent[0] == '\0')
+		return;
+	snprintf(task, sizeof(task), "t-%" PRIu64, submit->task);
+	JV_INFO("task.submitted", JV_KV("task", task), JV_KV("request_id", rpc->request_id),
+		JV_KV("trace_parent", rpc->trace_parent));
 }
 
 static void submit_start(struct jv_rpc *rpc)
@@ -115,6 +169,7 @@ static void submit_replied(struct jv_rpc *rpc, struct jv_event *event)
 		jv_rpc_finish(rpc, status);
 		return;
 	}
+	log_origin(rpc, &event->submit);
 	response.revision = event->submit.task_revision;
 	response.duplicate = event->submit.duplicate;
 	jv_rpc_send(rpc, &response.base);

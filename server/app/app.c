@@ -175,6 +175,7 @@ static struct jv_status open_grpc(struct jv_app *app)
 		.compress_bytes_min = app->config->compress_bytes_min == 0
 			? INT64_MAX
 			: app->config->compress_bytes_min,
+		.access_log = app->config->grpc_access_log,
 		.keepalive_ms = app->config->keepalive_ms,
 		.ping_interval_ms_min = app->config->ping_interval_ms_min,
 		.memory_bytes_max = app->config->memory_bytes_max,

@@ -117,6 +117,11 @@ static const struct jv_config_field own_fields[] = {
 		.maximum = 65536,
 		.help = "Calls that all connections of one address may have in progress; more are "
 			"refused."},
+	{.key = "grpc.access_log",
+		.type = JV_CONFIG_BOOL,
+		.offset = FIELD(grpc_access_log),
+		.default_value = "false",
+		.help = "Whether each gRPC call that has ended is a line of the log."},
 	{.key = "grpc.keepalive",
 		.type = JV_CONFIG_DURATION,
 		.offset = FIELD(keepalive_ms),

@@ -32,6 +32,7 @@ struct jv_server_config {
 	int64_t compress_bytes_min;
 	int64_t streams_max;
 	int64_t client_calls_max;
+	bool grpc_access_log;
 	int64_t keepalive_ms;
 	int64_t ping_interval_ms_min;
 	int64_t grpc_tls; /* enum jv_server_tls */

@@ -7,7 +7,6 @@
 
 #define PATH_MAX_BYTES  512
 #define AGENT_MAX_BYTES 128
-#define ID_MAX_BYTES    128
 
 static struct jv_metric metric_connections = {
 	.name = "jarvis_rest_connections",
@@ -52,16 +51,15 @@ static void bound(char *out, size_t size, const char *text)
 /* Queries may hold what nobody else is to read, so only their being there is told. */
 static void log_access(const struct jv_rest_call *call, int64_t took_ms)
 {
-	char path[PATH_MAX_BYTES], agent[AGENT_MAX_BYTES], id[ID_MAX_BYTES];
+	char path[PATH_MAX_BYTES], agent[AGENT_MAX_BYTES];
 	const char *verb = call->head.verb == NULL ? "" : call->head.verb;
 
 	bound(path, sizeof(path), call->path);
 	bound(agent, sizeof(agent), jv_rest_call_header(call, "User-Agent"));
-	bound(id, sizeof(id), jv_rest_call_header(call, "X-Request-Id"));
 	JV_INFO("rest.access", JV_KV("peer", call->connection->peer), JV_KV("method", verb),
 		JV_KV("path", path), JV_KI("query", call->query.size > 0 ? 1 : 0),
 		JV_KI("status", call->cut ? 499 : call->status), JV_KI("bytes", call->sent_bytes),
-		JV_KI("ms", took_ms), JV_KV("request_id", id), JV_KV("agent", agent));
+		JV_KI("ms", took_ms), JV_KV("request_id", call->request_id), JV_KV("agent", agent));
 }
 
 void jv_rest_log_call(const struct jv_rest_call *call)

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "server/api/trace.h"
 #include "server/rest/private.h"
 
 /* Path and query of a request, decoded several times over, are small beside this. */
@@ -396,6 +397,14 @@ static struct jv_status read_request(struct jv_rest_call *call, ProtobufCMessage
 /* Handlers are told of the end of calls only that they were told of. */
 static const struct jv_handler unstarted = {.path = ""};
 
+static void identify(struct jv_rest_call *call)
+{
+	jv_rpc_identify(&call->rpc, jv_rest_call_header(call, "X-Request-Id"),
+		jv_rest_call_header(call, "Traceparent"));
+	memcpy(call->request_id, call->rpc.request_id, sizeof(call->request_id));
+	jv_buffer_printf(&call->headers, "X-Request-Id: %s\r\n", call->request_id);
+}
+
 static void start(struct jv_rest_call *call, const struct jv_handler *handler)
 {
 	ProtobufCMessage *request = NULL;
@@ -405,6 +414,7 @@ static void start(struct jv_rest_call *call, const struct jv_handler *handler)
 	call->rpc_live = true;
 	jv_rpc_hold(&call->rpc);
 	memcpy(call->rpc.peer, call->connection->peer, sizeof(call->rpc.peer));
+	identify(call);
 	status = read_request(call, &request);
 	jv_rest_receive_forget(call);
 	if (!jv_is_ok(&status)) {

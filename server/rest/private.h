@@ -130,7 +130,8 @@ struct jv_rest_call {
 	enum jv_rest_answer answer;
 	unsigned status; /* of HTTP */
 	const char *content_type;
-	const char *challenge;    /* WWW-Authenticate, or NULL */
+	char request_id[JV_REQUEST_ID_SIZE]; /* once its rpc has started */
+	const char *challenge;               /* WWW-Authenticate, or NULL */
 	struct jv_buffer headers; /* more lines of the answer's head, each with its CRLF */
 	struct jv_buffer out;     /* the answer, or what of the stream is to be sent */
 	size_t out_taken;         /* by reply.c */

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "proto/rpc/payload.h"
+#include "server/api/trace.h"
 #include "server/rpc/metrics.h"
 #include "server/rpc/private.h"
 
@@ -104,6 +105,7 @@ static void closed(struct jv_tag *tag, bool ok)
 	struct jv_grpc_call *call = OF(tag, closed);
 
 	(void)ok;
+	jv_grpc_log_call(call);
 	call->answered = true;
 	if (call->waits)
 		jv_grpc_turns_give_up(&call->thread->turns, &call->link);
@@ -158,6 +160,13 @@ static struct jv_status unpack_request(struct jv_grpc_call *call, ProtobufCMessa
 	return status;
 }
 
+static void identify(struct jv_rpc *rpc)
+{
+	jv_rpc_identify(
+		rpc, jv_rpc_metadata(rpc, "x-request-id"), jv_rpc_metadata(rpc, "traceparent"));
+	jv_rpc_set_header(rpc, "x-request-id", jv_bytes_of_text(rpc->request_id));
+}
+
 static void serve(struct jv_grpc_call *call)
 {
 	ProtobufCMessage *request;
@@ -168,9 +177,10 @@ static void serve(struct jv_grpc_call *call)
 		return;
 	}
 	init_rpc(call);
-	status = unpack_request(call, &request);
+	status = jv_grpc_take_metadata(call);
+	identify(&call->rpc);
 	if (jv_is_ok(&status))
-		status = jv_grpc_take_metadata(call);
+		status = unpack_request(call, &request);
 	if (!jv_is_ok(&status)) {
 		call->rpc.handler = &unstarted;
 		jv_grpc_finish(call, &status);
@@ -217,6 +227,7 @@ static void enter(struct jv_grpc_call *call)
 
 static void begin(struct jv_grpc_call *call)
 {
+	const struct jv_env *env = call->thread->edge.api->env;
 	grpc_op op;
 	struct jv_status status;
 
@@ -225,6 +236,7 @@ static void begin(struct jv_grpc_call *call)
 	op.op = GRPC_OP_RECV_CLOSE_ON_SERVER;
 	op.data.recv_close_on_server.cancelled = &call->cancelled;
 	jv_grpc_call_start_batch(call, &op, 1, &call->closed);
+	call->begun_ms = env->monotonic_ms(env);
 	call->thread->live++;
 	jv_metric_add(&jv_grpc_calls, 1);
 	jv_metric_add(&jv_grpc_calls_total, 1);

@@ -39,6 +39,7 @@ struct jv_grpc_options {
 	/* Answers from this size on are compressed if the client takes that; INT64_MAX: none (16
 	 * KiB). */
 	int64_t compress_bytes_min;
+	bool access_log;   /* a line for each call that has ended */
 	int64_t linger_ms; /* how long a client may take to read its last answer (10,000) */
 };
 

@@ -112,6 +112,8 @@ struct jv_grpc_call {
 	bool status_sent; /* and on its way */
 	struct jv_status status;
 	int64_t linger_until_ms;
+	int64_t begun_ms;
+	bool logged;
 	int cancelled;                /* gRPC writes it for the close tag */
 	struct jv_grpc_pairs headers; /* what is on its way to the client */
 	struct jv_grpc_pairs trailers;
@@ -128,6 +130,9 @@ void jv_grpc_call_serve(struct jv_grpc_thread *thread, unsigned max);
 void jv_grpc_call_free_pool(struct jv_grpc_thread *thread);
 /* Of struct jv_transport: the rpc has ended, and nobody holds it. */
 void jv_grpc_release(struct jv_rpc *rpc);
+
+/* access.c: a line for a call that has ended, if such lines are wanted; the first time. */
+void jv_grpc_log_call(struct jv_grpc_call *call);
 
 /* stream.c */
 extern const struct jv_transport jv_grpc_transport;

@@ -189,6 +189,7 @@ static void finished(struct jv_tag *tag, bool ok)
 	struct jv_grpc_call *call = OF(tag, finished);
 
 	(void)ok;
+	jv_grpc_log_call(call);
 	/* The handler is done, even if the client takes its time to close. */
 	if (call->has_rpc)
 		jv_rpc_end(&call->rpc);

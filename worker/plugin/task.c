@@ -9,11 +9,17 @@ static const char *const *texts_of(char *const *texts)
 }
 
 static const struct jarvis_pair *environment_of(
-	const Jarvis__V1__TaskSpec *spec, struct jv_arena *arena)
+	const Jarvis__V1__TaskSpec *spec, struct jv_arena *arena, size_t *count)
 {
-	struct jarvis_pair *pairs = jv_arena_calloc(arena, spec->n_env + 1, sizeof(*pairs));
-	for (size_t i = 0; i < spec->n_env; i++)
+	struct jarvis_pair *pairs = jv_arena_calloc(arena, spec->n_env + 2, sizeof(*pairs));
+	bool has_trace = spec->trace_parent[0] == '\0';
+	*count = spec->n_env;
+	for (size_t i = 0; i < spec->n_env; i++) {
 		pairs[i] = (struct jarvis_pair){spec->env[i]->key, spec->env[i]->value};
+		has_trace = has_trace || strcmp(spec->env[i]->key, "TRACEPARENT") == 0;
+	}
+	if (!has_trace)
+		pairs[(*count)++] = (struct jarvis_pair){"TRACEPARENT", spec->trace_parent};
 	return pairs;
 }
 
@@ -51,6 +57,9 @@ static void set_limits(const Jarvis__V1__TaskSpec *spec, struct jarvis_task *tas
 void jv_plugin_task_of(
 	const Jarvis__V1__TaskSpec *spec, struct jv_arena *arena, struct jarvis_task *task)
 {
+	size_t environment_count;
+	const struct jarvis_pair *environment = environment_of(spec, arena, &environment_count);
+
 	*task = (struct jarvis_task){
 		.size = sizeof(*task),
 		.name = spec->name,
@@ -59,8 +68,8 @@ void jv_plugin_task_of(
 		.command_count = spec->n_command,
 		.arguments = texts_of(spec->args),
 		.argument_count = spec->n_args,
-		.environment = environment_of(spec, arena),
-		.environment_count = spec->n_env,
+		.environment = environment,
+		.environment_count = environment_count,
 		.labels = labels_of(spec, arena),
 		.label_count = spec->n_labels,
 		.mounts = mounts_of(spec, arena),

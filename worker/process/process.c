@@ -88,17 +88,22 @@ static void add_environment(struct jv_launch *launch, struct jv_plain *plain)
 	const Jarvis__V1__TaskSpec *spec = launch->spec;
 	size_t count = 0;
 	bool has_path = false;
-	plain->environment = jv_arena_calloc(&launch->arena, spec->n_env + 3, sizeof(char *));
+	bool has_trace = spec->trace_parent[0] == '\0';
+	plain->environment = jv_arena_calloc(&launch->arena, spec->n_env + 4, sizeof(char *));
 	plain->environment[count++] =
 		jv_arena_printf(&launch->arena, JV_PLAIN_MARK "=%s", launch->plan.cgroup_path);
 	for (size_t i = 0; i < spec->n_env; i++) {
 		has_path = has_path || strcmp(spec->env[i]->key, "PATH") == 0;
+		has_trace = has_trace || strcmp(spec->env[i]->key, "TRACEPARENT") == 0;
 		if (strcmp(spec->env[i]->key, JV_PLAIN_MARK) != 0)
 			plain->environment[count++] = jv_arena_printf(
 				&launch->arena, "%s=%s", spec->env[i]->key, spec->env[i]->value);
 	}
 	if (!has_path)
 		plain->environment[count++] = path;
+	if (!has_trace)
+		plain->environment[count++] =
+			jv_arena_printf(&launch->arena, "TRACEPARENT=%s", spec->trace_parent);
 }
 
 static struct jv_status plan(struct jv_launch *launch)

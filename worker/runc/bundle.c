@@ -131,6 +131,11 @@ static json_t *environment_of(const struct jv_bundle *bundle)
 		if (setting != NULL && strchr(setting, '=') != NULL)
 			set_environment(environment, setting);
 	}
+	if (bundle->spec->trace_parent[0] != '\0') {
+		jv_buffer_clear(&text);
+		jv_buffer_printf(&text, "TRACEPARENT=%s", bundle->spec->trace_parent);
+		set_environment(environment, jv_buffer_text(&text));
+	}
 	for (size_t i = 0; i < bundle->spec->n_env; i++) {
 		jv_buffer_clear(&text);
 		jv_buffer_printf(

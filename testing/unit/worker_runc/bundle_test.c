@@ -213,6 +213,28 @@ static void a_tasks_environment_wins(void **state)
 	spec.n_env = 0;
 }
 
+static void a_trace_stands_in_the_environment_unless_the_task_sets_it(void **state)
+{
+	Jarvis__V1__TaskSpec__EnvEntry entry = JARVIS__V1__TASK_SPEC__ENV_ENTRY__INIT;
+	Jarvis__V1__TaskSpec__EnvEntry *entries[] = {&entry};
+
+	(void)state;
+	spec.trace_parent = (char *)(uintptr_t) "00-1-2-01";
+	json_t *config = config_of(image);
+	assert_string_equal(text_at(config, "process/env/3"), "TRACEPARENT=00-1-2-01");
+	json_decref(config);
+	entry.key = (char *)(uintptr_t) "TRACEPARENT";
+	entry.value = (char *)(uintptr_t) "mine";
+	spec.env = entries;
+	spec.n_env = 1;
+	config = config_of(image);
+	assert_string_equal(text_at(config, "process/env/3"), "TRACEPARENT=mine");
+	assert_string_equal(text_at(config, "process/env/4"), "");
+	json_decref(config);
+	spec.n_env = 0;
+	spec.trace_parent = (char *)(uintptr_t) "";
+}
+
 static void a_network_is_the_hosts_only_if_allowed(void **state)
 {
 	(void)state;
@@ -379,6 +401,7 @@ int main(void)
 		cmocka_unit_test(a_config_is_valid_and_says_what_was_asked),
 		cmocka_unit_test(an_images_own_settings_are_defaults),
 		cmocka_unit_test(a_tasks_environment_wins),
+		cmocka_unit_test(a_trace_stands_in_the_environment_unless_the_task_sets_it),
 		cmocka_unit_test(a_network_is_the_hosts_only_if_allowed),
 		cmocka_unit_test(limits_of_zero_are_left_out),
 		cmocka_unit_test(users_are_resolved_inside_the_image),
