@@ -158,6 +158,10 @@ double bench_connections_p99_us(const struct bench_programs *programs, int kinds
 double bench_no_connections_p99_us(const struct bench_programs *programs, int unused);
 /* Who opens them, run by the program's own --idlers KIND PORT COUNT. */
 int bench_idlers(const char *kind, int port, int count);
+/* Who watches, run by the program's own --watchers PORT COUNT CHANGES REVISION. */
+int bench_watchers(int port, int count, int64_t changes, int64_t from_revision);
+double bench_watch_cores(const struct bench_programs *programs, int unused);
+double bench_watch_grown_mb(const struct bench_programs *programs, int unused);
 
 /* Containers that run `true`, two at a time, through Jarvis and in a bare loop of the runtime. */
 enum {

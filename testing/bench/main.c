@@ -51,6 +51,8 @@ const struct bench_figure bench_figures[] = {
 		false},
 	{"connections_read_p99_us", "us", "read_p99", bench_connections_p99_us,
 		bench_no_connections_p99_us, BENCH_CONNECTIONS_BOTH, false},
+	{"watch_1000_cores", "cores", "", bench_watch_cores, NULL, 0, false},
+	{"watch_1000_mb", "MiB", "", bench_watch_grown_mb, NULL, 0, false},
 	{"container_runc", "tasks/s", "runc_run_2", bench_container, bench_container_loop,
 		BENCH_RUNC, false},
 	{"container_runc_example", "tasks/s", "runc_run_example_2", bench_container,
@@ -279,6 +281,10 @@ int main(int argc, char **argv)
 	if (argc == 5 && strcmp(argv[1], "--idlers") == 0)
 		return bench_idlers(
 			argv[2], (int)strtol(argv[3], NULL, 10), (int)strtol(argv[4], NULL, 10));
+	if (argc == 6 && strcmp(argv[1], "--watchers") == 0)
+		return bench_watchers((int)strtol(argv[2], NULL, 10),
+			(int)strtol(argv[3], NULL, 10), strtoll(argv[4], NULL, 10),
+			strtoll(argv[5], NULL, 10));
 	code = parse(argc, argv, &options);
 	if (code != 0)
 		return code;
