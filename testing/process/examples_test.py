@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The README's ways in, as a user goes them: a generated Python stub, the command line, curl."""
+"""The README's ways in, as a user goes them: the command line, curl. stubs_test has the others."""
 
 import base64
 import json
@@ -11,8 +11,6 @@ sys.path.insert(0, os.getcwd())
 
 from testing.process.harness import case, places  # noqa: E402
 from testing.process.harness.containers import ContainerCase  # noqa: E402
-
-PROTOS = "task node scheduler worker monitor".split()
 
 
 def run(command, **options):
@@ -26,32 +24,6 @@ class Examples(ContainerCase):
         super().setUpClass()
         cls.address = f"127.0.0.1:{cls.server.grpc_port}"
         cls.url = f"http://127.0.0.1:{cls.server.rest_port}"
-
-    def stubs(self):
-        directory = self.machine.path("stubs")
-        os.makedirs(directory, exist_ok=True)
-        files = [f"jarvis/v1/{name}.proto" for name in PROTOS]
-        google = [f"google/api/{name}.proto" for name in ("annotations", "http", "httpbody")]
-        made = run(["protoc", "-Iproto", "-Iproto/vendor", "-I/usr/include",
-                    f"--python_out={directory}", f"--grpc_python_out={directory}",
-                    "--plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin"]
-                   + files + google)
-        self.assertEqual(made.returncode, 0, made.stderr)
-        return directory
-
-    def python(self, *arguments):
-        return run(["/usr/bin/python3", "docs/examples/submit.py", self.address, *arguments],
-                   env={**os.environ, "PYTHONPATH": self.stubs()})
-
-    def test_python_stub(self):
-        done = self.python("busybox", "sh", "-c", "echo hello; echo oops >&2; exit 3")
-        self.assertEqual(done.stdout, "hello\n", done.stderr)
-        self.assertIn("oops", done.stderr)
-        self.assertIn("code 3", done.stderr)
-        self.assertEqual(done.returncode, 3, done.stderr)
-        refused = self.python("docker://ALPINE", "true")
-        self.assertIn("INVALID_ARGUMENT", refused.stderr)
-        self.assertNotEqual(refused.returncode, 0)
 
     def jarvis(self, *arguments):
         return run([places.find("cli/jarvis"), "--server", self.address, *arguments])
