@@ -38,7 +38,7 @@ def programs(messages):
 
 
 class Ended:
-    def __init__(self, process):
+    def __init__(self, name, process):
         try:
             self.stdout, self.stderr = process.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
@@ -46,7 +46,7 @@ class Ended:
             self.stdout, self.stderr = process.communicate()
             self.stderr += f"\nit did not end within {SECONDS} s"
         self.code = process.returncode
-        self.shown = f"exit {self.code}\n{self.stdout}\n{self.stderr}"
+        self.shown = f"{name}: exit {self.code}\n{self.stdout}\n{self.stderr}"
 
 
 class Stubs(ContainerCase):
@@ -57,13 +57,12 @@ class Stubs(ContainerCase):
         subprocess.run(["docs/examples/python/build", "proto", cls.messages], check=True)
 
     def start(self, *arguments, server=True):
-        """All programs with these arguments; of each its process."""
+        """All programs, with at most one option before the server; of each its process."""
         place = [f"127.0.0.1:{self.server.grpc_port}"] if server else []
         started = {}
         for name, (command, extra) in programs(self.messages).items():
             words = [word(name) if callable(word) else word for word in arguments]
-            options = [word for word in words if word.startswith("--")]
-            split = 2 * len(options)
+            split = 2 if words and words[0].startswith("--") else 0
             started[name] = subprocess.Popen(
                 command + words[:split] + place + words[split:],
                 env={**self.machine.environment(), **extra}, text=True,
@@ -71,10 +70,8 @@ class Stubs(ContainerCase):
         return started
 
     def ends(self, started):
-        """How each ended, one after the other."""
-        for name, process in started.items():
-            with self.subTest(program=name):
-                yield name, Ended(process)
+        """How each ended."""
+        return [(name, Ended(name, process)) for name, process in started.items()]
 
     def run_all(self, *arguments):
         return self.ends(self.start(*arguments))
@@ -93,11 +90,12 @@ class Stubs(ContainerCase):
         script = "echo hello; echo oops >&2; exit 3"
         for _, ended in self.run_all("busybox", "sh", "-c", script):
             self.assertEqual(ended.stdout, "hello\n", ended.shown)
-            self.assertIn("oops\n", ended.stderr)
-            self.assertRegex(ended.stderr, r"t-\d+: .*code 3")
+            self.assertIn("oops\n", ended.stderr, ended.shown)
+            self.assertRegex(ended.stderr, r"t-\d+: .*code 3", ended.shown)
             self.assertEqual(ended.code, 3, ended.shown)
         for _, ended in self.run_all("busybox", "echo", "--fine", "\u00e4"):
-            self.assertEqual((ended.code, ended.stdout, ended.stderr), (0, "--fine \u00e4\n", ""))
+            self.assertEqual((ended.code, ended.stdout, ended.stderr), (0, "--fine \u00e4\n", ""),
+                             ended.shown)
 
     def test_a_task_without_an_exit_code(self):
         for _, ended in self.run_all("busybox", "/no/such/command"):
@@ -106,8 +104,8 @@ class Stubs(ContainerCase):
 
     def test_a_refusal_names_the_field(self):
         for _, ended in self.run_all("docker://ALPINE", "true"):
-            self.assertRegex(ended.stderr, "(?m)^(INVALID_ARGUMENT|InvalidArgument): ")
-            self.assertRegex(ended.stderr, r"(?m)^  spec\.image: .+")
+            self.assertRegex(ended.stderr, "^(INVALID_ARGUMENT|InvalidArgument): ", ended.shown)
+            self.assertRegex(ended.stderr, r"(?m)^  spec\.image: .+", ended.shown)
             self.assertEqual((ended.code, ended.stdout), (EXIT_NONE, ""), ended.shown)
 
     def test_the_same_request_again_is_the_same_task(self):
@@ -121,7 +119,8 @@ class Stubs(ContainerCase):
         self.assertEqual(self.tasks(), before + len(ids))
         for name, ended in self.run_all("--request-id", ids.get, "busybox", "sh", "-c", "id"):
             self.assertRegex(ended.stderr, "^(ALREADY_EXISTS|AlreadyExists): ")
-            self.assertIn(ids[name], ended.stderr)
+            self.assertIn("  spec.request_id: ", ended.stderr)
+            self.assertIn(f"for {first[name].strip()};", ended.stderr)
             self.assertEqual(ended.code, EXIT_NONE, ended.shown)
 
     def test_the_deadline(self):

