@@ -150,9 +150,30 @@ static bool take_escape(struct jv_json_lexer *lexer, const uint8_t **at)
 	return true;
 }
 
-/* The end of the run of bytes that stand for themselves. */
+#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Not 0 if and only if a byte of the word is 0; which one it is does not show. */
+static uint64_t has_zero(uint64_t word)
+{
+	return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
+}
+
+/* Not 0 if a byte of the word does not stand for itself. */
+static uint64_t has_special(uint64_t word)
+{
+	uint64_t controls = (word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80);
+	return controls | has_zero(word ^ EACH_BYTE('"')) | has_zero(word ^ EACH_BYTE('\\'));
+}
+
+/* The end of the run of bytes that stand for themselves, looking at eight at a time. */
 static const uint8_t *plain_run(const uint8_t *at, const uint8_t *end)
 {
+	uint64_t word;
+	for (; end - at >= (ptrdiff_t)sizeof(word); at += sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		if (has_special(word) != 0)
+			break;
+	}
 	while (at < end && *at >= 0x20 && *at != '"' && *at != '\\')
 		at++;
 	return at;

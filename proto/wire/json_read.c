@@ -88,10 +88,26 @@ bool jv_reader_unknown(struct jv_json_reader *reader, const struct jv_message_sc
 	return false;
 }
 
-/* Which fields of one object have been read. */
+/* Which fields of one object have been read, and which is likely to be the next. */
 struct seen {
 	uint64_t bits[JV_SCHEMA_FIELDS_MAX / 64];
+	size_t next;
 };
+
+/* Most texts have the fields in the order of the .proto file; that saves the search. */
+static const struct jv_field_schema *find_field(
+	const struct jv_message_schema *type, struct jv_bytes name, struct seen *seen)
+{
+	const struct jv_field_schema *field = NULL;
+	if (seen->next < type->descriptor->n_fields)
+		field = type->declared[seen->next];
+	if (field == NULL || field->json_name_size != name.size ||
+		memcmp(field->json_name, name.data, name.size) != 0)
+		field = jv_message_field(type, name);
+	if (field != NULL)
+		seen->next = field->place + 1;
+	return field;
+}
 
 /* Two members of a oneof in one object contradict each other. */
 static bool check_oneof(struct jv_json_reader *reader, const struct jv_message_schema *type,
@@ -139,7 +155,7 @@ static bool read_member(struct jv_json_reader *reader, const struct jv_message_s
 	const uint8_t *name_at;
 	if (!jv_lexer_name(&reader->lexer, &name, &name_at))
 		return lexer_failed(reader);
-	const struct jv_field_schema *field = jv_message_field(type, name);
+	const struct jv_field_schema *field = find_field(type, name, seen);
 	if (field == NULL) {
 		if (in_any && jv_bytes_equal(name, jv_bytes_of_text("@type")))
 			return jv_lexer_skip(&reader->lexer) || lexer_failed(reader);
@@ -155,7 +171,7 @@ static bool read_member(struct jv_json_reader *reader, const struct jv_message_s
 bool jv_reader_members(struct jv_json_reader *reader, const struct jv_message_schema *type,
 	ProtobufCMessage *message, bool in_any)
 {
-	struct seen seen = {{0}};
+	struct seen seen = {.next = 0};
 	bool first = true;
 	while (jv_lexer_more(&reader->lexer, '}', &first)) {
 		if (!read_member(reader, type, message, &seen, in_any))
@@ -345,7 +361,7 @@ struct jv_status jv_json_read_field(const struct jv_schema *schema, struct jv_by
 	const struct jv_field_schema *found = jv_message_field(type, jv_bytes_of_text(field));
 	JV_ASSERT(found != NULL);
 	struct jv_path path = {.name = found->field->name};
-	struct seen seen = {{0}};
+	struct seen seen = {.next = 0};
 	reader.path = &path;
 	return finish(&reader, read_known_member(&reader, type, found, message, &seen));
 }

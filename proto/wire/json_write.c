@@ -1,6 +1,5 @@
 #include "proto/wire/json_writer.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +71,7 @@ static void write_enum(
 	if (known != NULL)
 		jv_json_write_text(writer->out, jv_bytes_of_text(known->name));
 	else
-		jv_buffer_printf(writer->out, "%d", value);
+		jv_number_print_signed(value, writer->out);
 }
 
 static void write_floating(struct jv_json_writer *writer, double value, bool is_float)
@@ -125,20 +124,24 @@ static bool write_value(
 	case PROTOBUF_C_TYPE_INT32:
 	case PROTOBUF_C_TYPE_SINT32:
 	case PROTOBUF_C_TYPE_SFIXED32:
-		jv_buffer_printf(out, "%" PRId32, *(const int32_t *)at);
+		jv_number_print_signed(*(const int32_t *)at, out);
 		break;
 	case PROTOBUF_C_TYPE_UINT32:
 	case PROTOBUF_C_TYPE_FIXED32:
-		jv_buffer_printf(out, "%" PRIu32, *(const uint32_t *)at);
+		jv_number_print_unsigned(*(const uint32_t *)at, out);
 		break;
 	case PROTOBUF_C_TYPE_INT64:
 	case PROTOBUF_C_TYPE_SINT64:
 	case PROTOBUF_C_TYPE_SFIXED64:
-		jv_buffer_printf(out, "\"%" PRId64 "\"", *(const int64_t *)at);
+		jv_buffer_append_byte(out, '"');
+		jv_number_print_signed(*(const int64_t *)at, out);
+		jv_buffer_append_byte(out, '"');
 		break;
 	case PROTOBUF_C_TYPE_UINT64:
 	case PROTOBUF_C_TYPE_FIXED64:
-		jv_buffer_printf(out, "\"%" PRIu64 "\"", *(const uint64_t *)at);
+		jv_buffer_append_byte(out, '"');
+		jv_number_print_unsigned(*(const uint64_t *)at, out);
+		jv_buffer_append_byte(out, '"');
 		break;
 	case PROTOBUF_C_TYPE_FLOAT:
 		write_floating(writer, (double)*(const float *)at, true);
@@ -242,6 +245,17 @@ bool jv_json_write_content(struct jv_json_writer *writer, const struct jv_field_
 	return write_value(writer, field, jv_field_get(message, field->field));
 }
 
+static void write_field_name(struct jv_json_writer *writer, const struct jv_field_schema *field)
+{
+	if (writer->options.proto_names) {
+		jv_json_write_name(writer, field->field->name);
+		return;
+	}
+	jv_buffer_append(writer->out, field->json_key.data, field->json_key.size);
+	if (writer->options.indent > 0)
+		jv_buffer_append_byte(writer->out, ' ');
+}
+
 static bool is_shown(const struct jv_json_writer *writer, const struct jv_field_schema *field,
 	const ProtobufCMessage *message)
 {
@@ -258,8 +272,7 @@ bool jv_json_write_fields(struct jv_json_writer *writer, const struct jv_message
 		if (!is_shown(writer, field, message))
 			continue;
 		jv_json_next(writer, first);
-		jv_json_write_name(writer,
-			writer->options.proto_names ? field->field->name : field->json_name);
+		write_field_name(writer, field);
 		if (!jv_json_write_content(writer, field, message))
 			return false;
 	}

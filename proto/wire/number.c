@@ -12,6 +12,9 @@
 /* Exponents are cut here: far beyond every range, far from overflow. */
 #define EXPONENT_MAX 100000000
 
+/* Of UINT64_MAX. */
+#define DIGITS_MAX 20
+
 /* What is long goes to the heap. */
 #define TEXT_MAX 128
 
@@ -192,6 +195,24 @@ enum jv_number_result jv_number_float(struct jv_bytes text, float *value)
 	*value = strtof(copy, NULL);
 	release(copy, small);
 	return isfinite(*value) ? JV_NUMBER_OK : JV_NUMBER_RANGE;
+}
+
+void jv_number_print_unsigned(uint64_t value, struct jv_buffer *out)
+{
+	uint8_t digits[DIGITS_MAX];
+	size_t at = sizeof(digits);
+	do {
+		digits[--at] = (uint8_t)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	jv_buffer_append(out, digits + at, sizeof(digits) - at);
+}
+
+void jv_number_print_signed(int64_t value, struct jv_buffer *out)
+{
+	if (value < 0)
+		jv_buffer_append_byte(out, '-');
+	jv_number_print_unsigned(value < 0 ? 0 - (uint64_t)value : (uint64_t)value, out);
 }
 
 /* Prints digits and their exponent (d.ddde±x) as ECMAScript does: plain between 1e-6 and 1e21. */

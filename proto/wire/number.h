@@ -30,6 +30,10 @@ enum jv_number_result jv_number_unsigned(struct jv_bytes text, uint64_t maximum,
 enum jv_number_result jv_number_double(struct jv_bytes text, double *value);
 enum jv_number_result jv_number_float(struct jv_bytes text, float *value);
 
+/* Appends an integer. */
+void jv_number_print_signed(int64_t value, struct jv_buffer *out);
+void jv_number_print_unsigned(uint64_t value, struct jv_buffer *out);
+
 /* Appends the shortest text that reads back as the same finite value, as ECMAScript prints it. */
 void jv_number_print_double(double value, struct jv_buffer *out);
 void jv_number_print_float(float value, struct jv_buffer *out);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "proto/wire/json.h"
 
 static const struct {
 	const char *name;
@@ -69,6 +70,18 @@ static bool is_null_value(const ProtobufCFieldDescriptor *field)
 	return strcmp(type->name, "google.protobuf.NullValue") == 0;
 }
 
+/* Escaped once here, instead of each time that it is written. */
+static struct jv_bytes make_key(struct jv_schema *schema, const char *name)
+{
+	struct jv_buffer key = {0};
+	jv_json_write_text(&key, jv_bytes_of_text(name));
+	jv_buffer_append_byte(&key, ':');
+	size_t size = key.size;
+	const char *copy = jv_arena_copy_bytes(&schema->arena, jv_buffer_bytes(&key));
+	jv_buffer_deinit(&key);
+	return jv_bytes_of(copy, size);
+}
+
 static void join_field(struct jv_schema *schema, struct jv_message_schema *message,
 	const Google__Protobuf__DescriptorProto *owner,
 	const Google__Protobuf__FieldDescriptorProto *proto, size_t place)
@@ -80,6 +93,9 @@ static void join_field(struct jv_schema *schema, struct jv_message_schema *messa
 	struct jv_field_schema *joined = &message->fields[field - message->descriptor->fields];
 	joined->field = field;
 	joined->json_name = proto->json_name != NULL ? proto->json_name : proto->name;
+	joined->json_name_size = strlen(joined->json_name);
+	joined->json_key = make_key(schema, joined->json_name);
+	joined->place = place;
 	joined->is_null = is_null_value(field);
 	joined->is_text = field->type == PROTOBUF_C_TYPE_BYTES &&
 		proto->type == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_STRING;

@@ -33,6 +33,9 @@ enum jv_message_kind {
 struct jv_field_schema {
 	const ProtobufCFieldDescriptor *field;
 	const char *json_name;
+	size_t json_name_size;
+	struct jv_bytes json_key;                /* the name as JSON has it: quotes and colon */
+	size_t place;                            /* in the order of the .proto file */
 	const char *oneof;                       /* name of its oneof, or NULL */
 	const struct jv_message_schema *message; /* of a field of message type, else NULL */
 	bool is_map;                             /* repeated entries that stand as an object */

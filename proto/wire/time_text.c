@@ -1,8 +1,9 @@
 #include "proto/wire/time_text.h"
 
-#include <inttypes.h>
 #include <string.h>
 #include <time.h>
+
+#include "proto/wire/number.h"
 
 #define NANOS_MAX INT32_C(999999999)
 /* 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z. */
@@ -11,16 +12,29 @@
 /* The range of google/protobuf/duration.proto. */
 #define DURATION_MAX INT64_C(315576000000)
 
+/* So many digits of a number that has no more, and what stands behind them, if anything. */
+static void print_digits(int number, size_t count, char behind, struct jv_buffer *out)
+{
+	uint8_t *at = jv_buffer_extend(out, count);
+	for (size_t i = count; i > 0; i--) {
+		at[i - 1] = (uint8_t)('0' + number % 10);
+		number /= 10;
+	}
+	if (behind != '\0')
+		jv_buffer_append_byte(out, (uint8_t)behind);
+}
+
 static void print_fraction(int32_t nanos, struct jv_buffer *out)
 {
 	if (nanos == 0)
 		return;
+	jv_buffer_append_byte(out, '.');
 	if (nanos % 1000000 == 0)
-		jv_buffer_printf(out, ".%03" PRId32, nanos / 1000000);
+		print_digits(nanos / 1000000, 3, '\0', out);
 	else if (nanos % 1000 == 0)
-		jv_buffer_printf(out, ".%06" PRId32, nanos / 1000);
+		print_digits(nanos / 1000, 6, '\0', out);
 	else
-		jv_buffer_printf(out, ".%09" PRId32, nanos);
+		print_digits(nanos, 9, '\0', out);
 }
 
 bool jv_timestamp_print(int64_t seconds, int32_t nanos, struct jv_buffer *out)
@@ -31,8 +45,12 @@ bool jv_timestamp_print(int64_t seconds, int32_t nanos, struct jv_buffer *out)
 	time_t time = (time_t)seconds;
 	if (gmtime_r(&time, &tm) == NULL)
 		return false;
-	jv_buffer_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1,
-		tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	print_digits(tm.tm_year + 1900, 4, '-', out);
+	print_digits(tm.tm_mon + 1, 2, '-', out);
+	print_digits(tm.tm_mday, 2, 'T', out);
+	print_digits(tm.tm_hour, 2, ':', out);
+	print_digits(tm.tm_min, 2, ':', out);
+	print_digits(tm.tm_sec, 2, '\0', out);
 	print_fraction(nanos, out);
 	jv_buffer_append_byte(out, 'Z');
 	return true;
@@ -141,7 +159,7 @@ bool jv_duration_print(int64_t seconds, int32_t nanos, struct jv_buffer *out)
 		return false;
 	if (seconds < 0 || nanos < 0)
 		jv_buffer_append_byte(out, '-');
-	jv_buffer_printf(out, "%" PRId64, seconds < 0 ? -seconds : seconds);
+	jv_number_print_signed(seconds < 0 ? -seconds : seconds, out);
 	print_fraction(nanos < 0 ? -nanos : nanos, out);
 	jv_buffer_append_byte(out, 's');
 	return true;

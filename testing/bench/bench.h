@@ -163,6 +163,16 @@ int bench_watchers(int port, int count, int64_t changes, int64_t from_revision);
 double bench_watch_cores(const struct bench_programs *programs, int unused);
 double bench_watch_grown_mb(const struct bench_programs *programs, int unused);
 
+/* JSON in megabytes of text a second, in one thread. */
+enum {
+	BENCH_JSON_LIST,   /* an answer of ListTasks with 100 tasks */
+	BENCH_JSON_SUBMIT, /* a SubmitTask request */
+};
+double bench_json_read(const struct bench_programs *programs, int which);
+double bench_json_write(const struct bench_programs *programs, int which);
+/* What they are held against: jansson's parse of the text, and protobuf-c's unpacking. */
+double bench_json_parse_and_unpack(const struct bench_programs *programs, int which);
+
 /* Containers that run `true`, two at a time, through Jarvis and in a bare loop of the runtime. */
 enum {
 	BENCH_RUNC,

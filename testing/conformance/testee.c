@@ -15,23 +15,14 @@
 #include "base/arena.h"
 #include "base/assert.h"
 #include "conformance/conformance.pb-c.h"
-#include "google/protobuf/test_messages_proto3.pb-c.h"
 #include "proto/wire/json.h"
-#include "testing/conformance/messages_set.h"
+#include "testing/conformance/all_types.h"
 
 typedef Conformance__ConformanceRequest Request;
 typedef Conformance__ConformanceResponse Response;
 
 #define REQUEST_MAX ((uint32_t)1 << 26)
 #define MEMORY_MAX  ((size_t)1 << 28)
-
-static const ProtobufCServiceDescriptor *const services[] = {NULL};
-
-static const ProtobufCMessageDescriptor *const messages[] = {
-	&conformance__failure_set__descriptor,
-	&protobuf_test_messages__proto3__test_all_types_proto3__descriptor,
-	NULL,
-};
 
 /* One question on its way to its answer. */
 struct exchange {
@@ -187,8 +178,7 @@ static void serve(const struct jv_schema *schema, struct jv_bytes bytes)
 
 int main(void)
 {
-	struct jv_schema *schema =
-		jv_schema_new(jv_bytes_of(messages_set, messages_set_size), services, messages);
+	struct jv_schema *schema = conformance_schema_new();
 	uint8_t head[4];
 	while (read_all(head, sizeof(head))) {
 		struct jv_reader reader = jv_reader_of(jv_bytes_of(head, sizeof(head)));

@@ -1,8 +1,10 @@
-/* JSON into every message of the schema, back to text, and in again: nothing may change. */
+/* JSON into every message of the schema, and into one with fields of all types, back to text, and
+ * in again: nothing may change. */
 #include "base/arena.h"
 #include "base/assert.h"
 #include "proto/wire/jarvis.h"
 #include "proto/wire/json.h"
+#include "testing/conformance/all_types.h"
 #include "testing/fuzz/fuzz.h"
 
 #define MEMORY_MAX (1 << 22)
@@ -50,18 +52,23 @@ static void round_trip(const struct jv_schema *schema, const ProtobufCMessage *m
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct jv_schema *schema;
+	static struct jv_schema *ours;
+	static struct jv_schema *all_types;
 	struct fuzz_input input = {data, size};
 	struct jv_arena arena;
 	size_t count;
 
-	if (schema == NULL)
-		schema = jv_schema_new_jarvis();
-	const struct jv_method *methods = jv_schema_methods(schema, &count);
+	if (ours == NULL)
+		ours = jv_schema_new_jarvis();
+	if (all_types == NULL)
+		all_types = conformance_schema_new();
+	const struct jv_method *methods = jv_schema_methods(ours, &count);
 	uint8_t choice = fuzz_u8(&input);
 	uint8_t how = fuzz_u8(&input);
-	const ProtobufCMessageDescriptor *type =
-		how & 1 ? methods[choice % count].output : methods[choice % count].input;
+	const struct jv_schema *schema = how & 128 ? all_types : ours;
+	const ProtobufCMessageDescriptor *type = how & 128 ? conformance_all_types
+		: how & 1                                  ? methods[choice % count].output
+							   : methods[choice % count].input;
 	jv_arena_init(&arena, 0, MEMORY_MAX);
 	ProtobufCMessage *message = jv_pb_new(type, &arena);
 	if (message != NULL &&

@@ -81,6 +81,17 @@ static void malformed_json_is_refused_with_its_place(void **state)
 	CHECK_REFUSALS(refusals);
 }
 
+static void control_characters_are_refused_wherever_they_stand(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "{\"text\":\"%.*s\x1f%.*s\"}", i,
+			"abcdefghijklmnopqrst", 19 - i, "ABCDEFGHIJKLMNOPQRST");
+		check_refusal(&(struct refusal){SCALARS, text, "text", "control character"});
+	}
+}
+
 static void wrong_values_are_refused_by_path(void **state)
 {
 	(void)state;
@@ -230,6 +241,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(malformed_json_is_refused_with_its_place),
+		cmocka_unit_test(control_characters_are_refused_wherever_they_stand),
 		cmocka_unit_test(wrong_values_are_refused_by_path),
 		cmocka_unit_test(what_is_given_twice_is_refused),
 		cmocka_unit_test(wrong_well_known_values_are_refused),

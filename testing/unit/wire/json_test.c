@@ -1,5 +1,6 @@
 #include "testing/unit/wire/fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/wire/json.h"
@@ -80,6 +81,23 @@ static void scalars_come_back(void **state)
 		{SCALARS, "{\"i32\":null,\"i32\":2,\"i32\":null}", "{\"i32\":2}"},
 	};
 	CHECK_ROUNDS(rounds);
+}
+
+/* Strings are looked through eight bytes at a time: what needs care is found at every place. */
+static void escapes_are_found_wherever_they_stand(void **state)
+{
+	(void)state;
+	static const char *const specials[] = {
+		"\\\"", "\\\\", "\\n", "\\u001f", "\xc3\xa9", "\xf0\x9f\x98\x80", "\x7f", "~!#[]"};
+	for (size_t size = 0; size < 20; size++) {
+		for (size_t i = 0; i < sizeof(specials) / sizeof(specials[0]); i++) {
+			char text[64];
+			snprintf(text, sizeof(text), "{\"text\":\"%.*s%s%.*s\"}", (int)size,
+				"abcdefghijklmnopqrst", specials[i], (int)(19 - size),
+				"ABCDEFGHIJKLMNOPQRST");
+			check_round(&(struct round){SCALARS, text, NULL});
+		}
+	}
 }
 
 static void bytes_are_base64_of_either_alphabet(void **state)
@@ -453,6 +471,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scalars_come_back),
+		cmocka_unit_test(escapes_are_found_wherever_they_stand),
 		cmocka_unit_test(bytes_are_base64_of_either_alphabet),
 		cmocka_unit_test(floating_point_is_as_short_as_it_comes_back),
 		cmocka_unit_test(lists_and_maps_come_back),
