@@ -78,8 +78,9 @@ static void a_head_is_that_of_a_get(void **state)
 
 	(void)state;
 	for (size_t i = 0; uris[i] != NULL; i++) {
-		ask(server, "HEAD", uris[i], "Accept-Encoding: gzip\r\n", &head);
-		ask(server, "GET", uris[i], "Accept-Encoding: gzip\r\n", &get);
+		ask(server, "HEAD", uris[i], "Accept-Encoding: gzip\r\nX-Request-Id: r-1\r\n",
+			&head);
+		ask(server, "GET", uris[i], "Accept-Encoding: gzip\r\nX-Request-Id: r-1\r\n", &get);
 		assert_int_equal(head.status, get.status);
 		/* Behind the date, which is first. */
 		assert_string_equal(strchr(head.headers, '\n'), strchr(get.headers, '\n'));
