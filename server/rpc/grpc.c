@@ -247,6 +247,7 @@ static void close_thread(struct jv_grpc_thread *thread)
 	jv_mailbox_close(&thread->edge.inbox);
 	jv_edge_run(&thread->edge);
 	JV_ASSERT(thread->live == 0 && thread->armed == 0);
+	JV_ASSERT(thread->turns.peers == NULL && thread->turns.waiting == 0);
 	jv_edge_deinit(&thread->edge);
 	jv_grpc_call_free_pool(thread);
 	jv_cq_close(&thread->cq);
