@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -286,6 +287,27 @@ struct jv_status jv_context_check_name(const char *name)
 		"a context's name has 1 to 63 characters of [a-zA-Z0-9._-], got \"%.63s\"", name);
 }
 
+/* Reads a line; one that is typed at a terminal is asked for, and not shown. */
+static bool read_line(FILE *file, char *line, size_t size)
+{
+	struct termios shown;
+	struct termios hidden;
+	bool typed = isatty(fileno(file)) && tcgetattr(fileno(file), &shown) == 0;
+
+	if (typed) {
+		hidden = shown;
+		hidden.c_lflag &= ~(tcflag_t)ECHO;
+		fputs("Token: ", stderr);
+		typed = tcsetattr(fileno(file), TCSAFLUSH, &hidden) == 0;
+	}
+	bool got = fgets(line, (int)size, file) != NULL;
+	if (typed) {
+		tcsetattr(fileno(file), TCSAFLUSH, &shown);
+		fputc('\n', stderr);
+	}
+	return got;
+}
+
 struct jv_status jv_context_read_token(const char *path, struct jv_arena *arena, const char **token)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
@@ -296,7 +318,7 @@ struct jv_status jv_context_read_token(const char *path, struct jv_arena *arena,
 	if (file == NULL)
 		return jv_error(JV_INVALID_ARGUMENT, "cannot read the token of %s: %s", origin,
 			strerror(errno));
-	bool got = fgets(line, sizeof(line), file) != NULL;
+	bool got = read_line(file, line, sizeof(line));
 	if (!is_stdin)
 		fclose(file);
 	char *start = line + (got ? strspn(line, " \t") : 0);

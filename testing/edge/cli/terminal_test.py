@@ -3,6 +3,8 @@
 
 import os
 import sys
+import tempfile
+import termios
 import threading
 import time
 import unittest
@@ -206,6 +208,20 @@ class Progress(TerminalCase):
         go.set()
         self.assertEqual(terminal.finish(), 0)
         self.assertEqual([line for line in terminal.screen() if line], ["hello"])
+
+
+class Tokens(TerminalCase):
+    def test_a_token_that_is_typed_is_not_shown(self):
+        with tempfile.TemporaryDirectory() as home:
+            terminal = self.open("context", "add", "lab", "-s", "127.0.0.1:1", "--token-stdin",
+                                 XDG_CONFIG_HOME=home)
+            terminal.until_shown("Token: ")
+            terminal.until(lambda t: not termios.tcgetattr(t.master)[3] & termios.ECHO)
+            terminal.type("secret-1\n")
+            self.assertEqual(terminal.finish(), 0)
+            self.assertNotIn("secret-1", terminal.text())
+            with open(os.path.join(home, "jarvis/contexts.yaml"), encoding="utf-8") as file:
+                self.assertIn('token: "secret-1"', file.read())
 
 
 class Interruptions(TerminalCase):
