@@ -52,7 +52,8 @@ class Widths(TerminalCase):
     def test_no_line_is_wider_than_the_terminal(self):
         for columns in (24, 40, 80, 132):
             for words in [["task", "list"], ["task", "get", "t-1"], ["node", "list"],
-                          ["node", "get", "n"], ["status"], ["task", "watch", "t-1"], ["server", "stats"],
+                          ["node", "get", "n"], ["status"], ["task", "watch", "t-1"],
+                          ["server", "stats"],
                           ["task", "list", "--columns", "id,message,name"]]:
                 with self.subTest(columns=columns, words=words):
                     terminal = self.open(*words, columns=columns)
