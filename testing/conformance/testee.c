@@ -27,7 +27,8 @@ typedef Conformance__ConformanceResponse Response;
 /* One question on its way to its answer. */
 struct exchange {
 	const struct jv_schema *schema;
-	struct jv_arena arena;
+	struct jv_arena arena; /* of the message, with a limit */
+	struct jv_arena texts; /* of the answer, without */
 	struct jv_buffer out;
 	Response response;
 };
@@ -61,14 +62,14 @@ static void say(struct exchange *exchange, Conformance__ConformanceResponse__Res
 	const char *text)
 {
 	exchange->response.result_case = what;
-	exchange->response.skipped = jv_arena_copy_text(&exchange->arena, text);
+	exchange->response.skipped = jv_arena_copy_text(&exchange->texts, text);
 }
 
 static void say_error(struct exchange *exchange, Conformance__ConformanceResponse__ResultCase what,
 	const struct jv_status *status)
 {
 	say(exchange, what,
-		jv_arena_printf(&exchange->arena, "%s: %s", status->field, status->message));
+		jv_arena_printf(&exchange->texts, "%s: %s", status->field, status->message));
 }
 
 /* NULL if the answer is already that it could not be read, or that it was skipped. */
@@ -165,6 +166,7 @@ static void serve(const struct jv_schema *schema, struct jv_bytes bytes)
 	struct jv_buffer packed = {0};
 	conformance__conformance_response__init(&exchange.response);
 	jv_arena_init(&exchange.arena, 0, MEMORY_MAX);
+	jv_arena_init(&exchange.texts, 0, 0);
 	Request *request = unpack_request(bytes);
 	answer(&exchange, request);
 	jv_put_u32(&packed, (uint32_t)protobuf_c_message_get_packed_size(&exchange.response.base));
@@ -173,6 +175,7 @@ static void serve(const struct jv_schema *schema, struct jv_bytes bytes)
 	conformance__conformance_request__free_unpacked(request, NULL);
 	jv_buffer_deinit(&packed);
 	jv_buffer_deinit(&exchange.out);
+	jv_arena_deinit(&exchange.texts);
 	jv_arena_deinit(&exchange.arena);
 }
 
