@@ -14,6 +14,7 @@
 #include "base/notify.h"
 #include "base/version.h"
 #include "server/app/app.h"
+#include "server/app/memory.h"
 
 /* For tens of thousands of connections. */
 #define DESCRIPTORS 65536
@@ -173,6 +174,7 @@ static void raise_descriptors(void)
 static int await_end(struct jv_app *app, const sigset_t *signals)
 {
 	const struct timespec look = {.tv_sec = LOOK_S};
+	struct jv_memory_watch memory = {0};
 
 	for (;;) {
 		int number = sigtimedwait(signals, NULL, &look);
@@ -181,6 +183,7 @@ static int await_end(struct jv_app *app, const sigset_t *signals)
 		if (number == SIGHUP)
 			JV_INFO("server.reload");
 		jv_app_reload(app, number == SIGHUP);
+		jv_memory_look(&memory);
 	}
 }
 

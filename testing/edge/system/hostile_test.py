@@ -1,0 +1,359 @@
+#!/usr/bin/python3
+"""Clients that mean harm, on both ports: an error for them, nothing for the others, and the memory
+is back where it was.
+
+While each attack is under way, a client of either port goes on asking, and each of its questions
+must be answered. Attacks are repeated, and what they cost must not grow with them.
+"""
+
+import contextlib
+import gzip
+import os
+import random
+import select
+import socket
+import struct
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.getcwd())
+
+from testing.process.harness import case, http2  # noqa: E402
+from testing.process.harness.programs import eventually  # noqa: E402
+
+HEALTH = "/grpc.health.v1.Health/Check"
+WATCH = "/jarvis.v1.Scheduler/WatchTasks"
+GOOD = b"GET /v1/server HTTP/1.1\r\nHost: x\r\n\r\n"
+EXHAUSTED = 8
+ROUNDS = 4
+# An answer to others may take so long while the machine is busy with an attack.
+OTHERS_SECONDS = 10
+
+
+def rest_of(connection):
+    """All that still comes, up to the end of the connection, however it ends."""
+    data = b""
+    with contextlib.suppress(ConnectionError):
+        while piece := connection.recv(65536):
+            data += piece
+    return data
+
+
+def reset(connection):
+    """Closed without a word: whatever is on its way is thrown away."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+class Others:
+    """Somebody else, who asks over both ports as long as an attack goes on."""
+
+    def __init__(self, server):
+        self.server = server
+        self.done = threading.Event()
+        self.answered = {"grpc": 0, "rest": 0}
+        self.failures = []
+        self.threads = [threading.Thread(target=self.ask, args=each) for each in
+                        server.clients()]
+
+    def ask(self, name, client):
+        while not self.done.is_set():
+            begin = time.monotonic()
+            try:
+                client.call("GetServerInfo", {}, timeout=OTHERS_SECONDS)
+                self.answered[name] += 1
+            except Exception as error:  # pylint: disable=broad-except
+                self.failures.append(f"{name}, {time.monotonic() - begin:.1f} s: {error!r}")
+            self.done.wait(0.01)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        # Each has asked at least once, even if the attack took no time.
+        deadline = time.monotonic() + OTHERS_SECONDS
+        while min(self.answered.values()) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.done.set()
+        for thread in self.threads:
+            thread.join()
+
+
+class Hostile(case.ServerCase):
+    flags = {"rest__header_timeout": "1s", "rest__body_timeout": "1s", "rest__idle_timeout": "2s"}
+
+    def setUp(self):
+        self.open = contextlib.ExitStack()
+        self.addCleanup(self.open.close)
+
+    def rest(self):
+        connection = socket.create_connection(("127.0.0.1", self.server.rest_port), 30)
+        return self.open.enter_context(connection)
+
+    def grpc(self, **options):
+        return self.open.enter_context(http2.Connection(self.server.grpc_port, **options))
+
+    def raw_grpc(self):
+        connection = socket.create_connection(("127.0.0.1", self.server.grpc_port), 30)
+        return self.open.enter_context(connection)
+
+    def memory(self):
+        """Bytes that the server has in memory."""
+        with open(f"/proc/{self.server.process.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def files(self):
+        return len(os.listdir(f"/proc/{self.server.process.pid}/fd"))
+
+    def attack(self, name, round_of):
+        """Rounds of an attack, with others all along; the first shows what it takes to serve it at
+        all, and the others must not add to that."""
+        files = self.files()
+        with self.subTest(attack=name), Others(self.server) as others:
+            round_of()
+            self.open.close()
+            eventually(self.files, lambda now: now <= files + 4)
+            before = self.memory()
+            for _ in range(ROUNDS):
+                round_of()
+                self.open.close()
+            eventually(self.files, lambda now: now <= files + 4)
+            # What the allocator keeps for the next is not more than a quarter.
+            eventually(self.memory, lambda now: now <= before * 1.25 + (8 << 20))
+        self.assertEqual(others.failures, [])
+        self.assertGreaterEqual(min(others.answered.values()), 3)
+        self.assertIsNone(self.server.process.poll())
+
+    # ---- REST
+
+    def test_rest_malformed(self):
+        requests = [
+            b"\0\1\2\3\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 90,
+            http2.PREFACE, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+            b"GET /v1/server HTTP/1.1\r\n\r\n", b"GET /v1/server HTTP/1.1\r\nHost x\r\n\r\n",
+            b"GET /v1/server HTTP/1.1\r\nHost: x\r\n : y\r\n\r\n",
+            b"GET /v1/tasks/%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            b"GET /v1/tasks?a=%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+            b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n"
+            b"\r\n{}",
+            b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 9\r\n"
+            b"\r\n{\"a\":\xff\xfe}}",
+            b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 60000"
+            b"\r\n\r\n" + b"[" * 60000,
+        ]
+        source = random.Random(4)
+        requests += [source.randbytes(source.randrange(1, 2000)) + b"\r\n\r\n"
+                     for _ in range(50)]
+
+        def round_of():
+            for request in requests:
+                connection = self.rest()
+                with contextlib.suppress(ConnectionError):
+                    connection.sendall(request)
+                answer = rest_of(connection)
+                self.assertTrue(
+                    answer == b"" or 400 <= int(answer[9:12]) < 600, (request, answer))
+
+        self.attack("malformed", round_of)
+
+    def test_rest_oversize(self):
+        post = b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        bomb = gzip.compress(b"{\"spec\":{\"image\":\"" + b"x" * (64 << 20), 9)
+        requests = [
+            (b"GET /" + b"x" * (1 << 20) + b" HTTP/1.1\r\nHost: x\r\n\r\n", {400, 414, 431}),
+            (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * (1 << 20) + b"\r\n\r\n", {431}),
+            (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 20000 + b"\r\n", {431}),
+            (post + b"Content-Length: 99999999999\r\n\r\n" + b"x" * 100000, {413}),
+            (post + b"Content-Length: 16777216\r\n\r\n" + b" " * (16 << 20), {413}),
+            (post + b"Transfer-Encoding: chunked\r\n\r\n" +
+             b"100000\r\n" + b" " * (1 << 20) + b"\r\n" +
+             (b"100000\r\n" + b" " * (1 << 20) + b"\r\n") * 15, {413}),
+            (post + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb) + bomb,
+             {413}),
+        ]
+
+        def round_of():
+            for request, statuses in requests:
+                connection = self.rest()
+                with contextlib.suppress(ConnectionError):
+                    connection.sendall(request)
+                answer = rest_of(connection)
+                # Who sends on after the answer may lose it to a reset.
+                self.assertTrue(answer == b"" or int(answer[9:12]) in statuses, answer[:200])
+
+        self.attack("oversize", round_of)
+
+    def test_rest_slow(self):
+        """A byte now and then of a head, of a body, and nobody who reads a stream."""
+        def round_of():
+            slow = [self.rest() for _ in range(150)]
+            for i, connection in enumerate(slow):
+                connection.sendall([
+                    b"GET /v1/server HT",
+                    b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+                    b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5",
+                ][i % 3])
+            deadline = time.monotonic() + 30
+            while slow:
+                self.assertLess(time.monotonic(), deadline, "they are still connected")
+                readable, _, _ = select.select(slow, [], [], 0.1)
+                for connection in readable:
+                    answer = rest_of(connection)
+                    self.assertTrue(answer == b"" or b" 408 " in answer[:20], answer[:80])
+                    slow.remove(connection)
+                for connection in slow:
+                    with contextlib.suppress(ConnectionError):
+                        connection.send(b"1" if random.random() < 0.2 else b"")
+
+        self.attack("slow", round_of)
+
+    def test_rest_half_closed_and_reset(self):
+        requests = [GOOD, b"GET /v1/tasks:watch HTTP/1.1\r\nHost: x\r\n\r\n",
+                    b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{\"spec\"",
+                    b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"]
+
+        def round_of():
+            for i in range(400):
+                connection = self.rest()
+                connection.sendall(requests[i % len(requests)])
+                if i % 3 == 0:
+                    connection.shutdown(socket.SHUT_WR)
+                    rest_of(connection)
+                elif i % 3 == 1:
+                    reset(connection)
+
+        self.attack("half-closed, reset", round_of)
+
+    def test_rest_flood(self):
+        """Connections that ask without end and read nothing."""
+        def round_of():
+            flooders = [self.rest() for _ in range(100)]
+            for connection in flooders:
+                connection.setblocking(False)
+            request = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 50
+            for _ in range(20):
+                for connection in flooders:
+                    with contextlib.suppress(BlockingIOError, ConnectionError):
+                        connection.send(request)
+            for connection in flooders:
+                reset(connection)
+
+        self.attack("flood", round_of)
+
+    # ---- gRPC
+
+    def test_grpc_malformed(self):
+        source = random.Random(5)
+        head, _ = self.grpc().headers(HEALTH)
+        frames = [
+            b"\xff" * 100, http2.frame(http2.HEADERS, 4, 1, b"\x80\xff\xff\xff\xff\xff\x0f"),
+            http2.frame(http2.DATA, 1, 7, b"x"), http2.frame(http2.HEADERS, 4, 2, b"\x82"),
+            http2.frame(http2.SETTINGS, 0, 0, b"odd"), http2.frame(http2.PING, 0, 0, b"odd"),
+            http2.frame(http2.WINDOW_UPDATE, 0, 0, b"\0\0\0\0"), http2.frame(99, 255, 99, b"?"),
+            http2.frame(http2.CONTINUATION, 4, 1, b"x"),
+            head + http2.frame(http2.DATA, 1, 1, b"\0\xff\xff\xff\xff"),
+            head + http2.frame(http2.DATA, 1, 1, http2.message(b"\xff\xff\xff")),
+        ]
+
+        def round_of():
+            for request in [GOOD] + [source.randbytes(200) for _ in range(20)]:
+                connection = self.raw_grpc()
+                connection.sendall(request)
+                connection.shutdown(socket.SHUT_WR)
+                rest_of(connection)
+            for each in frames:
+                connection = self.grpc()
+                with contextlib.suppress(ConnectionError):
+                    connection.send(each)
+                    connection.socket.shutdown(socket.SHUT_WR)
+                rest_of(connection.socket)
+
+        self.attack("malformed", round_of)
+
+    def test_grpc_oversize(self):
+        def round_of():
+            # Headers of a mebibyte, in pieces.
+            connection = self.grpc()
+            head, stream = connection.headers(HEALTH, flags=0)
+            connection.send(head)
+            for _ in range(64):
+                connection.send(http2.frame(
+                    http2.CONTINUATION, 0, stream, http2.header("x", b"y" * 16000)))
+            connection.send(http2.frame(http2.CONTINUATION, 4, stream),
+                            http2.frame(http2.DATA, 1, stream, http2.message(b"")))
+            self.assertEqual(http2.status(connection.until(stream)[1]), EXHAUSTED)
+            # A message of 32.
+            connection = self.grpc()
+            head, stream = connection.headers("/jarvis.v1.Scheduler/GetTask")
+            connection.send(head)
+            if connection.body(stream, http2.message(b"\0" * (32 << 20))):
+                self.assertEqual(http2.status(connection.until(stream)[1]), EXHAUSTED)
+            # Those that are only announced, and go no further.
+            for _ in range(50):
+                connection = self.grpc()
+                head, stream = connection.headers(HEALTH)
+                connection.send(
+                    head, http2.frame(http2.DATA, 0, stream, b"\0\x7f\xff\xff\xff"))
+
+        self.attack("oversize", round_of)
+
+    def test_grpc_slow_and_half_closed(self):
+        def round_of():
+            for i in range(200):
+                connection = self.raw_grpc()
+                connection.sendall(http2.PREFACE[:1 + i % len(http2.PREFACE)])
+                if i % 2 == 0:
+                    connection.shutdown(socket.SHUT_WR)
+            for i in range(100):
+                connection = self.grpc()
+                head, stream = connection.headers(WATCH if i % 2 else HEALTH)
+                connection.send(head, http2.frame(http2.DATA, 0, stream, b"\0\0"))
+                if i % 4 < 2:
+                    connection.socket.shutdown(socket.SHUT_WR)
+
+        self.attack("slow, half-closed", round_of)
+
+    def test_grpc_reset(self):
+        """Calls that are begun and reset at once, as fast as it goes."""
+        def round_of():
+            for _ in range(4):
+                connection = self.grpc()
+                # Until the server has had enough of it.
+                with contextlib.suppress(ConnectionError, EOFError):
+                    for _ in range(1000):
+                        head, stream = connection.headers(WATCH)
+                        connection.send(
+                            head, http2.frame(http2.DATA, 1, stream, http2.message(b"")),
+                            http2.frame(http2.RST_STREAM, 0, stream, b"\0\0\0\x08"))
+                reset(connection.socket)
+            for _ in range(200):
+                connection = self.grpc()
+                connection.begin(WATCH)
+                reset(connection.socket)
+
+        self.attack("reset", round_of)
+
+    def test_grpc_flood(self):
+        """Pings and settings without end, and nobody who reads their answers."""
+        def round_of():
+            kinds = [http2.frame(http2.PING, 0, 0, b"12345678"),
+                     http2.frame(http2.SETTINGS, 0, 0, b"\0\4\0\0\xff\xff")]
+            flooders = [self.grpc() for _ in range(20)]
+            for i, connection in enumerate(flooders):
+                connection.socket.setblocking(False)
+                for _ in range(50):
+                    with contextlib.suppress(BlockingIOError, ConnectionError):
+                        connection.socket.send(kinds[i % 2] * 200)
+            for connection in flooders:
+                reset(connection.socket)
+
+        self.attack("flood", round_of)
+
+
+if __name__ == "__main__":
+    case.main()
