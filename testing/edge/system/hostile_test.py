@@ -121,8 +121,8 @@ class Hostile(case.ServerCase):
                 round_of()
                 self.open.close()
             eventually(self.files, lambda now: now <= files + 4)
-            # What the allocator keeps for the next is not more than a quarter.
-            eventually(self.memory, lambda now: now <= before * 1.25 + (8 << 20))
+            # Less than 16 MiB the server does not give back, see server/app/memory.c.
+            eventually(self.memory, lambda now: now <= before * 1.25 + (24 << 20))
         self.assertEqual(others.failures, [])
         self.assertGreaterEqual(min(others.answered.values()), 3)
         self.assertIsNone(self.server.process.poll())
