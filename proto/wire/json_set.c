@@ -101,9 +101,12 @@ static bool parse_enum(
 {
 	if (jv_scalar_enum(field->descriptor, setter->text, value))
 		return true;
+	/* Unlike in JSON, a number must be one of the enum's. */
 	return (is_whole(setter->text) &&
 		       jv_scalar_integer(PROTOBUF_C_TYPE_INT32, setter->text, value) ==
-			       JV_NUMBER_OK) ||
+			       JV_NUMBER_OK &&
+		       protobuf_c_enum_descriptor_get_value(field->descriptor, value->number) !=
+			       NULL) ||
 		expected(setter, jv_scalar_expected(field));
 }
 

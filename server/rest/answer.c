@@ -5,10 +5,13 @@
 #include "google/api/httpbody.pb-c.h"
 #include "google/rpc/status.pb-c.h"
 #include "proto/wire/json.h"
+#include "proto/wire/json_path.h"
 #include "proto/wire/status.h"
 #include "server/rest/transcode.h"
 
 static const char json_type[] = "application/json";
+
+static const char raw_type[] = "application/octet-stream";
 
 static struct jv_status write_json(const struct jv_schema *schema, const struct jv_route *route,
 	const ProtobufCMessage *message, struct jv_buffer *out)
@@ -20,33 +23,69 @@ static struct jv_status write_json(const struct jv_schema *schema, const struct 
 	return jv_json_write_field(schema, message, field, NULL, out);
 }
 
-struct jv_status jv_transcode_answer(const struct jv_schema *schema, const struct jv_route *route,
-	const ProtobufCMessage *message, struct jv_buffer *out, const char **content_type)
+/* The message that is sent as it is: the answer, or the field of it that is the body; else NULL. */
+static const Google__Api__HttpBody *raw_body(const struct jv_schema *schema,
+	const struct jv_route *route, const ProtobufCMessage *message)
 {
-	const Google__Api__HttpBody *raw = (const void *)message;
+	const char *name = route->rule->response_body;
+	const ProtobufCFieldDescriptor *field;
 
-	*content_type = json_type;
-	if (message->descriptor != &google__api__http_body__descriptor)
+	if (name[0] == '\0')
+		return message->descriptor == &google__api__http_body__descriptor
+			? (const void *)message
+			: NULL;
+	field = jv_json_field(schema, message->descriptor, jv_bytes_of_text(name));
+	if (field == NULL || field->type != PROTOBUF_C_TYPE_MESSAGE ||
+		field->label == PROTOBUF_C_LABEL_REPEATED ||
+		field->descriptor != &google__api__http_body__descriptor)
+		return NULL;
+	return *(Google__Api__HttpBody *const *)(const void *)((const char *)message +
+		field->offset);
+}
+
+const char *jv_transcode_content_type(const struct jv_schema *schema, const struct jv_route *route,
+	const ProtobufCMessage *message)
+{
+	const Google__Api__HttpBody *raw = raw_body(schema, route, message);
+
+	if (raw == NULL)
+		return json_type;
+	return raw->content_type[0] == '\0' ? raw_type : raw->content_type;
+}
+
+static struct jv_status write_answer(const struct jv_schema *schema, const struct jv_route *route,
+	const ProtobufCMessage *message, struct jv_buffer *out)
+{
+	const Google__Api__HttpBody *raw = raw_body(schema, route, message);
+
+	if (raw == NULL)
 		return write_json(schema, route, message, out);
-	if (raw->content_type[0] != '\0')
-		*content_type = raw->content_type;
 	if (raw->data.len > 0)
 		jv_buffer_append(out, raw->data.data, raw->data.len);
 	return jv_ok();
 }
 
+struct jv_status jv_transcode_answer(const struct jv_schema *schema, const struct jv_route *route,
+	const ProtobufCMessage *message, struct jv_buffer *out, const char **content_type)
+{
+	*content_type = jv_transcode_content_type(schema, route, message);
+	return write_answer(schema, route, message, out);
+}
+
 struct jv_status jv_transcode_piece(const struct jv_schema *schema, const struct jv_route *route,
 	const ProtobufCMessage *message, struct jv_buffer *out)
 {
+	bool raw = raw_body(schema, route, message) != NULL;
 	size_t before = out->size;
 	struct jv_status status;
 
-	jv_buffer_append_text(out, "{\"result\":");
-	status = write_json(schema, route, message, out);
+	if (!raw)
+		jv_buffer_append_text(out, "{\"result\":");
+	status = write_answer(schema, route, message, out);
 	if (!jv_is_ok(&status))
 		out->size = before;
 	else
-		jv_buffer_append_text(out, "}\n");
+		jv_buffer_append_text(out, raw ? "\n" : "}\n");
 	return status;
 }
 

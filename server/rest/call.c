@@ -10,11 +10,11 @@
 
 /* Path and query of a request, decoded several times over, are small beside this. */
 #define ARENA_LIMIT ((size_t)1 << 20)
+/* Of one message of a client stream, which takes more memory than its text. */
+#define MESSAGE_ARENA_LIMIT ((size_t)64 << 20)
 /* A stream takes no more once so much waits for the client: small pieces share a packet, and memory
  * stays bounded by this and one message. */
 #define STREAM_BYTES_MAX ((size_t)16 << 10)
-/* A Grpc-Timeout past this means none. */
-#define TIMEOUT_MAX_MS (INT64_C(366) * 86400 * 1000)
 
 static struct jv_rest_call *call_of(const struct jv_rpc *rpc)
 {
@@ -81,7 +81,9 @@ struct jv_rest_call *jv_rest_call_new(
 	call->connection = connection;
 	connection->call = call;
 	jv_arena_init(&call->arena, 0, ARENA_LIMIT);
+	jv_arena_init(&call->message_arena, 0, MESSAGE_ARENA_LIMIT);
 	jv_list_init(&call->spent_link);
+	jv_list_init(&call->message_link);
 	jv_list_push_back(&call->rest->calls, &call->calls_link);
 	call->start_ms = jv_rest_now_ms(call->rest);
 	*fault = (struct jv_head_fault){0};
@@ -101,6 +103,7 @@ static void free_if_over(struct jv_rest_call *call)
 	if (call->connection != NULL || call->rpc_live)
 		return;
 	JV_ASSERT(!jv_heap_holds(&call->deadline_node));
+	jv_arena_deinit(&call->message_arena);
 	jv_arena_deinit(&call->arena);
 	free(call->path);
 	free(call);
@@ -120,6 +123,7 @@ void jv_rest_call_end(struct jv_rest_call *call)
 	if (!call->rpc_live || call->rpc.ended)
 		return;
 	jv_heap_remove(&call->rest->deadlines, &call->deadline_node);
+	jv_list_remove(&call->message_link);
 	jv_list_push_back(&call->rest->spent, &call->spent_link);
 	jv_rpc_end(&call->rpc);
 }
@@ -145,6 +149,7 @@ void jv_rest_call_http_ended(struct jv_rest_call *call)
 	jv_rest_receive_forget(call);
 	jv_buffer_deinit(&call->out);
 	jv_buffer_deinit(&call->headers);
+	jv_buffer_deinit(&call->trailers);
 	jv_gzip_free(call->gzip);
 	call->gzip = NULL;
 	jv_list_remove(&call->calls_link);
@@ -164,16 +169,31 @@ void jv_rest_call_answer(struct jv_rest_call *call, unsigned http_status, const 
 {
 	JV_ASSERT(call->answer == JV_REST_NO_ANSWER);
 	call->answer = JV_REST_WHOLE;
+	jv_rest_add_metadata(call);
+	jv_rest_add_trailers(call);
 	call->status = http_status;
 	call->content_type = content_type;
 	jv_rest_call_wake(call);
+}
+
+/* Handlers are told of the end of calls only that they were told of. */
+static const struct jv_handler unstarted = {.path = ""};
+
+/* The handler was at work: what it says of a stream stands where its messages would. */
+static bool is_stream(const struct jv_rest_call *call)
+{
+	return call->rpc_live && call->rpc.method->server_streaming &&
+		call->rpc.handler != &unstarted;
 }
 
 static void answer_error(
 	struct jv_rest_call *call, unsigned http_status, const struct jv_status *status)
 {
 	jv_buffer_clear(&call->out);
-	jv_transcode_error(call->rest->api->schema, status, &call->out);
+	if (is_stream(call))
+		jv_transcode_late_error(call->rest->api->schema, status, &call->out);
+	else
+		jv_transcode_error(call->rest->api->schema, status, &call->out);
 	if (status->code == JV_UNAUTHENTICATED)
 		call->challenge = jv_arena_copy_text(&call->arena, status->message);
 	jv_rest_call_answer(call,
@@ -190,34 +210,49 @@ void jv_rest_call_fail(
 	} else if (call->answer == JV_REST_STREAM && !call->stream_done) {
 		jv_transcode_late_error(call->rest->api->schema, status, &call->out);
 		call->stream_done = true;
+		jv_rest_add_trailers(call);
 		jv_rest_call_wake(call);
 	}
 	jv_rest_call_end(call);
 }
 
 /* Suspended with pieces to come, or being read right now: what was added goes out. */
-static void stream_on(struct jv_rest_call *call)
+static void stream_on(struct jv_rest_call *call, const char *content_type)
 {
-	call->answer = JV_REST_STREAM;
-	call->status = 200;
-	call->content_type = "application/json";
+	if (call->answer == JV_REST_NO_ANSWER) {
+		call->answer = JV_REST_STREAM;
+		call->status = 200;
+		call->content_type = content_type;
+		jv_rest_add_metadata(call);
+	}
 	jv_rest_call_wake(call);
+}
+
+/* Of a stream that has its type already: that. NULL: it is too long. */
+static const char *type_of_stream(struct jv_rest_call *call, const ProtobufCMessage *message)
+{
+	if (call->answer == JV_REST_STREAM)
+		return call->content_type;
+	return jv_arena_copy_text(&call->arena,
+		jv_transcode_content_type(call->rest->api->schema, call->match.route, message));
 }
 
 static void send_piece(struct jv_rest_call *call, const ProtobufCMessage *message)
 {
+	const char *content_type = type_of_stream(call, message);
 	struct jv_status status;
 
 	JV_ASSERT(!call->stream_done);
 	JV_ASSERT(call->out.size - call->out_taken < STREAM_BYTES_MAX);
-	status =
-		jv_transcode_piece(call->rest->api->schema, call->match.route, message, &call->out);
+	status = content_type == NULL ? jv_error(JV_INTERNAL, "the content type is too long")
+				      : jv_transcode_piece(call->rest->api->schema,
+						call->match.route, message, &call->out);
 	if (!jv_is_ok(&status)) {
 		jv_rest_call_fail(call, 0, &status);
 		return;
 	}
 	call->sent = true;
-	stream_on(call);
+	stream_on(call, content_type);
 }
 
 static void send_whole(struct jv_rest_call *call, const ProtobufCMessage *message)
@@ -258,8 +293,9 @@ static void finish_rpc(struct jv_rpc *rpc, const struct jv_status *status)
 		return;
 	}
 	JV_ASSERT(rpc->method->server_streaming);
+	stream_on(call, "application/json");
 	call->stream_done = true;
-	stream_on(call);
+	jv_rest_add_trailers(call);
 	jv_rest_call_end(call);
 }
 
@@ -270,17 +306,10 @@ static bool writable(const struct jv_rpc *rpc)
 	return !call->stream_done && call->out.size - call->out_taken < STREAM_BYTES_MAX;
 }
 
-/* No method with a client stream has a route. */
-static void receive(struct jv_rpc *rpc)
-{
-	(void)rpc;
-	JV_UNREACHABLE();
-}
-
 static const struct jv_transport transport = {
 	.send = send_message,
 	.finish = finish_rpc,
-	.receive = receive,
+	.receive = jv_rest_receive_message,
 	.writable = writable,
 	.release = release,
 };
@@ -318,8 +347,7 @@ static bool serve_resource(struct jv_rest_call *call, const char *verb)
 /* Finds the route; false: answered. */
 static bool route(struct jv_rest_call *call, const char *verb)
 {
-	switch (jv_routes_match(call->rest->routes, verb, jv_bytes_of_text(call->path),
-		&call->arena, &call->match)) {
+	switch (jv_rest_route(call, verb)) {
 	case JV_ROUTE_FOUND:
 		return true;
 	case JV_ROUTE_NONE:
@@ -362,41 +390,6 @@ static struct jv_status check_server(
 	return jv_ok();
 }
 
-static struct jv_status set_deadline(struct jv_rest_call *call)
-{
-	const char *text = jv_rest_call_header(call, "Grpc-Timeout");
-	int64_t timeout_ms;
-
-	if (text == NULL)
-		return jv_ok();
-	JV_TRY(jv_transcode_timeout(text, &timeout_ms));
-	if (timeout_ms > TIMEOUT_MAX_MS)
-		return jv_ok();
-	if (timeout_ms == 0)
-		return jv_error(JV_DEADLINE_EXCEEDED, "the Grpc-Timeout of the request is zero");
-	call->rpc.deadline_ms = call->start_ms + timeout_ms;
-	jv_heap_push(&call->rest->deadlines, &call->deadline_node);
-	return jv_ok();
-}
-
-static struct jv_status read_request(struct jv_rest_call *call, ProtobufCMessage **request)
-{
-	const struct jv_transcode_options options = {
-		.ignore_unknown = call->rest->options.ignore_unknown};
-	const struct jv_transcode_input input = {
-		.match = &call->match,
-		.query = call->query,
-		.body = jv_buffer_bytes(&call->body),
-	};
-
-	JV_TRY(set_deadline(call));
-	return jv_transcode_request(
-		call->rest->api->schema, &options, &input, &call->rpc.arena, request);
-}
-
-/* Handlers are told of the end of calls only that they were told of. */
-static const struct jv_handler unstarted = {.path = ""};
-
 static void identify(struct jv_rest_call *call)
 {
 	jv_rpc_identify(&call->rpc, jv_rest_call_header(call, "X-Request-Id"),
@@ -415,8 +408,7 @@ static void start(struct jv_rest_call *call, const struct jv_handler *handler)
 	jv_rpc_hold(&call->rpc);
 	memcpy(call->rpc.peer, call->connection->peer, sizeof(call->rpc.peer));
 	identify(call);
-	status = read_request(call, &request);
-	jv_rest_receive_forget(call);
+	status = jv_rest_read_request(call, &request);
 	if (!jv_is_ok(&status)) {
 		call->rpc.handler = &unstarted;
 		jv_rest_call_fail(call, 0, &status);

@@ -122,9 +122,10 @@ static int turn(struct jv_rest_edge *rest, int64_t stop_ms)
 	dues[2] = jv_rest_run_dues(rest);
 	dues[3] = jv_rest_accept_tick(rest);
 	/* Answers that have just come leave in this turn. */
+	jv_rest_run_messages(rest);
 	run_ready(rest);
 	jv_rest_let_go(rest);
-	if (!jv_list_empty(&rest->ready))
+	if (!jv_list_empty(&rest->ready) || !jv_list_empty(&rest->messages))
 		return 0;
 	for (size_t i = 0; i < 4; i++)
 		next_ms = dues[i] < next_ms ? dues[i] : next_ms;
@@ -267,6 +268,7 @@ struct jv_status jv_rest_edge_open(
 	rest->api = api;
 	jv_list_init(&rest->calls);
 	jv_list_init(&rest->spent);
+	jv_list_init(&rest->messages);
 	jv_heap_init(&rest->deadlines, jv_rest_deadline_before);
 	status = open_all(rest);
 	if (!jv_is_ok(&status)) {

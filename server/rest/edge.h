@@ -43,7 +43,7 @@ struct jv_rest_options {
 	const char *cors_headers; /* of requests, as a list with commas */
 	const char *cors_expose;  /* of answers; "": none */
 	int64_t cors_max_age_ms;  /* for which a browser may remember what it was told */
-	bool ignore_unknown;      /* see struct jv_transcode_options */
+	bool strict;              /* see struct jv_transcode_options */
 };
 
 /* What a server without configuration has: 127.0.0.1:7071 and limits for one machine. */

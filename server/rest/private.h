@@ -64,6 +64,7 @@ struct jv_rest_edge {
 	struct jv_list calls;              /* struct jv_rest_call that HTTP is not done with */
 	struct jv_list spent;              /* whose rpc has ended and is still held by the edge */
 	struct jv_heap deadlines;
+	struct jv_list messages; /* calls whose handler waits for the next message of the client */
 	size_t bodies_bytes;
 	char scratch[16384]; /* for what is read */
 };
@@ -132,10 +133,12 @@ struct jv_rest_call {
 	const char *content_type;
 	char request_id[JV_REQUEST_ID_SIZE]; /* once its rpc has started */
 	const char *challenge;               /* WWW-Authenticate, or NULL */
-	struct jv_buffer headers; /* more lines of the answer's head, each with its CRLF */
-	struct jv_buffer out;     /* the answer, or what of the stream is to be sent */
-	size_t out_taken;         /* by reply.c */
-	struct jv_gzip *gzip;     /* of a stream that is compressed */
+	struct jv_buffer headers;  /* more lines of the answer's head, each with its CRLF */
+	struct jv_buffer out;      /* the answer, or what of the stream is to be sent */
+	size_t out_taken;          /* by reply.c */
+	struct jv_buffer trailers; /* lines behind the answer */
+	bool trailing;             /* the client takes them */
+	struct jv_gzip *gzip;      /* of a stream that is compressed */
 	bool stream_done;
 	bool sent;           /* a piece, since the handler was last told that it may send */
 	bool head_only;      /* HEAD: answered as GET, without the body */
@@ -144,6 +147,10 @@ struct jv_rest_call {
 	int64_t start_ms;
 	struct jv_list calls_link;
 	struct jv_list spent_link;
+	/* Of a client stream, whose body is kept to its end: */
+	struct jv_bytes left;          /* of the body */
+	struct jv_arena message_arena; /* of the message that was read last */
+	struct jv_list message_link;
 	struct jv_heap_node deadline_node;
 };
 
@@ -175,6 +182,25 @@ bool jv_rest_deadline_before(const struct jv_heap_node *a, const struct jv_heap_
 /* Ends the calls whose deadline has passed; returns the next deadline or INT64_MAX. */
 int64_t jv_rest_run_deadlines(struct jv_rest_edge *rest);
 int64_t jv_rest_now_ms(const struct jv_rest_edge *rest);
+
+/* request.c */
+/* Finds the route, and says how the verb and the body of a form may stand for another request. */
+enum jv_route_result jv_rest_route(struct jv_rest_call *call, const char *verb);
+/* Deadline, metadata and message; *request is NULL for a client stream. */
+struct jv_status jv_rest_read_request(
+	struct jv_rest_call *call, ProtobufCMessage **request) JV_MUST_USE;
+/* Of struct jv_transport. */
+void jv_rest_receive_message(struct jv_rpc *rpc);
+/* Gives their messages to the handlers that have asked. */
+void jv_rest_run_messages(struct jv_rest_edge *rest);
+
+/* metadata.c */
+/* Gives the rpc what of the headers is for its handler. INVALID_ARGUMENT if one is malformed. */
+struct jv_status jv_rest_take_metadata(struct jv_rest_call *call) JV_MUST_USE;
+/* Adds what the handler sends in front of the answer to its headers. */
+void jv_rest_add_metadata(struct jv_rest_call *call);
+/* The answer is whole: adds what is to come behind it. */
+void jv_rest_add_trailers(struct jv_rest_call *call);
 
 /* accept.c */
 void jv_rest_accept_init(struct jv_rest_edge *rest);

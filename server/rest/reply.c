@@ -121,7 +121,7 @@ static void add_length(struct jv_rest_call *call, size_t size, struct jv_buffer 
 {
 	if (!has_body(call))
 		return;
-	if (call->answer == JV_REST_WHOLE)
+	if (call->answer == JV_REST_WHOLE && !call->trailing)
 		jv_buffer_printf(out, "Content-Length: %zu\r\n", size);
 	else if (call->head.minor > 0)
 		jv_buffer_append_text(out, "Transfer-Encoding: chunked\r\n");
@@ -160,6 +160,31 @@ static void compress_whole(struct jv_rest_call *call)
 	call->out = small;
 }
 
+/* Puts a piece of the body where it is sent from, in a chunk if the client knows what that is. */
+static void add_piece(struct jv_rest_call *call, struct jv_bytes piece)
+{
+	struct jv_buffer *out = &call->connection->out;
+
+	if (piece.size == 0)
+		return;
+	call->sent_bytes += piece.size;
+	if (call->head.minor > 0)
+		jv_buffer_printf(out, "%zx\r\n", piece.size);
+	jv_buffer_append(out, piece.data, piece.size);
+	if (call->head.minor > 0)
+		jv_buffer_append_text(out, "\r\n");
+}
+
+/* The last chunk, and what comes behind it. */
+static void add_last(struct jv_rest_call *call)
+{
+	struct jv_buffer *out = &call->connection->out;
+
+	jv_buffer_append_text(out, "0\r\n");
+	jv_buffer_append(out, call->trailers.data, call->trailers.size);
+	jv_buffer_append_text(out, "\r\n");
+}
+
 static void start_whole(struct jv_rest_call *call)
 {
 	struct jv_rest_connection *connection = call->connection;
@@ -171,6 +196,11 @@ static void start_whole(struct jv_rest_call *call)
 	connection->reply_ended = true;
 	if (call->head_only || !has_body(call))
 		return;
+	if (call->trailing) {
+		add_piece(call, jv_buffer_bytes(&call->out));
+		add_last(call);
+		return;
+	}
 	call->sent_bytes = call->out.size;
 	if (call->out.size <= COPY_BYTES_MAX) {
 		jv_buffer_append(&connection->out, call->out.data, call->out.size);
@@ -194,21 +224,6 @@ static void start_stream(struct jv_rest_call *call)
 	jv_rest_call_end(call);
 }
 
-/* Puts a piece of the body where it is sent from, in a chunk if the client knows what that is. */
-static void add_piece(struct jv_rest_call *call, struct jv_bytes piece)
-{
-	struct jv_buffer *out = &call->connection->out;
-
-	if (piece.size == 0)
-		return;
-	call->sent_bytes += piece.size;
-	if (call->head.minor > 0)
-		jv_buffer_printf(out, "%zx\r\n", piece.size);
-	jv_buffer_append(out, piece.data, piece.size);
-	if (call->head.minor > 0)
-		jv_buffer_append_text(out, "\r\n");
-}
-
 static void add_compressed(struct jv_rest_call *call, struct jv_bytes piece, bool last)
 {
 	struct jv_buffer small = {0};
@@ -223,7 +238,7 @@ static void end_stream(struct jv_rest_call *call)
 	if (call->gzip != NULL)
 		add_compressed(call, jv_bytes_of(NULL, 0), true);
 	if (call->head.minor > 0)
-		jv_buffer_append_text(&call->connection->out, "0\r\n\r\n");
+		add_last(call);
 	call->connection->reply_ended = true;
 }
 

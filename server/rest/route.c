@@ -159,16 +159,30 @@ static size_t path_place(const struct jv_route *route, const struct split_path *
 	return path->count - (route->segment_count - place);
 }
 
+static void append(char **at, const char *text, bool slash)
+{
+	size_t size = strlen(text);
+
+	if (slash)
+		*(*at)++ = '/';
+	memcpy(*at, text, size);
+	*at += size;
+}
+
+/* The segments of the variable, joined by slashes. A `**` that stands for none is an empty one
+ * beside others, as in grpc-gateway: `{v=a / **}` takes the path a as "a/". */
 static const char *capture(const struct jv_route *route, const struct split_path *path,
 	const struct jv_route_variable *variable, struct jv_arena *arena)
 {
 	size_t first = path_place(route, path, variable->first);
 	size_t last = path_place(route, path, variable->last);
-	size_t size = 1;
-	char *value;
-	char *at;
+	size_t deep = deep_place(route);
+	bool empty = deep >= variable->first && deep < variable->last &&
+		path_place(route, path, deep + 1) == deep;
+	size_t size = 2;
+	char *value, *at;
 
-	if (last == first + 1)
+	if (last == first + 1 && !empty)
 		return path->segments[first];
 	for (size_t i = first; i < last; i++)
 		size += strlen(path->segments[i]) + 1;
@@ -177,12 +191,12 @@ static const char *capture(const struct jv_route *route, const struct split_path
 		return NULL;
 	at = value;
 	for (size_t i = first; i < last; i++) {
-		size_t length = strlen(path->segments[i]);
-		if (i > first)
-			*at++ = '/';
-		memcpy(at, path->segments[i], length);
-		at += length;
+		if (empty && i == deep)
+			append(&at, "", i > first);
+		append(&at, path->segments[i], i > first || (empty && i == deep));
 	}
+	if (empty && last == deep)
+		append(&at, "", last > first);
 	*at = '\0';
 	return value;
 }
@@ -251,8 +265,7 @@ static size_t count_rules(const struct jv_method *methods, size_t method_count)
 	size_t count = 0;
 
 	for (size_t i = 0; i < method_count; i++)
-		if (!methods[i].client_streaming)
-			count += methods[i].rule_count;
+		count += methods[i].rule_count;
 	return count;
 }
 
@@ -279,12 +292,9 @@ struct jv_routes *jv_routes_new(const struct jv_schema *schema)
 	routes->routes = jv_arena_calloc(&routes->arena, routes->count, sizeof(struct jv_route));
 	/* The last declared is tried first. */
 	left = routes->count;
-	for (size_t i = 0; i < method_count; i++) {
-		if (methods[i].client_streaming)
-			continue;
+	for (size_t i = 0; i < method_count; i++)
 		for (size_t j = 0; j < methods[i].rule_count; j++)
 			add(routes, &methods[i], &methods[i].rules[j], &routes->routes[--left]);
-	}
 	JV_ASSERT(left == 0);
 	return routes;
 }

@@ -64,8 +64,8 @@ struct jv_route_match {
 	const char *values[JV_ROUTE_VARIABLES_MAX];
 };
 
-/* Compiles all rules of the methods of the schema, which must outlive the routes. Methods with a
- * client stream are left out. A template that is malformed is an assertion: it is ours. */
+/* Compiles all rules of the methods of the schema, which must outlive the routes. A template that
+ * is malformed is an assertion: it is ours. */
 struct jv_routes *jv_routes_new(const struct jv_schema *schema);
 /* NULL is allowed. */
 void jv_routes_free(struct jv_routes *routes);

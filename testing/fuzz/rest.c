@@ -39,7 +39,7 @@ static void use_message(const ProtobufCMessage *message)
 
 static void transcode(const struct jv_transcode_input *input, bool lenient, struct jv_arena *arena)
 {
-	const struct jv_transcode_options options = {.ignore_unknown = lenient};
+	const struct jv_transcode_options options = {.strict = !lenient};
 	ProtobufCMessage *message = NULL;
 	struct jv_buffer body = {0};
 	struct jv_status status = jv_transcode_request(schema, &options, input, arena, &message);
@@ -72,7 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct jv_status status = jv_transcode_timeout(verb_text, &timeout_ms);
 	fuzz_check_status(&status);
 	if (jv_routes_match(routes, verb_text, path, &arena, &match) == JV_ROUTE_FOUND) {
-		const struct jv_transcode_input input = {&match, query, body};
+		const struct jv_transcode_input input = {
+			.match = &match, .query = query, .body = body, .form = size % 3 == 0};
 		transcode(&input, size % 2 == 0, &arena);
 	}
 	jv_arena_deinit(&arena);

@@ -106,8 +106,11 @@ static void bad_bodies_name_the_field(void **state)
 	client_expect(server->port, "POST", "/v1/tasks", "{\"spec\":{\"image\":\"busybox\"}}", 200,
 		"\"image\":\"busybox\"");
 	client_expect(server->port, "POST", "/v1/tasks", "", 200, "\"spec\":null");
-	client_expect(server->port, "POST", "/v1/tasks", "{\"spec\":{\"imagee\":\"x\"}}", 400,
-		"\"field\":\"spec.imagee\"");
+	/* What is not known is ignored, as by grpc-gateway. */
+	client_expect(server->port, "POST", "/v1/tasks", "{\"spec\":{\"imagee\":\"x\"}}", 200,
+		"\"image\":\"\"");
+	client_expect(server->port, "POST", "/v1/tasks", "{\"spec\":{\"image\":5}}", 400,
+		"\"field\":\"spec.image\"");
 	client_expect(server->port, "POST", "/v1/tasks",
 		"{\"spec\":{\"resources\":{\"cpuMillis\":\"many\"}}}", 400,
 		"\"field\":\"spec.resources.cpu_millis\"");
@@ -117,9 +120,8 @@ static void bad_bodies_name_the_field(void **state)
 	memset(deep + strlen(deep), '[', sizeof(deep) - strlen(deep) - 1);
 	client_expect(server->port, "POST", "/v1/tasks", deep, 400, "\"code\":3");
 	client_expect(server->port, "GET", "/v1/tasks/%ff", NULL, 400, "\"field\":\"id\"");
-	client_expect(server->port, "GET", "/v1/tasks/t-1?nonsense=1", NULL, 400,
-		"\"field\":\"nonsense\"");
-	assert_int_equal(atomic_load(&server_started), 2);
+	client_expect(server->port, "GET", "/v1/tasks/t-1?nonsense=1", NULL, 200, "t-1");
+	assert_int_equal(atomic_load(&server_started), 4);
 	server_stop(server, 1000);
 }
 

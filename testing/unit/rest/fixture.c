@@ -61,16 +61,16 @@ static struct jv_status request(const struct jv_schema *schema, const struct jv_
 struct jv_status fixture_request(const char *verb, const char *uri, const char *body,
 	const struct jv_transcode_options *options, ProtobufCMessage **message)
 {
-	const struct jv_transcode_options strict = {0};
+	const struct jv_transcode_options lenient = {0};
 
 	return request(fixture.schema, fixture.routes, verb, uri, body,
-		options == NULL ? &strict : options, message);
+		options == NULL ? &lenient : options, message);
 }
 
 struct jv_status fixture_jarvis(
 	const char *verb, const char *uri, const char *body, ProtobufCMessage **message)
 {
-	const struct jv_transcode_options strict = {0};
+	const struct jv_transcode_options strict = {.strict = true};
 
 	return request(fixture.jarvis, fixture.jarvis_routes, verb, uri, body, &strict, message);
 }

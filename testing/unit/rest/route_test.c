@@ -59,7 +59,8 @@ static void paths_find_their_methods(void **state)
 		{"GET", "/v1/deep/a", JV_ROUTE_FOUND, "Deep", "a", NULL},
 		{"GET", "/v1/deep", JV_ROUTE_FOUND, "Deep", "", NULL},
 		{"GET", "/v1/middle/a/x/y/end/z", JV_ROUTE_FOUND, "Middle", "a/x/y", "z"},
-		{"GET", "/v1/middle/a/end/z", JV_ROUTE_FOUND, "Middle", "a", "z"},
+		{"GET", "/v1/middle/a/end/z", JV_ROUTE_FOUND, "Middle", "a/", "z"},
+		{"POST", "/v1/upload", JV_ROUTE_FOUND, "Upload", NULL, NULL},
 	};
 
 	(void)state;
@@ -120,7 +121,6 @@ static void other_paths_are_not_found(void **state)
 		{"GET", "/v1/shelves/s/books", JV_ROUTE_NONE, NULL, NULL, NULL},
 		{"GET", "/v1/middle/a/x", JV_ROUTE_NONE, NULL, NULL, NULL},
 		{"GET", "/v1/hidden", JV_ROUTE_NONE, NULL, NULL, NULL},
-		{"POST", "/v1/upload", JV_ROUTE_NONE, NULL, NULL, NULL},
 		{"POST", "/v1/things", JV_ROUTE_OTHER_METHOD, NULL, NULL, NULL},
 		{"HEAD", "/v1/things", JV_ROUTE_OTHER_METHOD, NULL, NULL, NULL},
 		{"get", "/v1/things", JV_ROUTE_OTHER_METHOD, NULL, NULL, NULL},
