@@ -20,8 +20,8 @@ struct masker {
 
 static bool exhausted(struct masker *masker)
 {
-	masker->status = jv_error(
-		JV_RESOURCE_EXHAUSTED, "the field mask of the body takes too much memory");
+	masker->status =
+		jv_error(JV_RESOURCE_EXHAUSTED, "the field mask of the body takes too much memory");
 	return false;
 }
 

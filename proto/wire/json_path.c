@@ -66,8 +66,7 @@ bool jv_json_cut(struct jv_bytes *rest, struct jv_bytes *value)
 	start = lexer.at;
 	ok = ok && jv_lexer_skip(&lexer);
 	if (start != lexer.end)
-		*value = jv_bytes_of(
-			start, (size_t)(ok ? lexer.at - start : lexer.end - start));
+		*value = jv_bytes_of(start, (size_t)(ok ? lexer.at - start : lexer.end - start));
 	if (ok)
 		*rest = jv_bytes_of(lexer.at, (size_t)(lexer.end - lexer.at));
 	jv_lexer_deinit(&lexer);

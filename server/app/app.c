@@ -203,6 +203,7 @@ static struct jv_status open_rest(struct jv_app *app)
 	options.head_ms = config->rest_head_ms;
 	options.body_ms = config->rest_body_ms;
 	options.gzip = config->rest_gzip;
+	options.strict = config->rest_strict;
 	options.access_log = config->rest_access_log;
 	options.cors_origins = (const char *const *)config->rest_cors_origins.items;
 	options.cors_origin_count = config->rest_cors_origins.count;

@@ -196,6 +196,12 @@ static const struct jv_config_field own_fields[] = {
 		.offset = FIELD(rest_gzip),
 		.default_value = "true",
 		.help = "Whether answers are compressed for clients that take that."},
+	{.key = "rest.strict",
+		.type = JV_CONFIG_BOOL,
+		.offset = FIELD(rest_strict),
+		.default_value = "false",
+		.help = "Whether fields and query parameters that the API does not know are "
+			"refused, instead of ignored as by grpc-gateway."},
 	{.key = "rest.access_log",
 		.type = JV_CONFIG_BOOL,
 		.offset = FIELD(rest_access_log),

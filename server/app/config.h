@@ -49,6 +49,7 @@ struct jv_server_config {
 	int64_t rest_body_ms;
 	bool rest_gzip;
 	bool rest_access_log;
+	bool rest_strict;
 	struct jv_config_list rest_cors_origins;
 	char *rest_cors_headers;
 	char *rest_cors_expose;

@@ -9,16 +9,11 @@
 
 #define IN_PREFIX "Grpc-Metadata-"
 
-/* What goes through under its own name, beside Authorization: who asks, and as a part of what. */
-static const char *const passed[] = {
-	"Authorization", "Traceparent", "Tracestate", "X-Request-Id", NULL};
-
 /* The key that a header has for handlers; NULL: it stays here. */
 static const char *key_of(const char *name)
 {
-	for (size_t i = 0; passed[i] != NULL; i++)
-		if (strcasecmp(name, passed[i]) == 0)
-			return name;
+	if (strcasecmp(name, "Authorization") == 0)
+		return name;
 	if (strncasecmp(name, IN_PREFIX, sizeof(IN_PREFIX) - 1) == 0)
 		return name + sizeof(IN_PREFIX) - 1;
 	return NULL;
@@ -45,7 +40,8 @@ static struct jv_status take_binary(struct jv_rest_call *call, const char *key, 
 
 	if (data == NULL || !jv_base64_decode(jv_bytes_of_text(text), data, &size))
 		return jv_error(JV_INVALID_ARGUMENT,
-			"the header " IN_PREFIX "%.60s is no base64; headers in -Bin have to be", key);
+			"the header " IN_PREFIX "%.60s is no base64; headers in -Bin have to be",
+			key);
 	add(call, key, jv_bytes_of(data, size));
 	return jv_ok();
 }
@@ -109,8 +105,7 @@ static void add_name(struct jv_buffer *out, const char *prefix, const char *key)
 	jv_buffer_append_text(out, prefix);
 	for (; *key != '\0'; key++) {
 		bool letter = *key >= 'a' && *key <= 'z';
-		jv_buffer_append_byte(
-			out, (uint8_t)(upper && letter ? *key - 'a' + 'A' : *key));
+		jv_buffer_append_byte(out, (uint8_t)(upper && letter ? *key - 'a' + 'A' : *key));
 		upper = *key == '-';
 	}
 }

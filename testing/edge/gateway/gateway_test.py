@@ -37,9 +37,12 @@ class Gateway(unittest.TestCase):
             answer = peer.ask(self.proxy_port, row.verb, row.uri, row.headers, row.body)
         except (EOFError, OSError):
             return False
+        # Of errors only the status: version 1 has other bodies, or plain text.
+        if row.status != 200:
+            return answer.status == row.status
         try:
             table.check(self, row, answer)
-        except AssertionError:
+        except (AssertionError, ValueError):
             return False
         return True
 
@@ -65,11 +68,13 @@ class Metadata(unittest.TestCase):
         self.addCleanup(server.kill)
         with grpc.insecure_channel(f"127.0.0.1:{server.ports[0]}") as channel:
             # Request{orders: {headers: {"a": "b"}, trailers: {"t-bin": "u"}}}, Request{}
-            orders = (b"\x12\x14" + b"\x1a\x06\x0a\x01a\x12\x01b" + b"\x22\x0a\x0a\x05t-bin\x12\x01u")
+            orders = (b"\x12\x14" + b"\x1a\x06\x0a\x01a\x12\x01b"
+                      + b"\x22\x0a\x0a\x05t-bin\x12\x01u")
             for method, asks in (("Obey", channel.unary_unary), ("Count", channel.unary_stream)):
                 call = asks(f"/testing.gateway.Gateway/{method}")
                 if method == "Obey":
-                    answer, call = call.with_call(orders, metadata=[("foo", "bar"), ("x-bin", b"\0")])
+                    metadata = [("foo", "bar"), ("x-bin", b"\0")]
+                    answer, call = call.with_call(orders, metadata=metadata)
                     self.assertIn(b"\x0a\x03foo\x12\x03bar", answer)
                     self.assertIn(b"\x0a\x05x-bin\x12\x01\0", answer)
                 else:

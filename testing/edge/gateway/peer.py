@@ -84,12 +84,16 @@ class Connection:
             self.file.readline()
 
     def read(self):
-        status = int(self.file.readline().split()[1])
+        line = self.file.readline()
+        if not line:
+            raise EOFError("no answer, but the end of the connection")
+        status = int(line.split()[1])
         headers = self.fields()
         if headers.get("transfer-encoding") == ["chunked"]:
             chunks = list(self.chunks())
             return Answer(status, headers, b"".join(chunks), self.fields(), chunks)
-        body = self.file.read(int(headers["content-length"][0]))
+        length = headers.get("content-length")
+        body = self.file.read() if length is None else self.file.read(int(length[0]))
         return Answer(status, headers, body, None, None)
 
     def ask(self, verb, uri, headers=None, body=None):

@@ -158,7 +158,6 @@ class Metadata(Case):
             ("x-bin", b"\0\1\xff"), ("y-bin", b"\0\1"),
             ("x-forwarded-for", b"192.0.2.7, 127.0.0.1"), ("x-forwarded-host", b"gateway.test")]))
         self.assertIn(("x-forwarded-for", b"127.0.0.1"), self.metadata({}))
-        self.assertIn(("traceparent", b"00-1-2-01"), self.metadata({"Traceparent": "00-1-2-01"}))
 
     def test_rule_20_binary_metadata_must_be_base64(self):
         self.fails(self.ask("/v1/literal", headers={"Grpc-Metadata-X-Bin": "!"}), 400, 3)

@@ -21,8 +21,7 @@ static const Testing__Gateway__Orders *orders_of(const struct jv_rpc *rpc)
 {
 	const Testing__Gateway__Request *request = (const void *)rpc->request;
 
-	if (rpc->method->input != &testing__gateway__request__descriptor ||
-		request->orders == NULL)
+	if (rpc->method->input != &testing__gateway__request__descriptor || request->orders == NULL)
 		return &no_orders;
 	return request->orders;
 }
@@ -32,8 +31,8 @@ static void set_metadata(struct jv_rpc *rpc)
 	const Testing__Gateway__Orders *orders = orders_of(rpc);
 
 	for (size_t i = 0; i < orders->n_headers; i++)
-		jv_rpc_set_header(rpc, orders->headers[i]->key,
-			jv_bytes_of_text(orders->headers[i]->value));
+		jv_rpc_set_header(
+			rpc, orders->headers[i]->key, jv_bytes_of_text(orders->headers[i]->value));
 	for (size_t i = 0; i < orders->n_trailers; i++)
 		jv_rpc_set_trailer(rpc, orders->trailers[i]->key,
 			jv_bytes_of_text(orders->trailers[i]->value));
@@ -169,11 +168,13 @@ static void talk_message(struct jv_rpc *rpc, ProtobufCMessage *message)
 	/* The next is asked for when this one has gone out. */
 }
 
-#define HANDLER(name, ...) \
-	&(const struct jv_handler) { .path = "/testing.gateway.Gateway/" #name, __VA_ARGS__ }
-#define UNARY(name)  HANDLER(name, .start = echo_start)
-#define STREAM(name, ...) \
-	HANDLER(name, .state_size = sizeof(struct stream_state), __VA_ARGS__)
+#define HANDLER(name, ...)                                             \
+	&(const struct jv_handler)                                     \
+	{                                                              \
+		.path = "/testing.gateway.Gateway/" #name, __VA_ARGS__ \
+	}
+#define UNARY(name)       HANDLER(name, .start = echo_start)
+#define STREAM(name, ...) HANDLER(name, .state_size = sizeof(struct stream_state), __VA_ARGS__)
 
 static const struct jv_handler *const handlers[] = {
 	UNARY(Literal),
