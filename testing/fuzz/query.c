@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct jv_bytes query = cut(&body);
 	match.route = &all[(rule & 0x7f) % count];
 	memcpy(match.values, values, sizeof(values));
-	const struct jv_transcode_options options = {.ignore_unknown = rule >= 0x80};
+	const struct jv_transcode_options options = {.strict = rule < 0x80};
 	const struct jv_transcode_input request = {.match = &match, .query = query, .body = body};
 	ProtobufCMessage *message = NULL;
 
