@@ -9,8 +9,8 @@
 #include "server/api/read.h"
 
 /* Both bound what a feed holds. */
-#define CHANGES_MAX    8192
-#define SEGMENT_BYTES  ((size_t)64 << 10)
+#define CHANGES_MAX   8192
+#define SEGMENT_BYTES ((size_t)64 << 10)
 /* Work of one turn, so that a backlog does not hold the thread: a change is one, and so is each so
  * many bytes of its spec. */
 #define TURN_MAX        1000
@@ -69,7 +69,6 @@ void jv_feed_leave(struct jv_edge *edge)
 	free(feed);
 	edge->feed = NULL;
 }
-
 
 void jv_change_pack(const struct jv_task_record *record, const Jarvis__V1__TaskSpec *spec,
 	int64_t revision, struct jv_buffer *out, size_t *body)
@@ -203,8 +202,7 @@ struct jv_status jv_feed_fill(struct jv_edge *edge, bool *more)
 	jv_key_event(&key, feed->newest + (JV_BUG(WATCH_SKIP) ? 2 : 1), 0);
 	jv_cursor_seek(cursor, jv_buffer_bytes(&key), false);
 	jv_buffer_deinit(&key);
-	while (jv_is_ok(&status) && work < TURN_MAX &&
-		take(edge, cursor, durable, &work, &status))
+	while (jv_is_ok(&status) && work < TURN_MAX && take(edge, cursor, durable, &work, &status))
 		jv_cursor_step(cursor, false);
 	struct jv_status closed = jv_cursor_close(cursor);
 	if (jv_is_ok(&status))

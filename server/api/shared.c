@@ -21,8 +21,7 @@ void jv_shared_ref(struct jv_shared *shared)
 
 void jv_shared_unref(struct jv_shared *shared)
 {
-	unsigned before =
-		atomic_fetch_sub_explicit(&shared->references, 1, memory_order_acq_rel);
+	unsigned before = atomic_fetch_sub_explicit(&shared->references, 1, memory_order_acq_rel);
 
 	JV_ASSERT(before > 0);
 	if (before == 1)

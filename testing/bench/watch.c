@@ -55,8 +55,8 @@ static double submit_paced(struct pacer *pacer, int64_t count)
 		int64_t due = (bench_now_us() - begun_us) * CHANGES_A_S / 1000000;
 		due = due < count ? due : count;
 		for (; pacer->started < due; pacer->started++)
-			jv_call_start(pacer->client, pacer->method, &pacer->request.base, 0, &events,
-				pacer);
+			jv_call_start(pacer->client, pacer->method, &pacer->request.base, 0,
+				&events, pacer);
 		jv_cq_run_once(&pacer->cq, bench_now_us() / 1000 + 1);
 		jv_cq_run_ready(&pacer->cq, 256);
 	}
@@ -67,8 +67,8 @@ static struct bench_child start_watchers(
 	const struct bench_programs *programs, int port, int watches, int64_t changes)
 {
 	char port_text[16], count_text[16], changes_text[24], line[128];
-	const char *arguments[] = {programs->self, "--watchers", port_text, count_text, changes_text,
-		"1", NULL};
+	const char *arguments[] = {
+		programs->self, "--watchers", port_text, count_text, changes_text, "1", NULL};
 
 	snprintf(port_text, sizeof(port_text), "%d", port);
 	snprintf(count_text, sizeof(count_text), "%d", watches);
@@ -87,8 +87,8 @@ static bool all_seen(const struct bench_child *child, int watches, int64_t chang
 {
 	char line[128], wanted[128];
 
-	snprintf(wanted, sizeof(wanted), "%d watches of %d have seen %lld changes, 0 wrong", watches,
-		watches, (long long)changes);
+	snprintf(wanted, sizeof(wanted), "%d watches of %d have seen %lld changes, 0 wrong",
+		watches, watches, (long long)changes);
 	if (!bench_read_line(child, line, sizeof(line)))
 		snprintf(line, sizeof(line), "the watches have ended");
 	if (strcmp(line, wanted) == 0)

@@ -33,7 +33,7 @@
 
 struct watcher {
 	int fd;
-	bool open; /* has had its headers */
+	bool open;                /* has had its headers */
 	struct jv_buffer frames;  /* what came and is no whole frame yet */
 	struct jv_buffer message; /* the same of messages */
 	int64_t revision;
@@ -50,8 +50,8 @@ static uint32_t big_endian(const uint8_t *at, int size)
 	return value;
 }
 
-static void frame(
-	struct jv_buffer *out, uint8_t kind, uint8_t flags, uint32_t stream, struct jv_bytes content)
+static void frame(struct jv_buffer *out, uint8_t kind, uint8_t flags, uint32_t stream,
+	struct jv_bytes content)
 {
 	uint32_t size = (uint32_t)content.size;
 
