@@ -63,12 +63,16 @@ static int read_more(int fd, int timeout_ms, struct jv_buffer *in)
 	struct pollfd waited = {.fd = fd, .events = POLLIN};
 	char data[16384];
 	ssize_t size;
+	int count;
 
-	if (poll(&waited, 1, timeout_ms) == 0)
+	/* libFuzzer's clock is a signal. */
+	do
+		count = poll(&waited, 1, timeout_ms);
+	while (count < 0 && errno == EINTR);
+	if (count == 0)
 		return 0;
 	size = recv(fd, data, sizeof(data), MSG_DONTWAIT);
-	if (size < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
+	JV_ASSERT(size >= 0 || (errno != EAGAIN && errno != EINTR));
 	if (size <= 0)
 		return -1;
 	if (in->size < READ_MAX)

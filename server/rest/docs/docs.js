@@ -350,7 +350,7 @@ function showService(tag, operations, main, contents) {
 		main.append(card(operation.id, [badge(operation.verb),
 			element("span", {class: "path"}, operation.path),
 			operation.streaming ? element("span", {class: "stream"}, "stream") : null,
-			element("span", {class: "quiet"}, operation.summary)],
+			element("span", {class: "quiet"}, inline(operation.summary))],
 			() => operationInside(operation)));
 }
 
