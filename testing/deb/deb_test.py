@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.getcwd())
@@ -70,6 +71,27 @@ class Form(unittest.TestCase):
             version = subprocess.run(["dpkg-deb", "-f", package, "Version"],
                                      capture_output=True, text=True, check=True).stdout
             self.assertEqual(version.strip(), said.split()[1] + "-1")
+
+    def test_the_same_inputs_give_the_same_bytes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            control = os.path.join(folder, "control")
+            append(control, "Package: jarvis-same\nMaintainer: Nobody <nobody@example.org>\n"
+                            "Depends: ${shlibs:Depends}\nDescription: the same\n")
+            made = []
+            for name in ("first.deb", "second.deb"):
+                path = os.path.join(folder, name)
+                # Elsewhere, by another clock and another umask.
+                subprocess.run(
+                    ["sh", "-c", 'umask 077; exec "$@"', "sh",
+                     places.find("base/build/make_deb"), path, control,
+                     os.path.realpath("base/version.h"), os.path.realpath("docs/changelog.md"),
+                     "file", places.find("server/jarvisd"), "usr/bin/jarvisd",
+                     "link", "jarvisd", "usr/bin/jarvisd-too"],
+                    check=True, cwd=os.getcwd(), env={**os.environ, "TMPDIR": folder})
+                with open(path, "rb") as file:
+                    made.append(file.read())
+            self.assertGreater(len(made[0]), 100000)
+            self.assertEqual(made[0] == made[1], True, "two packages of the same differ")
 
 
 class Life(unittest.TestCase):
@@ -143,6 +165,7 @@ class Life(unittest.TestCase):
                 self.again_and_when_it_goes_wrong,
                 self.remove_and_come_back,
                 self.purge,
+                self.where_there_is_no_systemd,
         ):
             print("   ", chapter.__name__)
             chapter()
@@ -191,6 +214,10 @@ class Life(unittest.TestCase):
         self.assertEqual(code, 7, said)
 
     def stop_and_start(self):
+        server = self.run_in("systemctl show -P MainPID jarvisd")
+        self.run_in("systemctl reload jarvisd")
+        eventually(self.journal, lambda said: "server.reload" in said)
+        self.assertEqual(self.run_in("systemctl show -P MainPID jarvisd"), server)
         self.run_in("systemctl stop jarvis-worker jarvisd")
         self.assertEqual(self.jarvis_processes(), "")
         self.assertNotEqual(self.guest.attempt("jarvis status")[0], 0)
@@ -273,6 +300,17 @@ class Life(unittest.TestCase):
         self.assertEqual(self.run_in("dpkg-query -W 'jarvis-*' 2>/dev/null || true"), "")
         self.assertEqual(self.run_in("systemctl list-units --all --no-legend 'jarvis*'"), "")
         self.assertEqual(self.run_in("systemctl --failed --no-legend"), "")
+
+    def where_there_is_no_systemd(self):
+        """In a chroot, as images are made: nothing is started, nothing fails."""
+        self.guest.stop()
+        self.guest.copy(built())
+        said = self.guest.chroot(f"dpkg --install {PACKAGES}/*.deb && jarvisd --version"
+                                 " && stat -c %U /var/lib/jarvis/server")
+        self.assertRegex(said, r"jarvisd [\d.]+\njarvis\n$")
+        self.guest.chroot("dpkg --purge jarvis-server jarvis-worker jarvis-cli")
+        self.assertFalse(os.path.exists(self.guest.path("/var/lib/jarvis")))
+        self.assertFalse(os.path.exists(self.guest.path("/etc/jarvis")))
 
 
 if __name__ == "__main__":

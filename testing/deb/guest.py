@@ -115,16 +115,23 @@ class Guest:
             stderr=subprocess.STDOUT, text=True, errors="replace", timeout=seconds, check=False)
         return done.returncode, done.stdout
 
-    def begin(self, script):
-        """A script that goes on in the guest: its process, with what it prints as a pipe."""
-        return subprocess.Popen(
-            ["nsenter", "--target", self.leader(), "--mount", "--uts", "--ipc", "--net", "--pid",
-             "--cgroup", "sh", "-c", script],
-            env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True)
+    def chroot(self, script):
+        """What a shell script prints in the guest that is not booted; it must succeed."""
+        done = subprocess.run(
+            ["chroot", self.root, "sh", "-c", script], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=COMMAND_SECONDS, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"{script}: exit status {done.returncode}\n{done.stdout}")
+        return done.stdout
 
-    def close(self):
-        """Stops the guest, in order if it can be, and removes it."""
+    def copy(self, files):
+        os.makedirs(self.path(PACKAGES), exist_ok=True)
+        for file in files:
+            shutil.copy(file, self.path(PACKAGES))
+
+    def stop(self):
+        """In order if it can be."""
         if self.process is not None and self.process.poll() is None:
             self.run("systemctl poweroff --force", check=False)
             try:
@@ -135,5 +142,8 @@ class Guest:
                     os.kill(int(leader), signal.SIGKILL)
                 self.process.kill()
                 self.process.wait()
+
+    def close(self):
+        self.stop()
         shutil.rmtree(self.root, ignore_errors=True)
         shutil.rmtree(f"/run/systemd/nspawn/propagate/{self.name}", ignore_errors=True)
