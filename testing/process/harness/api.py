@@ -247,7 +247,7 @@ class Rest:
         status, _, data = self.raw(verb, path, body, headers, timeout)
         answer = json.loads(data) if data else {}
         if status != 200:
-            raise refused_by_rest(answer, status)
+            raise refused_by_rest(answer.get("error", answer), status)
         return answer
 
     def target(self, method, request):
@@ -277,7 +277,8 @@ class Rest:
             return {"text": data.decode()}
         answer = json.loads(data)
         if status != 200:
-            raise refused_by_rest(answer, status)
+            # Of a stream the error stands where its messages would.
+            raise refused_by_rest(answer.get("error", answer), status)
         return self.normal(cls, answer)
 
     def normal(self, cls, answer):
