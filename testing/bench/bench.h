@@ -23,6 +23,7 @@ struct bench_programs {
 	const char *fill;    /* testing/bench/fill.c */
 	const char *busybox; /* a root file system directory; NULL: container figures are left out,
 				and that is said */
+	const char *proxy;   /* a Go grpc-gateway for Jarvis; NULL: figures against it fail */
 	bool quick;          /* tiny amounts: that all of it works, no figures */
 };
 
@@ -106,6 +107,7 @@ struct bench_load {
 	const char *command;  /* one word, or NULL */
 	const char *argument; /* of the command, or NULL */
 	int64_t cpu_millis;
+	const char *get; /* GetTask of this id instead; NULL: SubmitTask */
 };
 double bench_load_run(const struct bench_load *load, int64_t *calls_made);
 /* From the first submission to the last end, through an embedded worker that offers so much CPU;
@@ -132,6 +134,10 @@ double bench_submit(const struct bench_programs *programs, int in_flight);
 double bench_submit_latency(const struct bench_programs *programs, int unused);
 double bench_echo_and_sync_latency(const struct bench_programs *programs, int unused);
 double bench_rest_submit(const struct bench_programs *programs, int in_flight);
+double bench_proxy_submit(const struct bench_programs *programs, int in_flight);
+double bench_rest_get(const struct bench_programs *programs, int in_flight);
+double bench_proxy_get(const struct bench_programs *programs, int in_flight);
+double bench_get(const struct bench_programs *programs, int in_flight);
 double bench_rocksdb_sync(const struct bench_programs *programs, int records);
 double bench_append_sync(const struct bench_programs *programs, int records);
 double bench_noop_end_to_end(const struct bench_programs *programs, int unused);

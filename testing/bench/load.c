@@ -25,6 +25,8 @@ struct run {
 	struct jv_client *client;
 	const struct jv_method *method;
 	Jarvis__V1__SubmitTaskRequest request;
+	Jarvis__V1__GetTaskRequest get;
+	const ProtobufCMessage *message; /* one of the two */
 	enum bench_tasks tasks;
 	struct bench_spec distinct;
 	int64_t first; /* number of the first task: no two runs have the same */
@@ -84,7 +86,7 @@ static void begin(struct run *run)
 	if (run->tasks != BENCH_PLAIN)
 		make_distinct(run);
 	run->started++;
-	jv_call_start(run->client, run->method, &run->request.base, 0, &events, run);
+	jv_call_start(run->client, run->method, run->message, 0, &events, run);
 }
 
 static void open_run(struct run *run, struct jv_schema *schema, int port)
@@ -99,7 +101,9 @@ static void open_run(struct run *run, struct jv_schema *schema, int port)
 		fprintf(stderr, "bench: %s\n", status.message);
 		exit(1);
 	}
-	run->method = jv_schema_method(schema, "/jarvis.v1.Scheduler/SubmitTask");
+	run->method = jv_schema_method(schema,
+		run->message == &run->get.base ? "/jarvis.v1.Scheduler/GetTask"
+					       : "/jarvis.v1.Scheduler/SubmitTask");
 }
 
 static void spin(struct run *run, int64_t until_us)
@@ -135,13 +139,19 @@ double bench_load_run(const struct bench_load *load, int64_t *calls_made)
 	Jarvis__V1__TaskSpec spec = JARVIS__V1__TASK_SPEC__INIT;
 	Jarvis__V1__Resources resources = JARVIS__V1__RESOURCES__INIT;
 	char *command[] = {(char *)(uintptr_t)load->command, (char *)(uintptr_t)load->argument};
-	struct run run = {.request = JARVIS__V1__SUBMIT_TASK_REQUEST__INIT};
+	struct run run = {.request = JARVIS__V1__SUBMIT_TASK_REQUEST__INIT,
+		.get = JARVIS__V1__GET_TASK_REQUEST__INIT};
 	double rate;
 
 	run.limit = load->calls > 0 ? load->calls : INT64_MAX;
 	run.tasks = load->tasks;
 	run.first = bench_now_us() * 16;
 	run.request.spec = &spec;
+	run.message = &run.request.base;
+	if (load->get != NULL) {
+		run.get.id = (char *)(uintptr_t)load->get;
+		run.message = &run.get.base;
+	}
 	spec.name = (char *)(uintptr_t) "benchmark of submissions, with a name of some length";
 	spec.executor = (char *)(uintptr_t)load->executor;
 	spec.image = (char *)(uintptr_t)load->image;

@@ -38,6 +38,11 @@ const struct bench_figure bench_figures[] = {
 	{"rest_submit_1", "calls/s", "submit_1", bench_rest_submit, bench_submit, 1, false},
 	{"rest_submit_64", "calls/s", "submit_64", bench_rest_submit, bench_submit, 64, false},
 	{"rest_submit_256", "calls/s", "submit_256", bench_rest_submit, bench_submit, 256, false},
+	{"rest_unary_get_64", "calls/s", "get_64", bench_rest_get, bench_get, 64, false},
+	{"rest_unary_get_go_64", "calls/s", "go_gateway_get_64", bench_rest_get, bench_proxy_get,
+		64, false},
+	{"rest_unary_submit_go_64", "calls/s", "go_gateway_submit_64", bench_rest_submit,
+		bench_proxy_submit, 64, false},
 	{"json_read_list", "MB/s", "jansson+unpack", bench_json_read, bench_json_parse_and_unpack,
 		BENCH_JSON_LIST, false},
 	{"json_read_submit", "MB/s", "jansson+unpack", bench_json_read, bench_json_parse_and_unpack,
@@ -132,6 +137,7 @@ static bool parse_program(const char *argument, struct bench_programs *programs)
 		flag(argument, "--worker", &programs->worker) ||
 		flag(argument, "--shim", &programs->shim) ||
 		flag(argument, "--fill", &programs->fill) ||
+		flag(argument, "--proxy", &programs->proxy) ||
 		flag(argument, "--busybox", &programs->busybox);
 }
 

@@ -1,8 +1,9 @@
-/* Submissions over REST: a fixed number of connections that are kept open, one request in flight on
- * each. */
+/* Calls over REST: a fixed number of connections that are kept open, one request in flight on each.
+ * To the server itself, or to a Go grpc-gateway in front of it. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,7 @@ static void open_connection(struct run *run, struct connection *connection, int 
 		ask(run, connection);
 }
 
-/* Whether the whole answer is there: headers, and as much as they say. */
+/* Whether the whole answer is there: headers, and as much as they say, or the last chunk. */
 static bool complete(struct run *run, const struct connection *connection)
 {
 	const char *end = strstr(connection->in, "\r\n\r\n");
@@ -75,10 +76,12 @@ static bool complete(struct run *run, const struct connection *connection)
 
 	if (end == NULL)
 		return false;
-	if (strncmp(connection->in, "HTTP/1.1 200", 12) != 0 || length == NULL || length > end) {
+	if (strncmp(connection->in, "HTTP/1.1 200", 12) != 0) {
 		fail(run, "not the answer that was expected", connection->in);
 		return false;
 	}
+	if (length == NULL || length > end)
+		return strcmp(connection->in + connection->size - 5, "0\r\n\r\n") == 0;
 	size_t whole = (size_t)(end + 4 - connection->in) +
 		(size_t)strtol(length + sizeof("\r\nContent-Length:") - 1, NULL, 10);
 	return connection->size >= whole;
@@ -129,19 +132,127 @@ static double measure(struct run *run, int port, int in_flight, double seconds)
 	return run->failed ? -1 : rate;
 }
 
-double bench_rest_submit(const struct bench_programs *programs, int in_flight)
+static void ask_submit(struct run *run)
+{
+	run->request_size = (size_t)snprintf(run->request, sizeof(run->request),
+		"POST /v1/tasks HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+		"Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+		sizeof(body) - 1, body);
+}
+
+/* The id of a task that there is. */
+static bool make_task(struct run *run, int port, char id[64])
+{
+	struct connection connection = {0};
+	const char *found = NULL;
+
+	ask_submit(run);
+	open_connection(run, &connection, port);
+	while (!run->failed && (found == NULL || !complete(run, &connection))) {
+		ssize_t got = recv(connection.fd, connection.in + connection.size,
+			sizeof(connection.in) - 1 - connection.size, 0);
+		if (got <= 0)
+			fail(run, "no task", connection.in);
+		else
+			connection.size += (size_t)got;
+		found = strstr(connection.in, "\"id\":\"");
+	}
+	close(connection.fd);
+	return found != NULL && sscanf(found, "\"id\":\"%63[^\"]", id) == 1;
+}
+
+enum what { SUBMIT, GET };
+enum through { REST, GO_GATEWAY, GRPC };
+
+static double load_grpc(
+	const struct bench_programs *programs, int port, int in_flight, const char *id)
+{
+	struct bench_load load = {
+		.port = port,
+		.in_flight = in_flight,
+		.seconds = programs->quick ? QUICK_SECONDS : SECONDS,
+		.executor = "noop",
+		.image = "",
+		.cpu_millis = 100,
+		.get = id,
+	};
+
+	return bench_load_run(&load, NULL);
+}
+
+static double load_rest(
+	const struct bench_programs *programs, struct run *run, int port, int in_flight)
+{
+	return measure(run, port, in_flight, programs->quick ? QUICK_SECONDS : SECONDS);
+}
+
+/* A Go grpc-gateway in front of the server. */
+static double load_proxy(
+	const struct bench_programs *programs, struct run *run, int grpc_port, int in_flight)
+{
+	char target[32], line[64];
+	const char *arguments[] = {programs->proxy, target, NULL};
+	double rate = -1;
+
+	if (programs->proxy == NULL) {
+		fputs("bench: --proxy says where a grpc-gateway is\n", stderr);
+		return -1;
+	}
+	snprintf(target, sizeof(target), "127.0.0.1:%d", grpc_port);
+	struct bench_child child = bench_spawn(arguments);
+	if (bench_read_line(&child, line, sizeof(line)))
+		rate = load_rest(programs, run, (int)strtol(line, NULL, 10), in_flight);
+	bench_stop(&child, SIGKILL);
+	return rate;
+}
+
+static double calls(
+	const struct bench_programs *programs, enum what what, enum through through, int in_flight)
 {
 	const char *extra[] = {"--rest.listen=127.0.0.1:0", NULL};
 	struct bench_server server = bench_server_start(programs, extra);
 	struct run run = {.epoll = epoll_create1(EPOLL_CLOEXEC)};
+	char id[64] = "";
+	double rate = -1;
 
-	run.request_size = (size_t)snprintf(run.request, sizeof(run.request),
-		"POST /v1/tasks HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-		"Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-		sizeof(body) - 1, body);
-	double rate = measure(
-		&run, server.rest_port, in_flight, programs->quick ? QUICK_SECONDS : SECONDS);
+	if (make_task(&run, server.rest_port, id)) {
+		if (what == GET)
+			run.request_size = (size_t)snprintf(run.request, sizeof(run.request),
+				"GET /v1/tasks/%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", id);
+		run.ended = 0;
+		if (through == GRPC)
+			rate = load_grpc(programs, server.port, in_flight, what == GET ? id : NULL);
+		else if (through == REST)
+			rate = load_rest(programs, &run, server.rest_port, in_flight);
+		else
+			rate = load_proxy(programs, &run, server.port, in_flight);
+	}
 	close(run.epoll);
 	bench_server_stop(&server);
 	return rate;
+}
+
+double bench_rest_submit(const struct bench_programs *programs, int in_flight)
+{
+	return calls(programs, SUBMIT, REST, in_flight);
+}
+
+double bench_proxy_submit(const struct bench_programs *programs, int in_flight)
+{
+	return calls(programs, SUBMIT, GO_GATEWAY, in_flight);
+}
+
+double bench_rest_get(const struct bench_programs *programs, int in_flight)
+{
+	return calls(programs, GET, REST, in_flight);
+}
+
+double bench_proxy_get(const struct bench_programs *programs, int in_flight)
+{
+	return calls(programs, GET, GO_GATEWAY, in_flight);
+}
+
+double bench_get(const struct bench_programs *programs, int in_flight)
+{
+	return calls(programs, GET, GRPC, in_flight);
 }
