@@ -191,26 +191,56 @@ static void write_paths(struct jv_openapi *openapi)
 	jv_json_build_close(openapi->out, '}');
 }
 
+/* A response of JSON; whoever calls appends the schema, then closes three brackets. */
+static void open_response(struct jv_buffer *out, const char *name, const char *description)
+{
+	jv_json_build_open_as(out, name, '{');
+	jv_json_build_pair(out, "description", description);
+	jv_json_build_open_as(out, "content", '{');
+	jv_json_build_open_as(out, "application/json", '{');
+	jv_json_build_name(out, "schema");
+}
+
+static void close_brackets(struct jv_buffer *out, int count)
+{
+	for (int i = 0; i < count; i++)
+		jv_json_build_close(out, '}');
+}
+
+/* A stream that fails says so as its lines do; one that never began may say it plainly. */
+static void write_errors(struct jv_openapi *openapi)
+{
+	const ProtobufCMessageDescriptor *status =
+		jv_schema_message(openapi->schema, "google.rpc.Status");
+	struct jv_buffer *out = openapi->out;
+
+	open_response(out, "Error", "An error; the status of HTTP follows from its code.");
+	jv_json_types_message(&openapi->types, status, out);
+	close_brackets(out, 3);
+	open_response(out, "StreamError", "An error; the status of HTTP follows from its code.");
+	jv_json_build_open(out, '{');
+	jv_json_build_open_as(out, "anyOf", '[');
+	jv_json_build_raw(out, "{\"type\":\"object\",\"required\":[\"error\"]");
+	jv_json_build_open_as(out, "properties", '{');
+	jv_json_build_name(out, "error");
+	jv_json_types_message(&openapi->types, status, out);
+	close_brackets(out, 2);
+	jv_json_types_message(&openapi->types, status, out);
+	jv_json_build_close(out, ']');
+	close_brackets(out, 4);
+}
+
 static void write_components(struct jv_openapi *openapi)
 {
 	struct jv_buffer *out = openapi->out;
 
 	jv_json_build_open_as(out, "components", '{');
 	jv_json_build_open_as(out, "responses", '{');
-	jv_json_build_open_as(out, "Error", '{');
-	jv_json_build_pair(
-		out, "description", "An error; the status of HTTP follows from its code.");
-	jv_json_build_open_as(out, "content", '{');
-	jv_json_build_open_as(out, "application/json", '{');
-	jv_json_build_name(out, "schema");
-	jv_json_types_message(
-		&openapi->types, jv_schema_message(openapi->schema, "google.rpc.Status"), out);
-	for (int i = 0; i < 4; i++)
-		jv_json_build_close(out, '}');
+	write_errors(openapi);
+	jv_json_build_close(out, '}');
 	jv_json_build_open_as(out, "schemas", '{');
 	jv_json_types_write(&openapi->types, out);
-	jv_json_build_close(out, '}');
-	jv_json_build_close(out, '}');
+	close_brackets(out, 2);
 }
 
 void jv_openapi_write(const struct jv_schema *schema, const struct jv_routes *routes,

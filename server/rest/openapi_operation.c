@@ -340,7 +340,9 @@ void jv_openapi_write_operation(
 	write_body(openapi, operation->route);
 	jv_json_build_open_as(out, "responses", '{');
 	write_answer(openapi, operation->route);
-	jv_json_build_raw_pair(out, "default", "{\"$ref\":\"#/components/responses/Error\"}");
+	jv_json_build_raw_pair(out, "default",
+		method->server_streaming ? "{\"$ref\":\"#/components/responses/StreamError\"}"
+					 : "{\"$ref\":\"#/components/responses/Error\"}");
 	jv_json_build_close(out, '}');
 	jv_json_build_close(out, '}');
 }

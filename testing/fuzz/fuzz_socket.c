@@ -87,9 +87,10 @@ void fuzz_end(int fd, enum fuzz_ending ending, struct jv_buffer *in)
 
 	if (ending == FUZZ_HALF_CLOSE) {
 		shutdown(fd, SHUT_WR);
-		while (result == 1)
+		/* A stream without end goes on as long as it is read. */
+		while (result == 1 && in->size < READ_MAX)
 			result = read_more(fd, PATIENCE_MS, in);
-		JV_ASSERT(result == -1);
+		JV_ASSERT(result != 0);
 	} else if (ending == FUZZ_LEAVE) {
 		while (result == 1 && in->size < READ_MAX)
 			result = read_more(fd, MOMENT_MS, in);

@@ -41,6 +41,23 @@ static bool rebuild(
 	return true;
 }
 
+/* `**` that stands for nothing leaves its slashes in a longer variable: `a/` of `a/` and `**`. */
+static void drop_empty(struct jv_buffer *path)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < path->size; i++) {
+		bool before_verb = path->data[i] == ':' && size > 1 && path->data[size - 1] == '/';
+		if (before_verb)
+			size--;
+		if (path->data[i] != '/' || size == 0 || path->data[size - 1] != '/')
+			path->data[size++] = path->data[i];
+	}
+	if (size > 1 && path->data[size - 1] == '/')
+		size--;
+	path->size = size;
+}
+
 static void check_match(const struct jv_route *route, struct jv_bytes path)
 {
 	struct jv_route_match match;
@@ -54,8 +71,10 @@ static void check_match(const struct jv_route *route, struct jv_bytes path)
 		JV_ASSERT(match.route == route && decoded != NULL && well);
 		/* An empty last segment and none are the same to `**`, and only to it. */
 		if (rebuild(route, &match, &rebuilt) && strstr(decoded, "//") == NULL &&
-			decoded[strlen(decoded) - 1] != '/')
+			decoded[strlen(decoded) - 1] != '/' && strstr(decoded, "/:") == NULL) {
+			drop_empty(&rebuilt);
 			JV_ASSERT(strcmp(jv_buffer_text(&rebuilt), decoded) == 0);
+		}
 	}
 	jv_buffer_deinit(&rebuilt);
 	jv_arena_deinit(&arena);

@@ -75,7 +75,8 @@ class Docs(case.ServerCase):
         """The answer is as the operation says. Returns how many values were looked at."""
         response = operation["responses"].get(str(status), operation["responses"]["default"])
         if "$ref" in response:
-            response = self.strict["components"]["responses"]["Error"]
+            name = response["$ref"].split("/")[-1]
+            response = self.strict["components"]["responses"][name]
         (media, content), = response["content"].items()
         if media == "*/*":
             return 1

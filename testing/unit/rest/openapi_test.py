@@ -118,8 +118,9 @@ class Document:
         for path, verb, operation in operations(self.document):
             with self.subTest(path=path, verb=verb):
                 self.assertTrue(set(operation["tags"]) <= tags)
+                error = "StreamError" if operation.get("x-streaming") else "Error"
                 self.assertEqual(
-                    operation["responses"]["default"], {"$ref": "#/components/responses/Error"})
+                    operation["responses"]["default"], {"$ref": f"#/components/responses/{error}"})
                 self.assertIn("content", operation["responses"]["200"])
 
 
