@@ -10,6 +10,10 @@
 #include "proto/wire/pb.h"
 #include "server/rest/value_text.h"
 
+/* Different parameters, and keys of maps, that one request may set: each is compared with those
+ * before it. */
+#define SEEN_MAX 1000
+
 /* A singular field that the query has set already. */
 struct seen {
 	const char *field;
@@ -25,6 +29,7 @@ struct request {
 	struct jv_arena *arena;
 	ProtobufCMessage *message;
 	struct seen *seen;
+	size_t seen_count;
 };
 
 static struct jv_status too_large(void)
@@ -177,6 +182,9 @@ static struct jv_status note_seen(struct request *request, const char *field)
 	for (seen = request->seen; seen != NULL; seen = seen->next)
 		if (strcmp(seen->field, field) == 0)
 			return jv_field_error(JV_INVALID_ARGUMENT, field, "is given twice");
+	if (++request->seen_count > SEEN_MAX)
+		return jv_error(JV_RESOURCE_EXHAUSTED,
+			"more than %d different parameters; send a body instead", SEEN_MAX);
 	seen = jv_arena_alloc(request->arena, sizeof(*seen));
 	if (seen == NULL)
 		return too_large();

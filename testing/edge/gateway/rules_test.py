@@ -45,6 +45,15 @@ class Table(Case):
             with self.subTest(str(row)):
                 table.check(self, row, self.ask(row.uri, row.verb, row.headers, row.body))
 
+    def test_rule_10_hostile_parameters_cost_little(self):
+        form = {"Content-Type": table.FORM}
+        many = b"&".join(b"labels[%d]=a" % i for i in range(100000))
+        for body in (b"words=a&" * 400000, many, b"inner." * 600000 + b"number=1"):
+            self.fails(self.ask("/v1/literal", "POST", form, body), 429, 8)
+        body = b"&".join(b"labels[%d]=a" % i for i in range(1000))
+        echo = json.loads(self.ask("/v1/literal", "POST", form, body).text)
+        self.assertEqual(len(echo["all"]["labels"]), 1000)
+
     def test_rule_1_routing_errors_are_exact(self):
         self.assertEqual(self.ask("/v1/nowhere").text,
                          '{"code":5,"message":"Not Found","details":[]}')
