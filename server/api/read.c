@@ -37,28 +37,35 @@ struct jv_status jv_read_task(struct jv_api *api, const struct jv_snapshot *snap
 		jv_buffer_bytes(&read->key), jv_buffer_bytes(&read->value), &read->record);
 }
 
-struct jv_status jv_read_spec(struct jv_api *api, const struct jv_snapshot *snapshot, uint64_t task,
-	struct jv_arena *arena, Jarvis__V1__TaskSpec **spec)
+struct jv_status jv_read_spec_bytes(struct jv_api *api, const struct jv_snapshot *snapshot,
+	uint64_t task, struct jv_buffer *value, struct jv_bytes *packed)
 {
 	struct jv_buffer key = {0};
-	struct jv_buffer value = {0};
-	ProtobufCMessage *message = NULL;
-	struct jv_bytes packed;
 	struct jv_status status;
 	uint64_t id;
 
 	jv_key_spec(&key, task);
-	status = jv_store_get(api->store, snapshot, jv_buffer_bytes(&key), &value);
+	status = jv_store_get(api->store, snapshot, jv_buffer_bytes(&key), value);
 	if (jv_is_ok(&status))
-		status = jv_spec_decode(
-			jv_buffer_bytes(&key), jv_buffer_bytes(&value), &id, &packed);
-	if (jv_is_ok(&status))
-		status = jv_pb_unpack(&jarvis__v1__task_spec__descriptor, packed, arena, &message);
+		status = jv_spec_decode(jv_buffer_bytes(&key), jv_buffer_bytes(value), &id, packed);
 	if (status.code == JV_NOT_FOUND)
 		status = jv_error(
 			JV_NOT_FOUND, "the spec of task t-%" PRIu64 " is not there any more", task);
-	*spec = (Jarvis__V1__TaskSpec *)(void *)message;
 	jv_buffer_deinit(&key);
+	return status;
+}
+
+struct jv_status jv_read_spec(struct jv_api *api, const struct jv_snapshot *snapshot, uint64_t task,
+	struct jv_arena *arena, Jarvis__V1__TaskSpec **spec)
+{
+	struct jv_buffer value = {0};
+	ProtobufCMessage *message = NULL;
+	struct jv_bytes packed;
+	struct jv_status status = jv_read_spec_bytes(api, snapshot, task, &value, &packed);
+
+	if (jv_is_ok(&status))
+		status = jv_pb_unpack(&jarvis__v1__task_spec__descriptor, packed, arena, &message);
+	*spec = (Jarvis__V1__TaskSpec *)(void *)message;
 	jv_buffer_deinit(&value);
 	return status;
 }

@@ -21,6 +21,9 @@ void jv_task_read_deinit(struct jv_task_read *read);
 /* NOT_FOUND if there is no such task. snapshot may be NULL. */
 struct jv_status jv_read_task(struct jv_api *api, const struct jv_snapshot *snapshot, uint64_t task,
 	struct jv_task_read *read) JV_MUST_USE;
+/* The spec as it is stored, packed; lent from value, which must be empty. */
+struct jv_status jv_read_spec_bytes(struct jv_api *api, const struct jv_snapshot *snapshot,
+	uint64_t task, struct jv_buffer *value, struct jv_bytes *packed) JV_MUST_USE;
 /* The spec, in the arena. */
 struct jv_status jv_read_spec(struct jv_api *api, const struct jv_snapshot *snapshot, uint64_t task,
 	struct jv_arena *arena, Jarvis__V1__TaskSpec **spec) JV_MUST_USE;

@@ -13,6 +13,7 @@
 #include "server/api/read.h"
 
 /* One Desired message holds at most so many changes. */
+#define SPEC_FIELD 4 /* of DesiredAttempt */
 #define DESIRED_MAX 64
 /* And one ReportAck so many others. */
 #define REPORT_ACKS_MAX 255
@@ -174,6 +175,32 @@ static void give_up(struct jv_rpc *rpc, Jarvis__V1__DesiredAttempt *attempt,
 	post(rpc, jv_session_event_give_up(state->session, desired, status->message));
 }
 
+/* The field `spec` with the bytes that are stored, which were packed here: to unpack them and pack
+ * them again would be a good part of what a placement costs. To the library it is a field that the
+ * message does not know. */
+static struct jv_status add_spec(struct jv_rpc *rpc, struct jv_arena *arena, uint64_t task,
+	Jarvis__V1__DesiredAttempt *attempt)
+{
+	ProtobufCMessageUnknownField *field = jv_arena_calloc(arena, 1, sizeof(*field));
+	struct jv_buffer value = {0}, content = {0};
+	struct jv_bytes packed = {0};
+	struct jv_status status =
+		jv_read_spec_bytes(rpc->edge->api, NULL, task, &value, &packed);
+
+	if (jv_is_ok(&status)) {
+		jv_put_bytes(&content, packed);
+		field->tag = SPEC_FIELD;
+		field->wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
+		field->len = content.size;
+		field->data = (uint8_t *)jv_arena_copy_bytes(arena, jv_buffer_bytes(&content));
+		attempt->base.unknown_fields = field;
+		attempt->base.n_unknown_fields = 1;
+	}
+	jv_buffer_deinit(&content);
+	jv_buffer_deinit(&value);
+	return status;
+}
+
 static Jarvis__V1__DesiredAttempt *desired_attempt(
 	struct jv_rpc *rpc, struct jv_arena *arena, const struct jv_desired *desired)
 {
@@ -188,7 +215,7 @@ static Jarvis__V1__DesiredAttempt *desired_attempt(
 		attempt->reason = jv_arena_copy_text(arena, desired->reason);
 	if (desired->state != JV_DESIRED_RUN || desired->known)
 		return attempt;
-	status = jv_read_spec(rpc->edge->api, NULL, desired->task, arena, &attempt->spec);
+	status = add_spec(rpc, arena, desired->task, attempt);
 	if (!jv_is_ok(&status))
 		give_up(rpc, attempt, desired, &status);
 	return attempt;
