@@ -184,7 +184,9 @@ class Refusals(case.ServerCase):
 
 
 class Rest(case.ServerCase):
-    """What only REST can get wrong."""
+    """What only REST can get wrong, of a server that refuses what it does not know."""
+
+    flags = {"rest__strict": "true"}
 
     def refuse(self, code, field, verb, path, body=None, **options):
         return self.refuses(code, field, self.server.rest.ask, verb, path, body, **options)
