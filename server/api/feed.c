@@ -245,3 +245,23 @@ const struct jv_change *jv_feed_at(const struct jv_edge *edge, uint64_t n)
 	JV_ASSERT(n >= feed->first);
 	return n < feed->end ? slot(feed, n) : NULL;
 }
+
+uint32_t jv_feed_run(const struct jv_edge *edge, uint64_t n, uint32_t most, struct jv_part *part)
+{
+	struct jv_feed *feed = edge->feed;
+	const struct jv_change *first = slot(feed, n);
+	uint64_t last = n, end = feed->end - n < most ? feed->end : n + most;
+
+	JV_ASSERT(n >= feed->first && n < feed->end && most > 0);
+	/* Segments are filled one after the other: the last one of this segment, by bisection. */
+	while (end - last > 1) {
+		uint64_t middle = last + (end - last) / 2;
+		if (slot(feed, middle)->segment == first->segment)
+			last = middle;
+		else
+			end = middle;
+	}
+	*part = (struct jv_part){.shared = first->segment, .offset = first->offset};
+	part->size = slot(feed, last)->offset + slot(feed, last)->size - first->offset;
+	return (uint32_t)(last - n + 1);
+}

@@ -45,6 +45,10 @@ uint64_t jv_feed_behind(const struct jv_edge *edge, int64_t revision);
 /* NULL behind the last. */
 const struct jv_change *jv_feed_at(const struct jv_edge *edge, uint64_t n);
 
+/* The changes from the n-th, which there is, that lie one behind the other in its segment, at most
+ * so many. Returns how many; *part is lent. */
+uint32_t jv_feed_run(const struct jv_edge *edge, uint64_t n, uint32_t most, struct jv_part *part);
+
 /* A change as it is sent: appends a field `changes` of WatchTasksResponse. *body: the size of the
  * TaskChange at its end. spec is that of the task. */
 void jv_change_pack(const struct jv_task_record *record, const Jarvis__V1__TaskSpec *spec,

@@ -13,7 +13,7 @@
 #include "server/api/read.h"
 
 /* One Desired message holds at most so many changes. */
-#define SPEC_FIELD 4 /* of DesiredAttempt */
+#define SPEC_FIELD  4 /* of DesiredAttempt */
 #define DESIRED_MAX 64
 /* And one ReportAck so many others. */
 #define REPORT_ACKS_MAX 255
@@ -184,8 +184,7 @@ static struct jv_status add_spec(struct jv_rpc *rpc, struct jv_arena *arena, uin
 	ProtobufCMessageUnknownField *field = jv_arena_calloc(arena, 1, sizeof(*field));
 	struct jv_buffer value = {0}, content = {0};
 	struct jv_bytes packed = {0};
-	struct jv_status status =
-		jv_read_spec_bytes(rpc->edge->api, NULL, task, &value, &packed);
+	struct jv_status status = jv_read_spec_bytes(rpc->edge->api, NULL, task, &value, &packed);
 
 	if (jv_is_ok(&status)) {
 		jv_put_bytes(&content, packed);

@@ -18,7 +18,7 @@
 #define MESSAGE_BYTES_MAX ((size_t)128 << 10)
 #define CHANGES_MAX       10000
 /* Changes gather for so long before they go out together. */
-#define GATHER_MS 50
+#define GATHER_MS 100
 /* Tag of WatchTasksResponse.revision, and a varint. */
 #define REVISION_TAG   (2 << 3)
 #define REVISION_BYTES 11
@@ -52,6 +52,14 @@ static bool gathers(const struct jv_rpc *rpc)
 	return request_of(rpc)->changes_max > 1;
 }
 
+/* Several changes a message, and no change passed over. */
+static bool wants_all(const struct jv_rpc *rpc)
+{
+	const struct watch_state *state = rpc->state;
+
+	return gathers(rpc) && state->task == 0 && request_of(rpc)->filter == NULL;
+}
+
 static bool full(const struct jv_rpc *rpc, const struct gathered *gathered)
 {
 	/* The last part is for the revision. */
@@ -60,11 +68,12 @@ static bool full(const struct jv_rpc *rpc, const struct gathered *gathered)
 }
 
 /* Adds bytes of a shared piece; those that follow the last part make it longer. */
-static void gather(struct gathered *gathered, struct jv_shared *shared, size_t offset, size_t size)
+static void gather(struct gathered *gathered, struct jv_shared *shared, size_t offset, size_t size,
+	uint32_t changes)
 {
 	struct jv_part *last = &gathered->parts[gathered->count - (gathered->count > 0)];
 
-	gathered->changes++;
+	gathered->changes += (int32_t)changes;
 	gathered->bytes += size;
 	if (gathered->count > 0 && last->shared == shared && last->offset + last->size == offset) {
 		last->size += size;
@@ -83,7 +92,7 @@ static void emit(struct jv_rpc *rpc, struct gathered *gathered, const struct jv_
 		.size = change->body};
 
 	if (gathers(rpc))
-		gather(gathered, change->segment, change->offset, change->size);
+		gather(gathered, change->segment, change->offset, change->size, 1);
 	else
 		jv_rpc_send_parts(rpc, &alone, 1);
 }
@@ -216,6 +225,25 @@ static bool wanted(struct jv_rpc *rpc, const struct jv_change *change)
 	return jv_filter_record(filter, &record) && jv_filter_spec(filter, &spec);
 }
 
+/* For who wants everything: whole runs, without a look at each change. */
+static void gather_runs(struct jv_rpc *rpc, struct gathered *gathered)
+{
+	struct watch_state *state = rpc->state;
+	struct jv_edge *edge = rpc->edge;
+	uint64_t n = jv_feed_behind(edge, state->revision);
+
+	while (jv_feed_at(edge, n) != NULL && !full(rpc, gathered)) {
+		uint32_t most = (uint32_t)(request_of(rpc)->changes_max - gathered->changes);
+		struct jv_part part;
+		uint32_t count = jv_feed_run(edge, n, most, &part);
+		gather(gathered, part.shared, part.offset, part.size, count);
+		n += count;
+		state->revision = jv_feed_at(edge, n - 1)->revision;
+	}
+	if (jv_feed_at(edge, n) == NULL && state->revision < jv_feed_newest(edge))
+		state->revision = jv_feed_newest(edge);
+}
+
 static void read_feed(struct jv_rpc *rpc, struct gathered *gathered)
 {
 	struct watch_state *state = rpc->state;
@@ -262,10 +290,12 @@ static void pump(struct jv_rpc *rpc)
 	}
 	state->work = 0;
 	status = jv_feed_fill(rpc->edge, &more);
-	if (jv_is_ok(&status) && jv_feed_covers(rpc->edge, state->revision))
-		read_feed(rpc, &gathered);
-	else if (jv_is_ok(&status))
+	if (jv_is_ok(&status) && !jv_feed_covers(rpc->edge, state->revision))
 		status = read_store(rpc, &gathered);
+	else if (jv_is_ok(&status) && wants_all(rpc))
+		gather_runs(rpc, &gathered);
+	else if (jv_is_ok(&status))
+		read_feed(rpc, &gathered);
 	/* What does not wait for its message to be written may go on. */
 	more = more || (gathers(rpc) && full(rpc, &gathered));
 	send_gathered(rpc, &gathered);

@@ -278,7 +278,7 @@ static void several_changes_a_message(void **state)
 	for (int i = 0; i < 10; i++)
 		jv_fixture_submit(fixture, i % 2 == 0 ? "'queue':'a'" : "");
 	assert_int_equal(call->answer_count, 1);
-	jv_fixture_pass(fixture, 49);
+	jv_fixture_pass(fixture, 99);
 	assert_int_equal(call->answer_count, 1);
 	jv_fixture_pass(fixture, 1);
 	assert_int_equal(call->answer_count, 2);
@@ -301,7 +301,7 @@ static void several_changes_from_long_ago(void **state)
 	filtered = jv_call(fixture, "Scheduler/WatchTasks",
 		"{'changesMax':40,'fromRevision':'%" PRId64 "','filter':{'queues':['a']}}", start);
 	for (int i = 0; i < 10; i++)
-		jv_fixture_pass(fixture, 50);
+		jv_fixture_pass(fixture, 100);
 	assert_int_equal(count_changes(call, &revision), 90);
 	assert_true(call->answer_count >= 3);
 	revision = start;
@@ -310,7 +310,7 @@ static void several_changes_from_long_ago(void **state)
 	for (int i = 0; i < 90; i++)
 		jv_fixture_submit(fixture, i % 3 == 0 ? "'queue':'a'" : "");
 	for (int i = 0; i < 10; i++)
-		jv_fixture_pass(fixture, 50);
+		jv_fixture_pass(fixture, 100);
 	revision = start;
 	assert_int_equal(count_changes(call, &revision), 180);
 	revision = start;
@@ -332,7 +332,7 @@ static void a_reader_that_the_feed_has_left_behind(void **state)
 	assert_int_equal(quick->answer_count, 150);
 	for (int i = 0; i < 40; i++) {
 		jv_call_read(slow, 1);
-		jv_fixture_pass(fixture, 50);
+		jv_fixture_pass(fixture, 100);
 	}
 	revision = start;
 	assert_int_equal(count_changes(slow, &revision), 150);
