@@ -14,6 +14,8 @@
 #include "base/map.h"
 #include "server/rest/private.h"
 
+#define KEEPALIVE_S 30
+
 /* In one turn; the others have their turn then. */
 #define ACCEPTS_MAX 64
 /* When descriptors are out, some are given back by and by. */
@@ -118,7 +120,7 @@ static void open_connection(struct jv_rest_edge *rest, int fd, const struct sock
 	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
 	struct jv_rest_address *counted;
 	struct jv_rest_connection *connection;
-	int one = 1;
+	int one = 1, seconds = KEEPALIVE_S;
 
 	if (!count_address(rest, address, &counted)) {
 		close(fd);
@@ -133,6 +135,11 @@ static void open_connection(struct jv_rest_edge *rest, int fd, const struct sock
 	name_peer(connection, address);
 	/* Answers are whole when they are written, and not to wait for more. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	/* A client that is gone without a word is noticed, also when there is nothing to say to it.
+	 */
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof(seconds));
 	event.data.ptr = connection;
 	int result = epoll_ctl(rest->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 	JV_ASSERT(result == 0 || errno == ENOMEM || errno == ENOSPC);

@@ -427,6 +427,15 @@ void jv_rest_call_dispatch(struct jv_rest_call *call, const char *verb)
 		jv_rest_call_fail(call, call->refused_status, &status);
 		return;
 	}
+	/* A page of another site can send without asking what a form could send, and its reader may
+	 * be on this machine: it would start tasks. */
+	if (!jv_rest_origin_good(call)) {
+		status = jv_error(JV_PERMISSION_DENIED,
+			"pages of this origin may not use the API; rest.cors.origins says which "
+			"may");
+		jv_rest_call_fail(call, 0, &status);
+		return;
+	}
 	if (!route(call, verb))
 		return;
 	status = check_server(call, &handler);

@@ -49,10 +49,20 @@ static int64_t least(int64_t a, int64_t b)
 static int64_t body_due(const struct jv_rest_connection *connection)
 {
 	const struct jv_rest_options *options = &connection->rest->options;
-	int64_t more_ms = (int64_t)(connection->body_bytes * 1000) / options->body_rate_min;
 
-	return least(jv_rest_now_ms(connection->rest) + options->idle_ms,
-		connection->since_ms + options->body_ms + more_ms);
+	return least(
+		jv_rest_now_ms(connection->rest) + options->idle_ms, connection->body_until_ms);
+}
+
+/* Each byte buys time, but nobody has more than body_ms of it: who was fast may not be slow after.
+ */
+static void buy_time(struct jv_rest_connection *connection, size_t bytes)
+{
+	const struct jv_rest_options *options = &connection->rest->options;
+	int64_t more_ms = (int64_t)(bytes * 1000) / options->body_rate_min;
+
+	connection->body_until_ms = least(connection->body_until_ms + more_ms,
+		jv_rest_now_ms(connection->rest) + options->body_ms);
 }
 
 static int64_t due_of(const struct jv_rest_connection *connection)
@@ -180,7 +190,8 @@ static enum step take_head(struct jv_rest_connection *connection)
 		return STEP_AGAIN;
 	}
 	jv_body_init(&connection->body, call->head.chunked, call->head.length);
-	connection->body_bytes = 0;
+	connection->body_until_ms =
+		jv_rest_now_ms(connection->rest) + connection->rest->options.body_ms;
 	jv_rest_connection_enter(connection, JV_REST_BODY);
 	if (!jv_rest_receive_start(call)) {
 		connection->keep_alive = false;
@@ -236,7 +247,7 @@ static size_t take_body(
 		if (content_size > 0 && !jv_rest_receive(connection->call, content, content_size))
 			*over = true;
 	} while (step > 0 && !*over);
-	connection->body_bytes += taken;
+	buy_time(connection, taken);
 	return taken;
 }
 
@@ -309,6 +320,7 @@ static enum step step_answer(struct jv_rest_connection *connection)
 {
 	struct jv_rest_call *call = connection->call;
 	int64_t idle_ms = connection->rest->options.idle_ms;
+	uint64_t sent_before = connection->sent_bytes;
 
 	if (call->answer == JV_REST_NO_ANSWER && connection->peer_closed)
 		jv_rest_call_cancel(call);
@@ -325,9 +337,12 @@ static enum step step_answer(struct jv_rest_connection *connection)
 	default:
 		break;
 	}
-	/* A stream without news may last; a client that does not read what there is may not. */
-	jv_rest_connection_due(connection,
-		connection->writable ? INT64_MAX : jv_rest_now_ms(connection->rest) + idle_ms);
+	/* A stream without news may last; a client that does not read what there is may not,
+	 * whatever it sends meanwhile. */
+	if (connection->writable)
+		jv_rest_connection_due(connection, INT64_MAX);
+	else if (connection->sent_bytes != sent_before || connection->due_ms == INT64_MAX)
+		jv_rest_connection_due(connection, jv_rest_now_ms(connection->rest) + idle_ms);
 	return call->cut ? STEP_CLOSE : STEP_WAIT;
 }
 

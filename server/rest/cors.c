@@ -61,6 +61,18 @@ static const char *allowed_origin(const struct jv_rest_call *call)
 	return NULL;
 }
 
+bool jv_rest_origin_good(const struct jv_rest_call *call)
+{
+	const char *origin = jv_rest_call_header(call, "Origin");
+	const char *host = jv_rest_call_header(call, "Host");
+	const char *site;
+
+	if (origin == NULL || allowed_origin(call) != NULL)
+		return true;
+	site = strstr(origin, "://");
+	return site != NULL && host != NULL && strcasecmp(site + 3, host) == 0;
+}
+
 void jv_rest_add_cors(struct jv_rest_call *call)
 {
 	const struct jv_rest_options *options = &call->rest->options;

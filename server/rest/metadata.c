@@ -14,9 +14,13 @@ static const char *key_of(const char *name)
 {
 	if (strcasecmp(name, "Authorization") == 0)
 		return name;
-	if (strncasecmp(name, IN_PREFIX, sizeof(IN_PREFIX) - 1) == 0)
-		return name + sizeof(IN_PREFIX) - 1;
-	return NULL;
+	if (strncasecmp(name, IN_PREFIX, sizeof(IN_PREFIX) - 1) != 0)
+		return NULL;
+	name += sizeof(IN_PREFIX) - 1;
+	/* What this edge says itself nobody says in its place. */
+	if (strcasecmp(name, "X-Forwarded-For") == 0 || strcasecmp(name, "X-Forwarded-Host") == 0)
+		return NULL;
+	return name;
 }
 
 /* What cannot be metadata is left out, as grpc-gateway does. */

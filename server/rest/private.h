@@ -98,9 +98,10 @@ struct jv_rest_connection {
 	size_t out_taken;
 	struct jv_buffer tail;
 	size_t tail_taken;
-	uint64_t lingered;   /* bytes thrown away */
-	uint64_t body_bytes; /* as they came, before they were inflated */
-	int64_t since_ms;    /* start of the state, for its time-out */
+	uint64_t lingered; /* bytes thrown away */
+	uint64_t sent_bytes;
+	int64_t body_until_ms; /* what came of the body bought so much time */
+	int64_t since_ms;      /* start of the state, for its time-out */
 	int64_t due_ms;
 	struct jv_heap_node due_node;
 	struct jv_list link;
@@ -249,6 +250,9 @@ bool jv_rest_answer_options(struct jv_rest_call *call);
 bool jv_rest_add_allow(struct jv_rest_call *call);
 /* Lines for other sites, if their browsers ask. */
 void jv_rest_add_cors(struct jv_rest_call *call);
+/* Whether the request may act: a browser says in Origin whose page has sent it, and that is this
+ * server's own, or one that the configuration names. */
+bool jv_rest_origin_good(const struct jv_rest_call *call);
 
 /* socket.c: plain or TLS. Read: bytes, 0 if none is there now, -1 at the end or when it is broken.
  * Write: bytes, 0 if there is no room now, -1 when it is broken. */

@@ -8,6 +8,7 @@
 /* A body past the limit is still read and thrown away up to here, so that the client gets to read
  * its answer, and can go on: many look at it only after they have sent everything. */
 #define DISCARD_BYTES_MAX ((size_t)64 << 20)
+#define FREE_BYTES        ((size_t)16 << 10)
 
 /* Remembers the first reason to refuse the request. */
 void jv_rest_refuse(struct jv_rest_call *call, unsigned http_status, struct jv_status status)
@@ -76,13 +77,21 @@ bool jv_rest_receive_start(struct jv_rest_call *call)
 	return true;
 }
 
+/* What of a body counts against what all together may take: small ones do not, so that large ones
+ * keep nobody from asking. */
+static size_t counted(size_t size)
+{
+	return size > FREE_BYTES ? size - FREE_BYTES : 0;
+}
+
 /* Whether so many bytes more fit into what all requests together may take. */
 static bool reserve(struct jv_rest_call *call, size_t size)
 {
 	struct jv_rest_edge *rest = call->rest;
+	size_t more = counted(call->body.size + size) - counted(call->body.size);
 
-	if (rest->bodies_bytes + size <= rest->options.bodies_bytes_max) {
-		rest->bodies_bytes += size;
+	if (rest->bodies_bytes + more <= rest->options.bodies_bytes_max || more == 0) {
+		rest->bodies_bytes += more;
 		return true;
 	}
 	jv_rest_refuse(call, 0,
@@ -139,7 +148,10 @@ bool jv_rest_receive(struct jv_rest_call *call, const char *data, size_t size)
 	call->body_bytes += size;
 	if (!jv_is_ok(&call->refused))
 		return call->body_bytes <= DISCARD_BYTES_MAX;
-	if (call->gunzip != NULL)
+	/* Empty blocks of gzip come to nothing, but not for ever. */
+	if (call->gunzip != NULL && call->body_bytes > call->rest->options.body_bytes_max)
+		refuse_size(call);
+	else if (call->gunzip != NULL)
 		inflate(call, data, size);
 	else
 		keep(call, data, size);
@@ -159,8 +171,8 @@ void jv_rest_receive_end(struct jv_rest_call *call)
 
 void jv_rest_receive_forget(struct jv_rest_call *call)
 {
-	JV_ASSERT(call->rest->bodies_bytes >= call->body.size);
-	call->rest->bodies_bytes -= call->body.size;
+	JV_ASSERT(call->rest->bodies_bytes >= counted(call->body.size));
+	call->rest->bodies_bytes -= counted(call->body.size);
 	jv_buffer_deinit(&call->body);
 	jv_gunzip_free(call->gunzip);
 	call->gunzip = NULL;

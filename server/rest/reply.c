@@ -6,6 +6,9 @@
 #include "base/assert.h"
 #include "server/rest/private.h"
 
+/* Pieces of a stream that are sent in one turn. */
+#define PIECES_MAX 64
+
 /* Pieces of a stream that are there go out together, up to this. */
 #define STREAM_BLOCK ((size_t)16 << 10)
 /* Larger answers are not copied behind their heads, but sent from where they are. */
@@ -289,6 +292,7 @@ static void took(struct jv_rest_connection *connection, size_t size)
 {
 	size_t of_out = connection->out.size - connection->out_taken;
 
+	connection->sent_bytes += size;
 	of_out = size < of_out ? size : of_out;
 	connection->out_taken += of_out;
 	connection->tail_taken += size - of_out;
@@ -329,7 +333,7 @@ enum jv_rest_sent jv_rest_reply(struct jv_rest_call *call)
 	if (!connection->reply_ended && connection->out_taken == 0 &&
 		connection->out.size < STREAM_BLOCK)
 		take_stream(call);
-	for (;;) {
+	for (int i = 0; i < PIECES_MAX; i++) {
 		enum jv_rest_sent sent = jv_rest_flush(connection);
 		if (sent != JV_REST_SENT_ALL || connection->reply_ended)
 			return sent;
@@ -339,4 +343,7 @@ enum jv_rest_sent jv_rest_reply(struct jv_rest_call *call)
 			return JV_REST_SENT_SOME;
 		}
 	}
+	/* A client that reads as fast as we write: the others have their turn. */
+	jv_rest_connection_ready(connection);
+	return JV_REST_SENT_SOME;
 }

@@ -198,7 +198,8 @@ static bool take_part(const char **at, int64_t *total)
 		return false;
 	for (size_t i = 0; i < fraction && unit > 1; i++) {
 		unit /= 10;
-		ns += unit * (digits[whole + 1 + i] - '0');
+		if (__builtin_add_overflow(ns, unit * (digits[whole + 1 + i] - '0'), &ns))
+			return false;
 	}
 	return !__builtin_add_overflow(*total, ns, total);
 }

@@ -1,5 +1,6 @@
 #include "server/rpc/turns.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,31 @@ static struct jv_grpc_peer *add(
 	return peer;
 }
 
+/* Who has one address of IPv6 has all of its /64. False if it is none: "ipv6:%5B2001:db8::1%5D", or
+ * with brackets. */
+static bool name_network(const char *address, size_t size, char name[JV_GRPC_PEER_MAX])
+{
+	const char *first = address + strcspn(address, "[B");
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr six;
+	size_t length;
+
+	if (strncmp(address, "ipv6:", 5) != 0 || *first == '\0')
+		return false;
+	length = strcspn(++first, "]%");
+	if ((size_t)(first - address) + length > size || length >= sizeof(text))
+		return false;
+	memcpy(text, first, length);
+	text[length] = '\0';
+	if (inet_pton(AF_INET6, text, &six) != 1 || IN6_IS_ADDR_V4MAPPED(&six) ||
+		IN6_IS_ADDR_LOOPBACK(&six))
+		return false;
+	memset(six.s6_addr + 8, 0, 8);
+	inet_ntop(AF_INET6, &six, text, sizeof(text));
+	snprintf(name, JV_GRPC_PEER_MAX, "@%s/64", text);
+	return true;
+}
+
 /* The address without its port. A host's name never is that of a connection: it has a mark before
  * it. */
 static void name_host(const char *address, char name[JV_GRPC_PEER_MAX])
@@ -45,7 +71,8 @@ static void name_host(const char *address, char name[JV_GRPC_PEER_MAX])
 
 	if (strncmp(address, "ipv", 3) == 0 && colon != NULL)
 		size = (size_t)(colon - address);
-	snprintf(name, JV_GRPC_PEER_MAX, "@%.*s", (int)size, address);
+	if (!name_network(address, size, name))
+		snprintf(name, JV_GRPC_PEER_MAX, "@%.*s", (int)size, address);
 }
 
 static struct jv_grpc_peer *find_host(struct jv_grpc_turns *turns, const char *address)

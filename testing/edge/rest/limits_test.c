@@ -7,7 +7,8 @@
 #include "testing/edge/rest/client.h"
 #include "testing/edge/rest/server.h"
 
-#define BODY_MAX 1000
+#define BODY_MAX   1000
+#define LARGE_BODY 30000
 
 static struct server *small_server(void)
 {
@@ -108,20 +109,24 @@ static void all_bodies_together_have_a_limit(void **state)
 	struct server *server;
 	struct client holder;
 	struct answer answer;
-	char body[BODY_MAX + 1];
+	static char body[LARGE_BODY + 1], small[BODY_MAX + 1];
 
 	(void)state;
-	options.bodies_bytes_max = BODY_MAX;
+	options.body_bytes_max = LARGE_BODY;
+	options.bodies_bytes_max = LARGE_BODY / 2;
 	server = server_start(&options);
-	make_body(body, BODY_MAX);
+	make_body(body, LARGE_BODY);
+	make_body(small, BODY_MAX);
 	/* All but the last byte. */
 	client_open(&holder, server->port);
 	client_send(
-		&holder, "POST /v1/tasks HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n");
-	client_send_bytes(&holder, body, BODY_MAX - 1);
+		&holder, "POST /v1/tasks HTTP/1.1\r\nHost: test\r\nContent-Length: 30000\r\n\r\n");
+	client_send_bytes(&holder, body, LARGE_BODY - 1);
 	client_expect(server->port, "GET", "/v1/tasks/t-1", NULL, 200, "t-1");
 	client_expect(server->port, "POST", "/v1/tasks", body, 429, "too many large requests");
-	client_send_bytes(&holder, body + BODY_MAX - 1, 1);
+	/* Small ones go on. */
+	client_expect(server->port, "POST", "/v1/tasks", small, 200, "xxxx");
+	client_send_bytes(&holder, body + LARGE_BODY - 1, 1);
 	client_read(&holder, &answer);
 	assert_int_equal(answer.status, 200);
 	answer_free(&answer);

@@ -97,8 +97,18 @@ static void other_sites_have_no_say_by_default(void **state)
 
 	(void)state;
 	ask(server, "GET", "/v1/tasks/t-1", "Origin: https://ui.example\r\n", &answer);
+	assert_int_equal(answer.status, 403);
 	says_not(&answer, "Access-Control");
 	says_not(&answer, "Vary: Origin");
+	answer_free(&answer);
+	/* What a browser sends without asking first, as a form would. */
+	ask(server, "POST", "/v1/tasks",
+		"Origin: https://evil.example\r\nContent-Type: text/plain\r\n", &answer);
+	assert_int_equal(answer.status, 403);
+	answer_free(&answer);
+	/* The server's own pages. */
+	ask(server, "GET", "/v1/tasks/t-1", "Origin: http://test\r\n", &answer);
+	assert_int_equal(answer.status, 200);
 	answer_free(&answer);
 	server_stop(server, 1000);
 }
@@ -130,6 +140,7 @@ static void sites_that_are_named_may_read(void **state)
 		"Origin: http://ui.example\r\n", "Origin: null\r\n", ""};
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		ask(server, "GET", "/v1/tasks/t-1", others[i], &answer);
+		assert_int_equal(answer.status, others[i][0] == '\0' ? 200 : 403);
 		says_not(&answer, "Access-Control");
 		says(&answer, "Vary: Origin\r\n");
 		answer_free(&answer);
