@@ -78,7 +78,10 @@ static void cancel_replied(struct jv_rpc *rpc, struct jv_event *event)
 	if (event->cancel.request.used && jv_is_ok(&event->status))
 		status = jv_request_answer(
 			rpc, &event->cancel.request, &response.task, &response.revision);
+	/* Without a request_id; or its time was over just now, and the record is gone. */
 	else
+		status = jv_error(JV_NOT_FOUND, "no answer is stored");
+	if (status.code == JV_NOT_FOUND)
 		status = read_answer(rpc, event, &response.task);
 	if (jv_is_ok(&status))
 		jv_rpc_send(rpc, &response.base);

@@ -142,6 +142,9 @@ static bool take_place(const char **at, struct jv_listing *listing, struct jv_li
 	(*at)++;
 	if (!place->by_entry)
 		return take_hex(at, &place->id) && place->id != 0;
+	/* The second part of the order by priority is by number. */
+	if (place->phase == 1)
+		return false;
 	return listing->field != JV_LIST_SUBMIT_TIME &&
 		take_suffix(at, listing->arena, &place->suffix);
 }

@@ -122,6 +122,8 @@ static bool time_at(
 		return false;
 	status = jv_read_task(listing->api, listing->walk.snapshot, *id, &listing->read);
 	*ms = listing->read.record.submit_ms;
+	if (!jv_is_ok(&status))
+		listing->status = status;
 	return jv_is_ok(&status);
 }
 

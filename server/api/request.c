@@ -100,7 +100,8 @@ struct jv_status jv_request_answer(struct jv_rpc *rpc, const struct jv_request_k
 		status = decode_answer(request.answer, &record);
 	if (jv_is_ok(&status))
 		status = convert(rpc, &record, task);
-	*revision = request.revision;
+	if (jv_is_ok(&status))
+		*revision = request.revision;
 	jv_buffer_deinit(&value);
 	return status;
 }

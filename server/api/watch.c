@@ -31,6 +31,10 @@ struct watch_state {
 	size_t work;      /* done in this turn */
 	int64_t due_ms;   /* of several changes a message: not before */
 	bool armed;       /* the timer is */
+	/* Of one task: it has had all there was, so nothing can be lost to it but what it is told
+	 * of since, which begins at `told` (0: nothing). The changes of others go by unseen. */
+	bool caught_up;
+	int64_t told;
 	bool joined;
 };
 
@@ -98,7 +102,7 @@ static void emit(struct jv_rpc *rpc, struct gathered *gathered, const struct jv_
 }
 
 /* Sends what was gathered, if anything, with the revision that it goes up to. */
-static void send_gathered(struct jv_rpc *rpc, struct gathered *gathered)
+static void send_gathered(struct jv_rpc *rpc, struct gathered *gathered, bool more)
 {
 	const struct jv_env *env = rpc->edge->api->env;
 	struct watch_state *state = rpc->state;
@@ -107,8 +111,8 @@ static void send_gathered(struct jv_rpc *rpc, struct gathered *gathered)
 
 	if (gathered->changes == 0)
 		return;
-	/* A message that was full is followed at once. */
-	state->due_ms = full(rpc, gathered) ? 0 : env->monotonic_ms(env) + GATHER_MS;
+	/* Where more is known to wait the next message follows at once. */
+	state->due_ms = more ? 0 : env->monotonic_ms(env) + GATHER_MS;
 	jv_put_u8(&text, REVISION_TAG);
 	jv_put_varint(&text, (uint64_t)state->revision);
 	tail = jv_shared_new(text.size);
@@ -181,6 +185,15 @@ static bool may_go_on(struct jv_rpc *rpc, const struct gathered *gathered)
 	return jv_rpc_writable(rpc) && !(gathers(rpc) && full(rpc, gathered));
 }
 
+/* Nothing up to that revision is left. */
+static void catch_up(struct watch_state *state, int64_t revision)
+{
+	if (state->revision < revision)
+		state->revision = revision;
+	state->caught_up = true;
+	state->told = 0;
+}
+
 /* What is further behind than the feed goes. */
 static struct jv_status read_store(struct jv_rpc *rpc, struct gathered *gathered)
 {
@@ -196,12 +209,16 @@ static struct jv_status read_store(struct jv_rpc *rpc, struct gathered *gathered
 	jv_cursor_seek(cursor, jv_buffer_bytes(&key), false);
 	jv_buffer_deinit(&key);
 	/* Checked after the cursor was opened: what it sees cannot be dropped any more. */
-	status = jv_read_kept(api, state->revision);
+	status = jv_ok();
+	if (!state->caught_up || state->task == 0)
+		status = jv_read_kept(api, state->revision);
+	else if (state->told > 0)
+		status = jv_read_kept(api, state->told - 1);
 	while (jv_is_ok(&status) && may_go_on(rpc, gathered) && state->work < TURN_MAX &&
 		(more = take(rpc, cursor, gathered, &status)))
 		jv_cursor_step(cursor, false);
-	if (jv_is_ok(&status) && !more && state->revision < durable)
-		state->revision = durable;
+	if (jv_is_ok(&status) && !more)
+		catch_up(state, durable);
 	struct jv_status closed = jv_cursor_close(cursor);
 	return jv_is_ok(&status) ? closed : status;
 }
@@ -240,8 +257,8 @@ static void gather_runs(struct jv_rpc *rpc, struct gathered *gathered)
 		n += count;
 		state->revision = jv_feed_at(edge, n - 1)->revision;
 	}
-	if (jv_feed_at(edge, n) == NULL && state->revision < jv_feed_newest(edge))
-		state->revision = jv_feed_newest(edge);
+	if (jv_feed_at(edge, n) == NULL)
+		catch_up(state, jv_feed_newest(edge));
 }
 
 static void read_feed(struct jv_rpc *rpc, struct gathered *gathered)
@@ -261,8 +278,8 @@ static void read_feed(struct jv_rpc *rpc, struct gathered *gathered)
 			return;
 		change = jv_feed_at(edge, ++n);
 	}
-	if (change == NULL && state->revision < jv_feed_newest(edge))
-		state->revision = jv_feed_newest(edge);
+	if (change == NULL)
+		catch_up(state, jv_feed_newest(edge));
 }
 
 static void wake_at(struct jv_rpc *rpc, int64_t monotonic_ms)
@@ -297,11 +314,11 @@ static void pump(struct jv_rpc *rpc)
 	else if (jv_is_ok(&status))
 		read_feed(rpc, &gathered);
 	/* What does not wait for its message to be written may go on. */
-	more = more || (gathers(rpc) && full(rpc, &gathered));
-	send_gathered(rpc, &gathered);
+	more = more || state->work >= TURN_MAX || (gathers(rpc) && full(rpc, &gathered));
+	send_gathered(rpc, &gathered, more);
 	if (!jv_is_ok(&status))
 		jv_rpc_finish(rpc, status);
-	else if ((more || state->work >= TURN_MAX) && jv_rpc_writable(rpc))
+	else if (more && jv_rpc_writable(rpc))
 		/* Not at once: the others of this thread have their turn. */
 		wake_at(rpc, env->monotonic_ms(env) + 1);
 	/* Suspended: watch_timer, writable, watch_published. */
@@ -365,8 +382,12 @@ static void watch_published(
 
 	if (publication != NULL && (publication->kinds & changes) == 0)
 		return;
-	if (revision > ((struct watch_state *)rpc->state)->revision)
-		pump(rpc);
+	struct watch_state *state = rpc->state;
+	if (revision <= state->revision)
+		return;
+	if (state->told == 0)
+		state->told = revision;
+	pump(rpc);
 }
 
 static void watch_ended(struct jv_rpc *rpc)

@@ -11,6 +11,10 @@
 /* A cursor over the changes in the store, as WatchTasks has it. */
 struct watch_state {
 	int64_t revision; /* everything up to here was sent, or was not wanted */
+	/* It has had all there was, so nothing can be lost to it but what it is told of since: then
+	 * this is where that begins. Tasks use revisions up, also while no node changes. */
+	bool caught_up;
+	int64_t told; /* 0: of nothing */
 };
 
 static Jarvis__V1__Node *convert(struct jv_arena *arena, const struct jv_node_event_record *record)
@@ -72,20 +76,29 @@ static bool take(struct jv_rpc *rpc, const struct jv_cursor *cursor, struct jv_s
 static void pump(struct jv_rpc *rpc)
 {
 	struct watch_state *state = rpc->state;
+	int64_t durable = atomic_load(&rpc->edge->api->durable_revision);
 	struct jv_cursor *cursor = jv_cursor_open(rpc->edge->api->store, NULL);
 	struct jv_buffer key = {0};
-	struct jv_status status;
+	struct jv_status status = jv_ok();
+	bool more = true;
 	int work = 0;
 
 	jv_key_node_event(&key, state->revision + 1);
 	jv_cursor_seek(cursor, jv_buffer_bytes(&key), false);
 	jv_buffer_deinit(&key);
-	status = jv_read_kept(rpc->edge->api, state->revision);
+	if (!state->caught_up)
+		status = jv_read_kept(rpc->edge->api, state->revision);
+	else if (state->told > 0)
+		status = jv_read_kept(rpc->edge->api, state->told - 1);
 	while (jv_is_ok(&status) && jv_rpc_writable(rpc) && work < TURN_MAX &&
-		take(rpc, cursor, &status)) {
+		(more = take(rpc, cursor, &status))) {
 		work++;
 		jv_cursor_step(cursor, false);
 	}
+	state->caught_up = jv_is_ok(&status) && !more;
+	state->told = 0;
+	if (state->caught_up && state->revision < durable)
+		state->revision = durable;
 	struct jv_status closed = jv_cursor_close(cursor);
 	if (!jv_is_ok(&status) || !jv_is_ok(&closed)) {
 		jv_rpc_finish(rpc, jv_is_ok(&status) ? closed : status);
@@ -117,8 +130,14 @@ static void watch_start(struct jv_rpc *rpc)
 static void watch_published(
 	struct jv_rpc *rpc, int64_t revision, const struct jv_publication *publication)
 {
+	struct watch_state *state = rpc->state;
+
 	(void)publication;
-	if (revision > ((struct watch_state *)rpc->state)->revision && jv_rpc_writable(rpc))
+	if (revision <= state->revision)
+		return;
+	if (state->told == 0)
+		state->told = revision;
+	if (jv_rpc_writable(rpc))
 		pump(rpc);
 }
 

@@ -110,6 +110,20 @@ static void from_where_nothing_can_be_told(void **state)
 	jv_call_failed(watch_from(fixture, fixture->committed + 1), JV_OUT_OF_RANGE);
 }
 
+/* Tasks use up revisions, and what is kept is counted by them. */
+static void nothing_is_lost_while_only_tasks_change(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call *call = jv_call(fixture, "Worker/WatchNodes", "{}");
+
+	for (int i = 0; i < 300; i++)
+		jv_fixture_submit(fixture, "");
+	jv_fixture_node(fixture, "n1");
+	assert_false(call->over);
+	assert_int_equal(call->answer_count, 1);
+	expect(call, 0, "n1", JV_NODE_READY);
+}
+
 /* A list and a watch from its revision are the whole story. */
 static void lists_tell_where_to_watch_from(void **state)
 {
@@ -138,6 +152,7 @@ int main(void)
 		JV_FIXTURE_TEST(resumed_after_each_change),
 		JV_FIXTURE_TEST(a_slow_reader_is_told_all_the_same),
 		JV_FIXTURE_TEST(from_where_nothing_can_be_told),
+		JV_FIXTURE_TEST(nothing_is_lost_while_only_tasks_change),
 		JV_FIXTURE_TEST(lists_tell_where_to_watch_from),
 	};
 

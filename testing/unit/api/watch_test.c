@@ -341,6 +341,25 @@ static void a_reader_that_the_feed_has_left_behind(void **state)
 	assert_null(fixture->edge.feed);
 }
 
+/* Others change more than is kept while it runs: its own change is told all the same. */
+static void of_one_task_that_is_quiet_for_long(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call *session = jv_fixture_node(fixture, "n1");
+	uint64_t task = jv_fixture_submit(fixture, "");
+	struct call *call;
+
+	jv_fixture_report_running(session, task, 1);
+	call = jv_call(fixture, "Scheduler/WatchTasks", "{'id':'t-%" PRIu64 "'}", task);
+	for (int i = 0; i < 400; i++)
+		jv_fixture_submit(fixture, "'priority':-1");
+	jv_fixture_report_finished(session, task, 1, 0, 0);
+	assert_false(call->over);
+	assert_int_equal(call->answer_count, 1);
+	assert_int_equal(
+		change(call, 0)->task->status->state, JARVIS__V1__TASK_STATE__TASK_STATE_SUCCEEDED);
+}
+
 static void too_many_changes_a_message(void **state)
 {
 	jv_call_failed(watch(*state, "{'changesMax':10001}"), JV_INVALID_ARGUMENT);
@@ -364,6 +383,7 @@ int main(void)
 		JV_FIXTURE_TEST(several_changes_a_message),
 		JV_FIXTURE_TEST(several_changes_from_long_ago),
 		JV_FIXTURE_TEST(a_reader_that_the_feed_has_left_behind),
+		JV_FIXTURE_TEST(of_one_task_that_is_quiet_for_long),
 		JV_FIXTURE_TEST(too_many_changes_a_message),
 	};
 
