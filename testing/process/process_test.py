@@ -17,6 +17,10 @@ from testing.process.harness.programs import Program, Worker, eventually  # noqa
 # Prints all along, so that a gap or a repetition in the log would be seen.
 COUNT = "i=0; while [ $i -lt {0} ]; do i=$((i+1)); echo $i; sleep 0.05; done; exit {1}"
 # A daemon as daemons are made: another session, another parent, no open output.
+# Out of all control groups. Of version 1 the root is a plain file system, where a name would become
+# a file, and every later worker would take the directory for a hierarchy.
+LEAVE = ("for f in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; do"
+         " [ ! -e $f ] || echo 0 > $f; done; ")
 ESCAPE = ("setsid sh -c '(trap \"\" TERM HUP; sleep 1000.{0}) >/dev/null 2>&1 </dev/null &' "
           ">/dev/null 2>&1 & wait; ")
 
@@ -132,11 +136,10 @@ class Tasks(ProcessCase):
     def test_nothing_is_left_of_one_that_runs_away(self):
         """Each forks its successor into a session of its own and ends, faster than a list of
         processes is read; and it has left its control group."""
-        leave = "for d in /sys/fs/cgroup /sys/fs/cgroup/*/; do echo 0 > $d/cgroup.procs; done; "
         ran = os.path.join(self.shared, "ran")
         runner = ("import os\nn = 0\nwhile True:\n if os.fork(): os._exit(0)\n os.setsid()\n"
                   " n += 1\n if n == 100: open(\"" + ran + "\", \"w\").write(\"x\")\n")
-        task = self.sh(f"({leave} exec /usr/bin/python3 -c '{runner}' runs-away) "
+        task = self.sh(f"({LEAVE} exec /usr/bin/python3 -c '{runner}' runs-away) "
                        f">/dev/null 2>&1 & until [ -e {ran} ]; do sleep 0.1; done; echo done")
         self.assertEqual(self.output(task), "done\n")
         self.assertEqual(self.alive("runs-away"), [])
@@ -199,8 +202,7 @@ class Restarts(ProcessCase):
 
     def test_a_task_that_kills_its_keeper(self):
         """It may, being root; it goes with it, also where it has left its control group."""
-        leave = "for d in /sys/fs/cgroup /sys/fs/cgroup/*/; do echo 0 > $d/cgroup.procs; done; "
-        task = self.sh(f"({leave} sleep 1000.9) >/dev/null 2>&1 & echo up; sleep 0.5; "
+        task = self.sh(f"({LEAVE} sleep 1000.9) >/dev/null 2>&1 & echo up; sleep 0.5; "
                        "kill -9 $PPID; sleep 1000.9")
         self.ended(task, "FAILED", "EXECUTOR")
         self.assertEqual(self.server.log_of(task), b"up\n")
