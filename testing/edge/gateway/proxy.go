@@ -1,5 +1,5 @@
 // A grpc-gateway in front of the server at the address that it is given; says its own port on one
-// line of its output.
+// line of its output. build_proxy puts the name of the service in.
 package main
 
 import (
@@ -19,7 +19,7 @@ func main() {
 	// What is the default since version 2.
 	json := &runtime.JSONPb{OrigName: false, EmitDefaults: true}
 	mux := runtime.NewServeMux(runtime.WithMarshalerOption(runtime.MIMEWildcard, json))
-	err := gateway.RegisterGatewayHandlerFromEndpoint(context.Background(), mux, os.Args[1],
+	err := gateway.RegisterSERVICEHandlerFromEndpoint(context.Background(), mux, os.Args[1],
 		[]grpc.DialOption{grpc.WithInsecure()})
 	if err != nil {
 		panic(err)
