@@ -30,12 +30,14 @@ struct jv_status jv_filter_check(const Jarvis__V1__TaskFilter *filter)
 	return check_time(filter->submitted_before, "filter.submitted_before");
 }
 
-static bool state_wanted(const Jarvis__V1__TaskFilter *filter, enum jv_task_state state)
+bool jv_filter_state(const Jarvis__V1__TaskFilter *filter, enum jv_task_state state)
 {
+	if (filter == NULL || filter->n_states == 0)
+		return true;
 	for (size_t i = 0; i < filter->n_states; i++)
 		if (filter->states[i] == (Jarvis__V1__TaskState)state)
 			return true;
-	return filter->n_states == 0;
+	return false;
 }
 
 static bool text_wanted(char *const *texts, size_t count, struct jv_bytes text)
@@ -66,7 +68,7 @@ bool jv_filter_record(const Jarvis__V1__TaskFilter *filter, const struct jv_task
 {
 	if (filter == NULL)
 		return true;
-	return state_wanted(filter, record->state) &&
+	return jv_filter_state(filter, record->state) &&
 		text_wanted(filter->nodes, filter->n_nodes, record->node) &&
 		time_wanted(filter, record->submit_ms);
 }

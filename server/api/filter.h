@@ -15,6 +15,7 @@
 
 /* Checks limits and values. field is the path in front, such as "filter". filter may be NULL. */
 struct jv_status jv_filter_check(const Jarvis__V1__TaskFilter *filter) JV_MUST_USE;
+bool jv_filter_state(const Jarvis__V1__TaskFilter *filter, enum jv_task_state state);
 /* What the record alone decides: states, nodes, times. filter may be NULL. */
 bool jv_filter_record(const Jarvis__V1__TaskFilter *filter, const struct jv_task_record *record);
 /* Whether the spec has to be looked at, and what it decides: queues, labels. */

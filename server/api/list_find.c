@@ -13,14 +13,6 @@ static struct jv_bytes nothing(void)
 	return jv_bytes_of(NULL, 0);
 }
 
-static bool wants(const Jarvis__V1__TaskFilter *filter, enum jv_task_state state)
-{
-	for (size_t i = 0; i < filter->n_states; i++)
-		if (filter->states[i] == (Jarvis__V1__TaskState)state)
-			return true;
-	return false;
-}
-
 static struct jv_ids *of_states(struct jv_ids_walk *walk, const Jarvis__V1__TaskFilter *filter)
 {
 	struct jv_ids *parts[STATES_MAX];
@@ -29,15 +21,15 @@ static struct jv_ids *of_states(struct jv_ids_walk *walk, const Jarvis__V1__Task
 	bool wants_placed = false;
 
 	/* Queued tasks have no entry of their own: most are placed before long. */
-	if (wants(filter, JV_TASK_QUEUED))
+	if (jv_filter_state(filter, JV_TASK_QUEUED))
 		parts[count++] = jv_ids_without(walk, jv_ids_live(walk), jv_ids_term(walk, placed));
 	for (int state = JV_TASK_ASSIGNED; state <= JV_TASK_STOPPING; state++)
-		wants_placed = wants_placed || wants(filter, (enum jv_task_state)state);
+		wants_placed = wants_placed || jv_filter_state(filter, (enum jv_task_state)state);
 	if (wants_placed)
 		parts[count++] = jv_ids_term(walk, placed);
 	for (int state = JV_TASK_SUCCEEDED; state <= JV_TASK_CANCELLED; state++) {
 		uint8_t letter = (uint8_t)state;
-		if (wants(filter, (enum jv_task_state)state))
+		if (jv_filter_state(filter, (enum jv_task_state)state))
 			parts[count++] = jv_ids_term(
 				walk, jv_term(JV_ENTRY_STATE, jv_bytes_of(&letter, 1), nothing()));
 	}

@@ -139,22 +139,12 @@ static void add_range(
 		range->upper[1]++;
 }
 
-static bool state_wanted(const Jarvis__V1__TaskFilter *filter, int state)
-{
-	if (filter == NULL || filter->n_states == 0)
-		return true;
-	for (size_t i = 0; i < filter->n_states; i++)
-		if ((int)filter->states[i] == state)
-			return true;
-	return false;
-}
-
 static void by_finish(struct jv_listing *listing, struct jv_list_place *place)
 {
 	struct ranges ranges = {.listing = listing};
 
 	for (int state = JV_TASK_SUCCEEDED; state <= JV_TASK_CANCELLED; state++)
-		if (state_wanted(listing->filter, state))
+		if (jv_filter_state(listing->filter, (enum jv_task_state)state))
 			add_range(&ranges, JV_ENTRY_FINISH, (uint16_t)state, (uint16_t)(state + 1),
 				BOUND_SIZE);
 	if (!walk_ranges(&ranges, place))

@@ -19,9 +19,8 @@
 #define CHANGES_MAX       10000
 /* Changes gather for so long before they go out together. */
 #define GATHER_MS 100
-/* Tag of WatchTasksResponse.revision, and a varint. */
-#define REVISION_TAG   (2 << 3)
-#define REVISION_BYTES 11
+/* Tag of WatchTasksResponse.revision. */
+#define REVISION_TAG (2 << 3)
 
 /* A position among the changes: publications only wake it, so a slow reader costs nothing but its
  * place. The newest changes come from the edge's feed, older ones from the store. */

@@ -37,7 +37,7 @@ static Jarvis__V1__Node *convert(struct jv_arena *arena, const struct jv_node_ev
 	return node;
 }
 
-static struct jv_status send_change(
+static void send_change(
 	struct jv_rpc *rpc, const struct jv_node_event_record *record, int64_t revision)
 {
 	Jarvis__V1__WatchNodesResponse response = JARVIS__V1__WATCH_NODES_RESPONSE__INIT;
@@ -49,7 +49,6 @@ static struct jv_status send_change(
 	response.removed = record->removed;
 	jv_rpc_send(rpc, &response.base);
 	jv_arena_deinit(&arena);
-	return jv_ok();
 }
 
 /* As in watch.c. */
@@ -69,8 +68,8 @@ static bool take(struct jv_rpc *rpc, const struct jv_cursor *cursor, struct jv_s
 	JV_ASSERT(revision > state->revision);
 	state->revision = revision;
 	if (request->id[0] == '\0' || jv_bytes_equal(record.name, jv_bytes_of_text(request->id)))
-		*status = send_change(rpc, &record, revision);
-	return jv_is_ok(status);
+		send_change(rpc, &record, revision);
+	return true;
 }
 
 static void pump(struct jv_rpc *rpc)
