@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "server/api/convert.h"
 #include "server/api/handlers.h"
 #include "server/api/id.h"
@@ -43,7 +44,7 @@ static void cancel_start(struct jv_rpc *rpc)
  * What was cancelled may be cancelled again: a client that missed the answer asks once more. */
 static struct jv_status refused(const struct jv_event *event, const struct jv_task_record *record)
 {
-	if (event->status.code != JV_NOT_FOUND || !jv_task_state_final(record->state))
+	if (!jv_task_state_final(record->state))
 		return event->status;
 	if (record->state == JV_TASK_CANCELLED)
 		return jv_ok();
@@ -51,42 +52,85 @@ static struct jv_status refused(const struct jv_event *event, const struct jv_ta
 		"task t-%" PRIu64 " has ended already; there is nothing to cancel", record->id);
 }
 
-static struct jv_status read_answer(
-	struct jv_rpc *rpc, const struct jv_event *event, Jarvis__V1__Task **task)
+/* The core does not know the task, and is asked once more, to keep the request_id with the task as
+ * it stands in the store, which is final. */
+static void remember(struct jv_rpc *rpc, const struct jv_task_record *record)
 {
-	struct jv_task_read read = {0};
-	struct jv_status status = event->status;
+	struct jv_event_cancel *cancel = &rpc->event.cancel;
+	struct jv_buffer key = {0};
+	struct jv_buffer answer = {0};
 
-	if (jv_is_ok(&status) || status.code == JV_NOT_FOUND)
-		status = jv_read_task_message(
-			rpc->edge->api, NULL, event->cancel.task, &rpc->arena, &read, task);
-	if (jv_is_ok(&status))
+	JV_ASSERT(cancel->answer.size == 0);
+	jv_event_encode(record, 0, 0, &key, &answer);
+	cancel->answer = jv_bytes_of(
+		jv_arena_copy_bytes(&rpc->arena, jv_buffer_bytes(&answer)), answer.size);
+	jv_buffer_deinit(&key);
+	jv_buffer_deinit(&answer);
+	if (cancel->answer.data == NULL)
+		jv_rpc_finish(rpc, jv_answer_too_large());
+	else
+		jv_rpc_post(rpc);
+	/* Suspended, if posted: cancel_replied. */
+}
+
+static void answer(struct jv_rpc *rpc, int64_t revision, Jarvis__V1__Task *task)
+{
+	Jarvis__V1__CancelTaskResponse response = JARVIS__V1__CANCEL_TASK_RESPONSE__INIT;
+
+	response.task = task;
+	response.revision = revision;
+	response.duplicate = rpc->event.cancel.duplicate;
+	jv_rpc_send(rpc, &response.base);
+}
+
+/* The task as it stands in the store; the core knew it (live) or did not. */
+static void answer_from_store(struct jv_rpc *rpc, bool live)
+{
+	const struct jv_event *event = &rpc->event;
+	Jarvis__V1__Task *task = NULL;
+	struct jv_task_read read = {0};
+	struct jv_status status = jv_read_task_message(
+		rpc->edge->api, NULL, event->cancel.task, &rpc->arena, &read, &task);
+
+	if (jv_is_ok(&status) && !live)
 		status = refused(event, &read.record);
+	if (!jv_is_ok(&status))
+		jv_rpc_finish(rpc, status);
+	else if (!live && event->cancel.request.used)
+		remember(rpc, &read.record);
+	else
+		answer(rpc, event->revision, task);
 	jv_task_read_deinit(&read);
-	return status;
+}
+
+static void answer_from_request(struct jv_rpc *rpc)
+{
+	Jarvis__V1__Task *task = NULL;
+	int64_t revision = 0;
+	struct jv_status status =
+		jv_request_answer(rpc, &rpc->event.cancel.request, &task, &revision);
+
+	if (jv_is_ok(&status))
+		answer(rpc, revision, task);
+	else if (status.code == JV_NOT_FOUND)
+		/* Its time was over just now, and the record is gone. */
+		answer_from_store(rpc, true);
+	else
+		jv_rpc_finish(rpc, status);
 }
 
 static void cancel_replied(struct jv_rpc *rpc, struct jv_event *event)
 {
-	Jarvis__V1__CancelTaskResponse response = JARVIS__V1__CANCEL_TASK_RESPONSE__INIT;
-	struct jv_status status;
+	bool known = jv_is_ok(&event->status);
 
 	if (rpc->ended)
 		return;
-	response.revision = event->revision;
-	response.duplicate = event->cancel.duplicate;
-	if (event->cancel.request.used && jv_is_ok(&event->status))
-		status = jv_request_answer(
-			rpc, &event->cancel.request, &response.task, &response.revision);
-	/* Without a request_id; or its time was over just now, and the record is gone. */
+	if (!known && event->status.code != JV_NOT_FOUND)
+		jv_rpc_finish(rpc, event->status);
+	else if (known && event->cancel.request.used)
+		answer_from_request(rpc);
 	else
-		status = jv_error(JV_NOT_FOUND, "no answer is stored");
-	if (status.code == JV_NOT_FOUND)
-		status = read_answer(rpc, event, &response.task);
-	if (jv_is_ok(&status))
-		jv_rpc_send(rpc, &response.base);
-	else
-		jv_rpc_finish(rpc, status);
+		answer_from_store(rpc, known);
 }
 
 const struct jv_handler jv_handler_cancel_task = {

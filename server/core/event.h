@@ -83,12 +83,15 @@ struct jv_event_submit {
 };
 
 /* The end of a task, wanted by a client. Reply: status only; read the task from the store. With a
- * request_id the answer is in the record of the request, if the task was live. */
+ * request_id the answer is in the record of the request. Of a task that is not live the core knows
+ * nothing, NOT_FOUND: if the store has it as cancelled, the event comes again with that as answer,
+ * for the record. */
 struct jv_event_cancel {
 	uint64_t task;
 	struct jv_bytes reason;
 	struct jv_request_key request;
-	bool duplicate; /* reply */
+	struct jv_bytes answer; /* as in jv_request_record; empty at first */
+	bool duplicate;         /* reply */
 };
 
 #define JV_EXCLUSIONS_MAX 16

@@ -288,6 +288,8 @@ void jv_write_log_head_gone(struct jv_core *core, uint64_t task);
 /* From begin to end the answer that a request is stored with is the task as it was written last, at
  * first as it is now. Otherwise it is empty. */
 void jv_write_answer_begin(struct jv_core *core, const struct jv_task *task);
+/* Or it is this one, of a task that the core does not know. */
+void jv_write_answer_set(struct jv_core *core, struct jv_bytes answer);
 void jv_write_answer_end(struct jv_core *core);
 void jv_write_request(struct jv_core *core, const struct jv_request *request);
 void jv_write_request_gone(struct jv_core *core, const struct jv_request *request);

@@ -118,6 +118,23 @@ static void cancel(struct jv_core *core, struct jv_task *task, struct jv_bytes r
 		cancel_active(core, task);
 }
 
+/* Nothing is left to do, but the request_id is used. */
+static void cancel_finished(struct jv_core *core, struct jv_event *event)
+{
+	const struct jv_event_cancel *asked = &event->cancel;
+	if (asked->answer.size == 0) {
+		event->status = jv_error(JV_NOT_FOUND, "task t-%llu is not waiting or running",
+			(unsigned long long)asked->task);
+		return;
+	}
+	event->status = jv_request_room(core, &asked->request);
+	if (!jv_is_ok(&event->status))
+		return;
+	jv_write_answer_set(core, asked->answer);
+	jv_request_new(core, &asked->request, JV_REQUEST_CANCEL, asked->task);
+	jv_write_answer_end(core);
+}
+
 void jv_task_cancel(struct jv_core *core, struct jv_event *event)
 {
 	struct jv_event_cancel *asked = &event->cancel;
@@ -128,8 +145,7 @@ void jv_task_cancel(struct jv_core *core, struct jv_event *event)
 	}
 	struct jv_task *task = jv_task_find(core, asked->task);
 	if (task == NULL) {
-		event->status = jv_error(JV_NOT_FOUND, "task t-%llu is not waiting or running",
-			(unsigned long long)asked->task);
+		cancel_finished(core, event);
 		return;
 	}
 	event->status = jv_request_room(core, &asked->request);

@@ -140,6 +140,13 @@ void jv_write_answer_begin(struct jv_core *core, const struct jv_task *task)
 	answer_set(core, &record);
 }
 
+void jv_write_answer_set(struct jv_core *core, struct jv_bytes answer)
+{
+	JV_ASSERT(!core->answering && core->answer.size == 0 && answer.size > 0);
+	core->answering = true;
+	jv_buffer_append(&core->answer, answer.data, answer.size);
+}
+
 void jv_write_answer_end(struct jv_core *core)
 {
 	JV_ASSERT(core->answering);

@@ -240,13 +240,17 @@ class Requests(case.ServerCase):
     def test_a_cancellation_gets_its_first_answer_too(self):
         task = self.server.submit(image="x")
         request = {"id": task, "reason": "enough", "request_id": "cancel-once"}
+        late = {**request, "request_id": "cancel-late"}
         first = self.server.grpc.call("CancelTask", request)
+        nothing_left = self.server.grpc.call("CancelTask", late)
+        self.assertNotIn("duplicate", nothing_left)
         self.server.restart()
-        again = self.server.grpc.call("CancelTask", request)
-        self.assertTrue(again.pop("duplicate"))
-        self.assertEqual(again, first)
-        self.both_refuse("ALREADY_EXISTS", "request_id", "CancelTask",
-                         {**request, "reason": "another"})
+        for asked, answer in [(request, first), (late, nothing_left)]:
+            again = self.server.grpc.call("CancelTask", asked)
+            self.assertTrue(again.pop("duplicate"))
+            self.assertEqual(again, answer)
+            self.both_refuse("ALREADY_EXISTS", "request_id", "CancelTask",
+                             {**asked, "reason": "another"})
         refused = self.both_refuse("ALREADY_EXISTS", "spec.request_id", "SubmitTask",
                                    {"spec": {"image": "x", "request_id": "cancel-once"}})
         self.assertIn(f"by CancelTask of {task}", refused.message)

@@ -99,6 +99,15 @@ static void tried_again_with_other_defaults(void **state)
 	assert_true(response->duplicate);
 }
 
+static const Jarvis__V1__Task *cancel(struct fixture *fixture, uint64_t task)
+{
+	const Jarvis__V1__CancelTaskResponse *response = jv_call_answer(jv_call(
+		fixture, "Scheduler/CancelTask", "{'id':'t-%" PRIu64 "','reason':'enough'}", task));
+
+	assert_string_equal(response->task->status->cancel_reason, "enough");
+	return response->task;
+}
+
 static void cancelled_again_with_a_request_id(void **state)
 {
 	struct fixture *fixture = *state;
@@ -126,6 +135,32 @@ static void cancelled_again_with_a_request_id(void **state)
 	jv_call_failed(jv_call(fixture, "Scheduler/SubmitTask",
 			       "{'spec':{'executor':'noop','requestId':'c'}}"),
 		JV_ALREADY_EXISTS);
+}
+
+/* There was nothing left to do, but the id is used, and the answer is given again. */
+static void what_was_cancelled_is_cancelled_with_a_request_id(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *json = "{'id':'t-1','reason':'late','requestId':'c'}";
+	const Jarvis__V1__CancelTaskResponse *response;
+
+	jv_fixture_submit(fixture, "");
+	cancel(fixture, 1);
+	for (int times = 0; times < 2; times++) {
+		response = jv_call_answer(jv_call(fixture, "Scheduler/CancelTask", "%s", json));
+		assert_int_equal(response->duplicate, times > 0);
+		assert_int_equal(response->task->status->state,
+			JARVIS__V1__TASK_STATE__TASK_STATE_CANCELLED);
+		assert_string_equal(response->task->status->cancel_reason, "enough");
+		assert_int_equal(response->revision, fixture->committed);
+	}
+	jv_call_failed(jv_call(fixture, "Scheduler/CancelTask",
+			       "{'id':'t-1','reason':'another','requestId':'c'}"),
+		JV_ALREADY_EXISTS);
+	jv_call_failed(
+		jv_call(fixture, "Scheduler/CancelTask", "{'id':'t-2','requestId':'unused'}"),
+		JV_NOT_FOUND);
+	jv_fixture_submit(fixture, "'requestId':'unused'");
 }
 
 /* A client that read elsewhere does not see the past here. */
@@ -278,15 +313,6 @@ static void it_goes_on_while_it_is_read(void **state)
 		response->task->status->state, JARVIS__V1__TASK_STATE__TASK_STATE_ASSIGNED);
 	assert_null(response->task->status->pending);
 	assert_false(session->over);
-}
-
-static const Jarvis__V1__Task *cancel(struct fixture *fixture, uint64_t task)
-{
-	const Jarvis__V1__CancelTaskResponse *response = jv_call_answer(jv_call(
-		fixture, "Scheduler/CancelTask", "{'id':'t-%" PRIu64 "','reason':'enough'}", task));
-
-	assert_string_equal(response->task->status->cancel_reason, "enough");
-	return response->task;
 }
 
 static void cancelled_in_each_state(void **state)
@@ -449,6 +475,7 @@ int main(void)
 		JV_FIXTURE_TEST(tried_again_later),
 		JV_FIXTURE_TEST(tried_again_with_other_defaults),
 		JV_FIXTURE_TEST(cancelled_again_with_a_request_id),
+		JV_FIXTURE_TEST(what_was_cancelled_is_cancelled_with_a_request_id),
 		JV_FIXTURE_TEST(as_new_as_asked_for),
 		JV_FIXTURE_TEST(refused_by_name),
 		JV_FIXTURE_TEST(larger_than_messages_allow),
