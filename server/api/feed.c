@@ -8,8 +8,10 @@
 #include "server/api/convert.h"
 #include "server/api/read.h"
 
-/* Both bound what a feed holds. */
-#define CHANGES_MAX   8192
+#define CHANGES_MAX 8192
+/* Of those changes; what is no longer needed of the oldest segment and not yet filled of the newest
+ * comes to that. */
+#define BYTES_MAX     ((size_t)2 << 20)
 #define SEGMENT_BYTES ((size_t)64 << 10)
 /* Work of one turn, so that a backlog does not hold the thread: a change is one, and so is each so
  * many bytes of its spec. */
@@ -24,6 +26,7 @@ struct jv_feed {
 	int64_t newest; /* changes up to here are, if they are behind floor */
 	uint64_t first; /* numbers of changes: of the oldest kept, and of the next */
 	uint64_t end;
+	size_t bytes;                          /* of them all */
 	struct jv_change changes[CHANGES_MAX]; /* by number, modulo */
 	struct jv_shared *segment;             /* where the next goes; held */
 	struct jv_buffer scratch;
@@ -40,6 +43,7 @@ static void drop_oldest(struct jv_feed *feed)
 
 	JV_ASSERT(feed->first < feed->end);
 	feed->floor = oldest->revision;
+	feed->bytes -= oldest->size;
 	jv_shared_unref(oldest->segment);
 	feed->first++;
 }
@@ -111,6 +115,13 @@ static void copy_name(char *to, size_t room, struct jv_bytes name)
 	to[size] = '\0';
 }
 
+static void make_room(struct jv_feed *feed, size_t size)
+{
+	while (feed->first < feed->end &&
+		(feed->end - feed->first == CHANGES_MAX || feed->bytes + size > BYTES_MAX))
+		drop_oldest(feed);
+}
+
 static void append(struct jv_feed *feed, const struct jv_task_record *record,
 	const Jarvis__V1__TaskSpec *spec, int64_t revision)
 {
@@ -120,8 +131,7 @@ static void append(struct jv_feed *feed, const struct jv_task_record *record,
 
 	jv_buffer_clear(&feed->scratch);
 	jv_change_pack(record, spec, revision, &feed->scratch, &body);
-	if (feed->end - feed->first == CHANGES_MAX)
-		drop_oldest(feed);
+	make_room(feed, feed->scratch.size);
 	segment = segment_for(feed, feed->scratch.size);
 	change = slot(feed, feed->end++);
 	*change = (struct jv_change){
@@ -138,6 +148,7 @@ static void append(struct jv_feed *feed, const struct jv_task_record *record,
 	copy_name(change->queue, sizeof(change->queue), jv_bytes_of_text(spec->queue));
 	memcpy(segment->data + segment->size, feed->scratch.data, feed->scratch.size);
 	segment->size += feed->scratch.size;
+	feed->bytes += feed->scratch.size;
 	jv_shared_ref(segment);
 }
 
@@ -211,6 +222,11 @@ struct jv_status jv_feed_fill(struct jv_edge *edge, bool *more)
 	if (jv_is_ok(&status) && !*more)
 		feed->newest = durable;
 	return status;
+}
+
+size_t jv_feed_bytes(const struct jv_edge *edge)
+{
+	return edge->feed->bytes;
 }
 
 bool jv_feed_covers(const struct jv_edge *edge, int64_t revision)

@@ -37,6 +37,8 @@ void jv_feed_join(struct jv_edge *edge);
 void jv_feed_leave(struct jv_edge *edge);
 /* Reads what has become durable, or a bounded part of it: then *more. */
 struct jv_status jv_feed_fill(struct jv_edge *edge, bool *more) JV_MUST_USE;
+/* What the changes take that are in the feed: 2 MiB at most, whatever changes. */
+size_t jv_feed_bytes(const struct jv_edge *edge);
 /* Everything behind this revision, up to jv_feed_newest, is in the feed. */
 bool jv_feed_covers(const struct jv_edge *edge, int64_t revision);
 int64_t jv_feed_newest(const struct jv_edge *edge);

@@ -37,11 +37,13 @@ struct watch_state {
 	bool joined;
 };
 
-/* A message of several changes that is being put together. */
+/* A message of several changes that is being put together: whole runs of the feed by reference, and
+ * behind them what is copied, change by change, into one buffer. */
 struct gathered {
 	struct jv_part parts[JV_PARTS_MAX];
 	size_t count;
-	size_t bytes;
+	size_t bytes; /* of the parts */
+	struct jv_buffer copied;
 	int32_t changes;
 };
 
@@ -65,39 +67,34 @@ static bool wants_all(const struct jv_rpc *rpc)
 
 static bool full(const struct jv_rpc *rpc, const struct gathered *gathered)
 {
-	/* The last part is for the revision. */
+	/* The last part is for what is copied. */
 	return gathered->changes >= request_of(rpc)->changes_max ||
-		gathered->bytes >= MESSAGE_BYTES_MAX || gathered->count == JV_PARTS_MAX - 1;
+		gathered->bytes + gathered->copied.size >= MESSAGE_BYTES_MAX ||
+		gathered->count == JV_PARTS_MAX - 1;
 }
 
-/* Adds bytes of a shared piece; those that follow the last part make it longer. */
-static void gather(struct gathered *gathered, struct jv_shared *shared, size_t offset, size_t size,
-	uint32_t changes)
-{
-	struct jv_part *last = &gathered->parts[gathered->count - (gathered->count > 0)];
-
-	gathered->changes += (int32_t)changes;
-	gathered->bytes += size;
-	if (gathered->count > 0 && last->shared == shared && last->offset + last->size == offset) {
-		last->size += size;
-		return;
-	}
-	jv_shared_ref(shared);
-	gathered->parts[gathered->count++] =
-		(struct jv_part){.shared = shared, .offset = offset, .size = size};
-}
-
-/* One change: gathered, or sent by itself. */
+/* One change of the feed: gathered, or sent by itself. */
 static void emit(struct jv_rpc *rpc, struct gathered *gathered, const struct jv_change *change)
 {
 	const struct jv_part alone = {.shared = change->segment,
 		.offset = change->offset + change->size - change->body,
 		.size = change->body};
 
-	if (gathers(rpc))
-		gather(gathered, change->segment, change->offset, change->size, 1);
-	else
+	if (!gathers(rpc)) {
 		jv_rpc_send_parts(rpc, &alone, 1);
+		return;
+	}
+	gathered->changes++;
+	jv_buffer_append(&gathered->copied, change->segment->data + change->offset, change->size);
+}
+
+static struct jv_shared *share(const struct jv_buffer *buffer)
+{
+	struct jv_shared *shared = jv_shared_new(buffer->size);
+
+	memcpy(shared->data, buffer->data, buffer->size);
+	shared->size = buffer->size;
+	return shared;
 }
 
 /* Sends what was gathered, if anything, with the revision that it goes up to. */
@@ -105,22 +102,41 @@ static void send_gathered(struct jv_rpc *rpc, struct gathered *gathered, bool mo
 {
 	const struct jv_env *env = rpc->edge->api->env;
 	struct watch_state *state = rpc->state;
-	struct jv_shared *tail;
-	struct jv_buffer text = {0};
+	struct jv_buffer *copied = &gathered->copied;
 
 	if (gathered->changes == 0)
 		return;
 	/* Where more is known to wait the next message follows at once. */
 	state->due_ms = more ? 0 : env->monotonic_ms(env) + GATHER_MS;
-	jv_put_u8(&text, REVISION_TAG);
-	jv_put_varint(&text, (uint64_t)state->revision);
-	tail = jv_shared_new(text.size);
-	memcpy(tail->data, text.data, text.size);
-	gathered->parts[gathered->count++] = (struct jv_part){.shared = tail, .size = text.size};
-	jv_buffer_deinit(&text);
+	jv_put_u8(copied, REVISION_TAG);
+	jv_put_varint(copied, (uint64_t)state->revision);
+	gathered->parts[gathered->count++] =
+		(struct jv_part){.shared = share(copied), .size = copied->size};
+	jv_buffer_deinit(copied);
 	jv_rpc_send_parts(rpc, gathered->parts, gathered->count);
 	for (size_t i = 0; i < gathered->count; i++)
 		jv_shared_unref(gathered->parts[i].shared);
+}
+
+/* One change as the store has it, likewise. */
+static void emit_packed(struct jv_rpc *rpc, struct gathered *gathered,
+	const struct jv_task_record *record, const Jarvis__V1__TaskSpec *spec, int64_t revision)
+{
+	struct jv_buffer packed = {0};
+	struct jv_part alone;
+	size_t body = 0;
+
+	if (gathers(rpc)) {
+		gathered->changes++;
+		jv_change_pack(record, spec, revision, &gathered->copied, &body);
+		return;
+	}
+	jv_change_pack(record, spec, revision, &packed, &body);
+	alone = (struct jv_part){
+		.shared = share(&packed), .offset = packed.size - body, .size = body};
+	jv_rpc_send_parts(rpc, &alone, 1);
+	jv_shared_unref(alone.shared);
+	jv_buffer_deinit(&packed);
 }
 
 /* From the store: emits the change if its spec passes. */
@@ -129,24 +145,13 @@ static struct jv_status emit_stored(struct jv_rpc *rpc, const struct jv_task_rec
 {
 	struct watch_state *state = rpc->state;
 	Jarvis__V1__TaskSpec *spec = NULL;
-	struct jv_buffer packed = {0};
-	struct jv_change change = {0};
 	struct jv_arena arena;
 	struct jv_status status;
-	size_t body = 0;
 
 	jv_arena_init(&arena, 0, 0);
 	status = jv_read_spec(rpc->edge->api, NULL, record->id, &arena, &spec);
-	if (jv_is_ok(&status) && jv_filter_spec(request_of(rpc)->filter, spec)) {
-		jv_change_pack(record, spec, revision, &packed, &body);
-		change.segment = jv_shared_new(packed.size);
-		memcpy(change.segment->data, packed.data, packed.size);
-		change.size = (uint32_t)packed.size;
-		change.body = (uint32_t)body;
-		emit(rpc, gathered, &change);
-		jv_shared_unref(change.segment);
-		jv_buffer_deinit(&packed);
-	}
+	if (jv_is_ok(&status) && jv_filter_spec(request_of(rpc)->filter, spec))
+		emit_packed(rpc, gathered, record, spec, revision);
 	state->work += arena.used / TURN_SPEC_BYTES;
 	jv_arena_deinit(&arena);
 	/* A task whose spec is gone was removed since; its changes are of no interest. */
@@ -252,7 +257,10 @@ static void gather_runs(struct jv_rpc *rpc, struct gathered *gathered)
 		uint32_t most = (uint32_t)(request_of(rpc)->changes_max - gathered->changes);
 		struct jv_part part;
 		uint32_t count = jv_feed_run(edge, n, most, &part);
-		gather(gathered, part.shared, part.offset, part.size, count);
+		jv_shared_ref(part.shared);
+		gathered->parts[gathered->count++] = part;
+		gathered->bytes += part.size;
+		gathered->changes += (int32_t)count;
 		n += count;
 		state->revision = jv_feed_at(edge, n - 1)->revision;
 	}

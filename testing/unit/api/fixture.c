@@ -106,7 +106,7 @@ static void wake(void *context)
 	(void)context;
 }
 
-static void open_host(struct fixture *fixture)
+static void open_host(struct fixture *fixture, uint32_t events_max)
 {
 	struct jv_host_sink sink = {
 		sink_commit, sink_reply, sink_direct, sink_sweep, sink_publish, fixture};
@@ -117,7 +117,7 @@ static void open_host(struct fixture *fixture)
 			.request_window_ms = 3600000,
 			.tasks_max = 10000,
 			.nodes_max = 100,
-			.events_max = 200,
+			.events_max = events_max,
 			.seed = 1},
 		.tick_budget = 1000,
 		.schedule_budget = 1000,
@@ -137,6 +137,11 @@ static void open_host(struct fixture *fixture)
 }
 
 int jv_fixture_setup(void **state)
+{
+	return jv_fixture_setup_keeping(state, 200);
+}
+
+int jv_fixture_setup_keeping(void **state, uint32_t events_max)
 {
 	struct fixture *fixture = jv_calloc(1, sizeof(*fixture));
 
@@ -171,7 +176,7 @@ int jv_fixture_setup(void **state)
 	jv_list_init(&fixture->inbox);
 	jv_list_init(&fixture->calls);
 	jv_edge_init(&fixture->edge, &fixture->api, wake, fixture);
-	open_host(fixture);
+	open_host(fixture, events_max);
 	*state = fixture;
 	return 0;
 }

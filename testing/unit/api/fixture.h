@@ -64,6 +64,8 @@ struct call {
 };
 
 int jv_fixture_setup(void **state);
+/* The same, with so many changes kept for watches instead of 200. */
+int jv_fixture_setup_keeping(void **state, uint32_t events_max);
 /* The same, with an eager transport. */
 int jv_fixture_setup_eager(void **state);
 int jv_fixture_teardown(void **state);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "server/api/feed.h"
 
 static const Jarvis__V1__WatchTasksResponse *change(const struct call *call, uint32_t n)
 {
@@ -317,6 +318,30 @@ static void several_changes_from_long_ago(void **state)
 	assert_int_equal(count_changes(filtered, &revision), 60);
 }
 
+/* However far apart the changes lie, in the store or in the feed, a message takes as many as it
+ * may. */
+static void as_many_changes_a_message_as_asked_for(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t start = fixture->committed, revision = start;
+	struct call *call, *later;
+
+	for (int i = 0; i < 150; i++)
+		jv_fixture_submit(fixture, i % 2 == 0 ? "'queue':'a'" : "");
+	call = jv_call(fixture, "Scheduler/WatchTasks",
+		"{'changesMax':1000,'fromRevision':'%" PRId64 "','filter':{'queues':['a']}}",
+		start);
+	assert_int_equal(call->answer_count, 1);
+	assert_int_equal(count_changes(call, &revision), 75);
+	later = watch(fixture, "{'changesMax':1000,'filter':{'queues':['a']}}");
+	revision = fixture->committed;
+	for (int i = 0; i < 150; i++)
+		jv_fixture_submit(fixture, i % 2 == 0 ? "'queue':'a'" : "");
+	jv_fixture_pass(fixture, 100);
+	assert_int_equal(later->answer_count, 2);
+	assert_int_equal(count_changes(later, &revision), 75);
+}
+
 /* A watch that stands still for longer than the feed goes back is served by the store. */
 static void a_reader_that_the_feed_has_left_behind(void **state)
 {
@@ -339,6 +364,50 @@ static void a_reader_that_the_feed_has_left_behind(void **state)
 	jv_call_leave(quick);
 	jv_call_leave(slow);
 	assert_null(fixture->edge.feed);
+}
+
+static int setup_long(void **state)
+{
+	return jv_fixture_setup_keeping(state, 10000);
+}
+
+/* Few changes, but large ones: the feed goes back less far, and who is behind it reads the store,
+ * without a gap and without a change told twice. */
+static void large_changes_are_bounded_by_their_bytes(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t start = fixture->committed, revision = start;
+	struct call *quick = watch(fixture, "{'changesMax':10000}");
+	struct call *slow =
+		jv_call_start(fixture, "Scheduler/WatchTasks", 1, "{'changesMax':10000}");
+	struct call *sessions[2];
+	char spec[320];
+
+	jv_fixture_run(fixture);
+	/* Each fills its node. */
+	snprintf(spec, sizeof(spec),
+		"'name':'%0128d','queue':'q%062d','resources':{'cpuMillis':3000}", 0, 0);
+	for (int i = 0; i < 2; i++) {
+		jv_fixture_submit(fixture, spec);
+		sessions[i] = jv_fixture_node(fixture, i == 0 ? "n1" : "n2");
+	}
+	for (int i = 0; i < 8000; i++)
+		jv_call_say(sessions[i % 2],
+			"{'report':{'taskId':'t-%d','attempt':1,"
+			"'phase':'ATTEMPT_PHASE_STARTING','progress':'%0256d'}}",
+			i % 2 + 1, i);
+	for (int i = 0; i < 20; i++)
+		jv_fixture_pass(fixture, 100);
+	assert_false(jv_feed_covers(&fixture->edge, start));
+	assert_in_range(jv_feed_bytes(&fixture->edge), (2 << 20) - 4096, 2 << 20);
+	for (int i = 0; i < 30; i++) {
+		jv_call_read(slow, 1);
+		jv_fixture_pass(fixture, 100);
+	}
+	/* Each task was queued, assigned and starting first. */
+	assert_int_equal(count_changes(quick, &revision), 8006);
+	revision = start;
+	assert_int_equal(count_changes(slow, &revision), 8006);
 }
 
 /* Others change more than is kept while it runs: its own change is told all the same. */
@@ -382,6 +451,9 @@ int main(void)
 		JV_FIXTURE_TEST(many_watchers_of_one_task),
 		JV_FIXTURE_TEST(several_changes_a_message),
 		JV_FIXTURE_TEST(several_changes_from_long_ago),
+		JV_FIXTURE_TEST(as_many_changes_a_message_as_asked_for),
+		cmocka_unit_test_setup_teardown(
+			large_changes_are_bounded_by_their_bytes, setup_long, jv_fixture_teardown),
 		JV_FIXTURE_TEST(a_reader_that_the_feed_has_left_behind),
 		JV_FIXTURE_TEST(of_one_task_that_is_quiet_for_long),
 		JV_FIXTURE_TEST(too_many_changes_a_message),
