@@ -275,6 +275,9 @@ static enum step step_body(struct jv_rest_connection *connection)
 	bool over = false;
 	ssize_t got = 0;
 
+	/* That the client may go on. */
+	if (connection->out.size > 0 && jv_rest_flush(connection) == JV_REST_SENT_FAILED)
+		return STEP_CLOSE;
 	if (there.size > 0) {
 		connection->in_taken +=
 			take_body(connection, (const char *)there.data, there.size, &over);

@@ -1,6 +1,5 @@
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "base/assert.h"
 #include "server/rest/private.h"
@@ -46,19 +45,6 @@ static bool start_coding(struct jv_rest_call *call)
 	return false;
 }
 
-static void go_on(const struct jv_rest_connection *connection)
-{
-	static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
-
-	/* So few bytes always fit, as there is nothing before them. If not, the client sends on
-	 * after a moment, as it must. */
-	if (connection->tls == NULL)
-		send(connection->fd, line, sizeof(line) - 1, MSG_NOSIGNAL);
-	else
-		jv_rest_tls_write(
-			(struct jv_rest_connection *)(uintptr_t)connection, line, sizeof(line) - 1);
-}
-
 bool jv_rest_receive_start(struct jv_rest_call *call)
 {
 	const struct jv_head *head = &call->head;
@@ -73,7 +59,9 @@ bool jv_rest_receive_start(struct jv_rest_call *call)
 		return false;
 	if (head->expects_continue && !whole &&
 		call->connection->in_taken == call->connection->in.size)
-		go_on(call->connection);
+		/* It goes out with the next step, or as soon as there is room for it, and what
+		 * follows it comes behind. */
+		jv_buffer_append_text(&call->connection->out, "HTTP/1.1 100 Continue\r\n\r\n");
 	return true;
 }
 

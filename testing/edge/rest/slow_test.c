@@ -2,12 +2,38 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "testing/edge/rest/client.h"
 #include "testing/edge/rest/server.h"
 
 #define SHORT_MS 300
+
+/* What the kernel still takes of what the server sends; negative: all. */
+static _Atomic long room = -1;
+static _Atomic uint32_t turned_away;
+
+/* In front of the C library's: a buffer that is full when the test says so. */
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	struct iovec *first = &message->msg_iov[0];
+	long left = atomic_load(&room);
+	ssize_t sent;
+
+	if (left < 0)
+		return syscall(SYS_sendmsg, fd, message, flags);
+	if (left == 0) {
+		atomic_fetch_add(&turned_away, 1);
+		errno = EAGAIN;
+		return -1;
+	}
+	sent = send(fd, first->iov_base,
+		first->iov_len < (size_t)left ? first->iov_len : (size_t)left, flags);
+	atomic_store(&room, left - sent);
+	return sent;
+}
 
 static struct jv_rest_options impatient(void)
 {
@@ -152,6 +178,33 @@ static void a_long_body_is_not_a_slow_one(void **state)
 	server_stop(server, 1000);
 }
 
+/* The client does not read yet: that it may go on waits its turn, whole and in front of the answer.
+ */
+static void a_client_with_a_full_buffer_may_go_on_later(void **state)
+{
+	static const char expected[] = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n";
+	struct server *server = server_start(NULL);
+	struct client client;
+	struct answer answer;
+
+	(void)state;
+	client_open(&client, server->port);
+	atomic_store(&turned_away, 0);
+	atomic_store(&room, 10);
+	client_send(&client,
+		"POST /v1/tasks HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n"
+		"Expect: 100-continue\r\n\r\n");
+	server_wait_until(&turned_away, 1);
+	atomic_store(&room, -1);
+	client_send(&client, "{}");
+	client_read(&client, &answer);
+	assert_int_equal(answer.status, 200);
+	assert_memory_equal(client.in.data, expected, sizeof(expected) - 1);
+	answer_free(&answer);
+	client_close(&client);
+	server_stop(server, 1000);
+}
+
 /* An answer, or a stream, that nobody reads. */
 static void a_client_that_does_not_read_is_left(void **state)
 {
@@ -229,6 +282,7 @@ int main(void)
 		cmocka_unit_test(also_of_a_second_request),
 		cmocka_unit_test(a_slow_body_is_ended),
 		cmocka_unit_test(a_long_body_is_not_a_slow_one),
+		cmocka_unit_test(a_client_with_a_full_buffer_may_go_on_later),
 		cmocka_unit_test(a_client_that_does_not_read_is_left),
 		cmocka_unit_test(a_quiet_stream_lasts),
 		cmocka_unit_test(slow_clients_hold_up_nobody),
