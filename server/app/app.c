@@ -205,6 +205,9 @@ static struct jv_status open_rest(struct jv_app *app)
 	options.gzip = config->rest_gzip;
 	options.strict = config->rest_strict;
 	options.access_log = config->rest_access_log;
+	options.hosts_checked = jv_server_config_rest_hosts(config);
+	options.hosts = (const char *const *)config->rest_hosts.items;
+	options.host_count = config->rest_hosts.count;
 	options.cors_origins = (const char *const *)config->rest_cors_origins.items;
 	options.cors_origin_count = config->rest_cors_origins.count;
 	options.cors_headers = config->rest_cors_headers;

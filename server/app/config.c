@@ -207,6 +207,13 @@ static const struct jv_config_field own_fields[] = {
 		.offset = FIELD(rest_access_log),
 		.default_value = "false",
 		.help = "Whether each HTTP request is logged, at level info; without its query."},
+	{.key = "rest.hosts",
+		.type = JV_CONFIG_LIST,
+		.offset = FIELD(rest_hosts),
+		.maximum = 100,
+		.help = "Names, such as jarvis.example.com, that requests may be for (Host) besides "
+			"addresses and names without a dot; \"*\" means all. None means all too, but "
+			"for a loopback address without TLS."},
 	{.key = "rest.cors.origins",
 		.type = JV_CONFIG_LIST,
 		.offset = FIELD(rest_cors_origins),

@@ -50,6 +50,7 @@ struct jv_server_config {
 	bool rest_gzip;
 	bool rest_access_log;
 	bool rest_strict;
+	struct jv_config_list rest_hosts;
 	struct jv_config_list rest_cors_origins;
 	char *rest_cors_headers;
 	char *rest_cors_expose;
@@ -95,5 +96,7 @@ struct jv_status jv_server_config_check(const struct jv_server_config *config) J
 /* What `auto` comes to. */
 bool jv_server_config_grpc_tls(const struct jv_server_config *config);
 bool jv_server_config_rest_tls(const struct jv_server_config *config);
+/* Whether requests over REST must be for names of rest.hosts. */
+bool jv_server_config_rest_hosts(const struct jv_server_config *config);
 
 #endif

@@ -56,6 +56,40 @@ bool jv_server_config_rest_tls(const struct jv_server_config *config)
 	return speaks_tls(config, config->rest_tls, config->rest_listen);
 }
 
+static bool is_loopback(const char *listen)
+{
+	return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 ||
+		strncmp(listen, "localhost:", 10) == 0;
+}
+
+/* A port that only this machine can reach is one for browsers on it, where any site can have a name
+ * of its own point here. */
+bool jv_server_config_rest_hosts(const struct jv_server_config *config)
+{
+	const struct jv_config_list *hosts = &config->rest_hosts;
+
+	if (hosts->count > 0)
+		return strcmp(hosts->items[0], "*") != 0;
+	return is_loopback(config->rest_listen) && !jv_server_config_rest_tls(config);
+}
+
+static struct jv_status check_hosts(const struct jv_server_config *config)
+{
+	const struct jv_config_list *hosts = &config->rest_hosts;
+
+	for (size_t i = 0; i < hosts->count; i++) {
+		const char *host = hosts->items[i];
+		if (strcmp(host, "*") == 0 && hosts->count == 1)
+			continue;
+		if (host[0] == '\0' || strpbrk(host, ":/ \t\r\n?#*@,") != NULL)
+			return jv_error(JV_INVALID_ARGUMENT,
+				"rest.hosts: \"%.100s\" is no name of a host: write names without "
+				"scheme and port, or only \"*\"",
+				host);
+	}
+	return jv_ok();
+}
+
 static struct jv_status check_tls(const struct jv_server_config *config)
 {
 	bool wanted = config->grpc_tls == JV_SERVER_TLS_ON || config->rest_tls == JV_SERVER_TLS_ON;
@@ -129,6 +163,7 @@ struct jv_status jv_server_config_check(const struct jv_server_config *config)
 		return jv_error(JV_INVALID_ARGUMENT, "grpc.listen must not be empty");
 	JV_TRY(check_queues(config));
 	JV_TRY(check_tls(config));
+	JV_TRY(check_hosts(config));
 	JV_TRY(check_cors(config));
 	if (config->worker_enabled)
 		return jv_status_context(jv_worker_config_check(&config->worker), "worker");

@@ -417,6 +417,22 @@ static void start(struct jv_rest_call *call, const struct jv_handler *handler)
 	jv_rpc_start(&call->rpc, request);
 }
 
+/* A page of another site can send without asking what a form could send, and its reader may be on
+ * this machine: it would start tasks. */
+static struct jv_status check_site(const struct jv_rest_call *call)
+{
+	if (!jv_rest_host_good(call))
+		return jv_error(JV_PERMISSION_DENIED,
+			"this server does not answer to %.200s; rest.hosts says to which names it "
+			"does",
+			jv_rest_call_header(call, "Host"));
+	if (!jv_rest_origin_good(call))
+		return jv_error(JV_PERMISSION_DENIED,
+			"pages of this origin may not use the API; rest.cors.origins says which "
+			"may");
+	return jv_ok();
+}
+
 void jv_rest_call_dispatch(struct jv_rest_call *call, const char *verb)
 {
 	const struct jv_handler *handler;
@@ -427,12 +443,8 @@ void jv_rest_call_dispatch(struct jv_rest_call *call, const char *verb)
 		jv_rest_call_fail(call, call->refused_status, &status);
 		return;
 	}
-	/* A page of another site can send without asking what a form could send, and its reader may
-	 * be on this machine: it would start tasks. */
-	if (!jv_rest_origin_good(call)) {
-		status = jv_error(JV_PERMISSION_DENIED,
-			"pages of this origin may not use the API; rest.cors.origins says which "
-			"may");
+	status = check_site(call);
+	if (!jv_is_ok(&status)) {
 		jv_rest_call_fail(call, 0, &status);
 		return;
 	}

@@ -73,6 +73,30 @@ bool jv_rest_origin_good(const struct jv_rest_call *call)
 	return site != NULL && host != NULL && strcasecmp(site + 3, host) == 0;
 }
 
+static bool is_listed(const struct jv_rest_options *options, const char *name, size_t size)
+{
+	for (size_t i = 0; i < options->host_count; i++)
+		if (strlen(options->hosts[i]) == size &&
+			strncasecmp(options->hosts[i], name, size) == 0)
+			return true;
+	return false;
+}
+
+bool jv_rest_host_good(const struct jv_rest_call *call)
+{
+	const struct jv_rest_options *options = &call->rest->options;
+	const char *host = jv_rest_call_header(call, "Host");
+	size_t size;
+
+	/* Browsers always send one. Nobody can have a name without a dot, or an address, point
+	 * elsewhere. */
+	if (!options->hosts_checked || host == NULL || host[0] == '[')
+		return true;
+	size = strcspn(host, ":");
+	return memchr(host, '.', size) == NULL || strspn(host, "0123456789.") == size ||
+		is_listed(options, host, size);
+}
+
 void jv_rest_add_cors(struct jv_rest_call *call)
 {
 	const struct jv_rest_options *options = &call->rest->options;

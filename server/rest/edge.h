@@ -37,6 +37,11 @@ struct jv_rest_options {
 	size_t bodies_bytes_max; /* of all requests being received; beyond: 429 */
 	bool gzip;               /* for clients that take it */
 	bool access_log;         /* a line for each request */
+	/* If set, names that a request may be for (Host), besides addresses and names without a
+	 * dot; lent until close. */
+	bool hosts_checked;
+	const char *const *hosts;
+	size_t host_count;
 	/* Other sites whose pages may use the API, or only "*"; lent until close. */
 	const char *const *cors_origins;
 	size_t cors_origin_count;

@@ -253,6 +253,9 @@ void jv_rest_add_cors(struct jv_rest_call *call);
 /* Whether the request may act: a browser says in Origin whose page has sent it, and that is this
  * server's own, or one that the configuration names. */
 bool jv_rest_origin_good(const struct jv_rest_call *call);
+/* Whether it is for this server: a page whose name was made to point here is of the same origin to
+ * its browser. */
+bool jv_rest_host_good(const struct jv_rest_call *call);
 
 /* socket.c: plain or TLS. Read: bytes, 0 if none is there now, -1 at the end or when it is broken.
  * Write: bytes, 0 if there is no room now, -1 when it is broken. */

@@ -148,6 +148,55 @@ static void sites_that_are_named_may_read(void **state)
 	server_stop(server, 1000);
 }
 
+/* A name that was made to point here, by whoever has it: to browsers its pages are of our origin.
+ */
+static void a_server_answers_to_its_own_names(void **state)
+{
+	static const char *const hosts[] = {"jarvis.example.com"};
+	static const struct {
+		const char *host;
+		int status;
+	} cases[] = {
+		{"localhost:7071", 200},
+		{"127.0.0.1:7071", 200},
+		{"[::1]:7071", 200},
+		{"node7", 200},
+		{"Jarvis.Example.Com", 200},
+		{"jarvis.example.com:7071", 200},
+		{"evil.example:7071", 403},
+		{"jarvis.example.com.evil.example", 403},
+		{"127.0.0.1.evil.example", 403},
+		{"localhost.", 403},
+	};
+	struct jv_rest_options options = server_options();
+	struct server *server;
+	struct answer answer;
+	struct client client;
+	struct jv_buffer request = {0};
+
+	(void)state;
+	options.hosts_checked = true;
+	options.hosts = hosts;
+	options.host_count = 1;
+	server = server_start(&options);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		jv_buffer_clear(&request);
+		jv_buffer_printf(&request,
+			"GET /v1/tasks/t-1 HTTP/1.1\r\nHost: %s\r\nOrigin: http://%s\r\n\r\n",
+			cases[i].host, cases[i].host);
+		client_open(&client, server->port);
+		client_send(&client, jv_buffer_text(&request));
+		client_read(&client, &answer);
+		assert_int_equal(answer.status, cases[i].status);
+		if (answer.status == 403)
+			assert_non_null(strstr(answer_text(&answer), "rest.hosts"));
+		answer_free(&answer);
+		client_close(&client);
+	}
+	jv_buffer_deinit(&request);
+	server_stop(server, 1000);
+}
+
 static void a_browser_may_ask_first(void **state)
 {
 	static const char *const origins[] = {"*"};
@@ -422,6 +471,7 @@ int main(void)
 		cmocka_unit_test(a_head_is_that_of_a_get),
 		cmocka_unit_test(other_sites_have_no_say_by_default),
 		cmocka_unit_test(sites_that_are_named_may_read),
+		cmocka_unit_test(a_server_answers_to_its_own_names),
 		cmocka_unit_test(a_browser_may_ask_first),
 		cmocka_unit_test(answers_are_compressed_for_who_takes_that),
 		cmocka_unit_test(each_line_of_a_compressed_stream_comes_at_once),

@@ -347,6 +347,7 @@ class Mistakes(case.MachineCase):
         self.refused("say request or require", tls__cert=cert, tls__key=key,
                      tls__client_ca=ca.pem)
         self.refused("rest.cors.origins", "no origin", rest__cors__origins="[example.com]")
+        self.refused("rest.hosts", "no name of a host", rest__hosts="[example.com:80]")
         self.refused("none.pem", "No such file", code=EX_TEMPFAIL, tls__cert="/none.pem",
                      tls__key=key)
         self.refused("does not belong", code=EX_TEMPFAIL, tls__cert=cert, tls__key=other)
@@ -366,7 +367,12 @@ class Mistakes(case.MachineCase):
         server = Server(self.machine, name="plain").start()
         connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=10)
         connection.request("GET", "/alive")
-        self.assertEqual(connection.getresponse().status, 200)
+        self.assertEqual(connection.getresponse().read()[:1], b"{")
+        # A name that was made to point here; only plain ports of this machine are asked for it.
+        connection.request("GET", "/alive", headers={"Host": "evil.example"})
+        answer = connection.getresponse()
+        self.assertEqual(answer.status, 403)
+        self.assertIn(b"rest.hosts", answer.read())
         connection.close()
         server.grpc.call("GetLiveness", {})
         server.signal(signal.SIGHUP)
