@@ -24,13 +24,6 @@
  */
 #define TRIM_MIN 1024
 
-/* Of clients: those that share an IPv4 address, or a /64 of IPv6, are one. */
-struct jv_rest_address {
-	uint8_t key[16];
-	uint32_t count;
-	UT_hash_handle hh;
-};
-
 static void watch_listener(struct jv_rest_edge *rest, bool wanted)
 {
 	struct epoll_event event = {.events = wanted ? EPOLLIN : 0, .data.ptr = &rest->listen_fd};
@@ -70,34 +63,32 @@ static void make_key(const struct sockaddr *address, uint8_t key[16])
 	}
 }
 
-/* Counts one more connection of the address; NULL if it has too many, or none are counted. */
-static bool count_address(
-	struct jv_rest_edge *rest, const struct sockaddr *address, struct jv_rest_address **counted)
+/* Counts one more connection of the address; NULL if it has too many. */
+static struct jv_rest_address *count_address(
+	struct jv_rest_edge *rest, const struct sockaddr *address)
 {
+	uint32_t most = rest->options.connections_per_address_max;
 	uint8_t key[16];
 	struct jv_rest_address *found;
 
-	*counted = NULL;
-	if (rest->options.connections_per_address_max == 0)
-		return true;
 	make_key(address, key);
 	HASH_FIND(hh, rest->addresses, key, sizeof(key), found);
-	if (found != NULL && found->count >= rest->options.connections_per_address_max)
-		return false;
+	if (found != NULL && most > 0 && found->connections >= most)
+		return NULL;
 	if (found == NULL) {
 		found = jv_calloc(1, sizeof(*found));
 		memcpy(found->key, key, sizeof(key));
 		HASH_ADD(hh, rest->addresses, key, sizeof(found->key), found);
 	}
-	found->count++;
-	*counted = found;
-	return true;
+	found->connections++;
+	return found;
 }
 
 static void uncount_address(struct jv_rest_edge *rest, struct jv_rest_address *address)
 {
-	if (address == NULL || --address->count > 0)
+	if (--address->connections > 0)
 		return;
+	JV_ASSERT(address->bodies_bytes == 0);
 	HASH_DEL(rest->addresses, address);
 	free(address);
 }
@@ -118,11 +109,11 @@ static void name_peer(struct jv_rest_connection *connection, const struct sockad
 static void open_connection(struct jv_rest_edge *rest, int fd, const struct sockaddr *address)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
-	struct jv_rest_address *counted;
+	struct jv_rest_address *counted = count_address(rest, address);
 	struct jv_rest_connection *connection;
 	int one = 1, seconds = KEEPALIVE_S;
 
-	if (!count_address(rest, address, &counted)) {
+	if (counted == NULL) {
 		close(fd);
 		return;
 	}

@@ -34,9 +34,11 @@ struct jv_rest_options {
 	int64_t body_rate_min; /* bytes a second that prolong body_ms */
 	size_t header_bytes_max; /* request line and headers; beyond: 431 */
 	size_t body_bytes_max;   /* of one request, also when inflated; beyond: 413 */
-	size_t bodies_bytes_max; /* of all requests being received; beyond: 429 */
-	bool gzip;               /* for clients that take it */
-	bool access_log;         /* a line for each request */
+	/* Of all requests being received; one address may hold as much of it as it leaves to the
+	 * others. Beyond: 429. */
+	size_t bodies_bytes_max;
+	bool gzip;       /* for clients that take it */
+	bool access_log; /* a line for each request */
 	/* If set, names that a request may be for (Host), besides addresses and names without a
 	 * dot; lent until close. */
 	bool hosts_checked;

@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "base/map.h"
 #include "server/rest/body.h"
 #include "server/rest/edge.h"
 #include "server/rest/gzip.h"
@@ -33,8 +34,16 @@
 
 enum jv_rest_wanted { JV_REST_RUN, JV_REST_DRAIN, JV_REST_STOP };
 
-struct jv_rest_tls;     /* tls.c */
-struct jv_rest_address; /* accept.c */
+struct jv_rest_tls; /* tls.c */
+
+/* Of clients: those that share an IPv4 address, or a /64 of IPv6, are one. There as long as it has
+ * a connection. */
+struct jv_rest_address {
+	uint8_t key[16];
+	uint32_t connections;
+	size_t bodies_bytes; /* its part of the edge's */
+	UT_hash_handle hh;
+};
 
 struct jv_rest_edge {
 	struct jv_edge edge;
@@ -59,10 +68,10 @@ struct jv_rest_edge {
 	uint32_t connection_peak; /* since memory was given back last */
 	struct jv_list connections;
 	struct jv_list ready;
-	struct jv_heap dues;               /* of connections */
-	struct jv_rest_address *addresses; /* how many connections each has */
-	struct jv_list calls;              /* struct jv_rest_call that HTTP is not done with */
-	struct jv_list spent;              /* whose rpc has ended and is still held by the edge */
+	struct jv_heap dues; /* of connections */
+	struct jv_rest_address *addresses;
+	struct jv_list calls; /* struct jv_rest_call that HTTP is not done with */
+	struct jv_list spent; /* whose rpc has ended and is still held by the edge */
 	struct jv_heap deadlines;
 	struct jv_list messages; /* calls whose handler waits for the next message of the client */
 	size_t bodies_bytes;

@@ -72,14 +72,19 @@ static size_t counted(size_t size)
 	return size > FREE_BYTES ? size - FREE_BYTES : 0;
 }
 
-/* Whether so many bytes more fit into what all requests together may take. */
+/* Whether so many bytes more fit into what all requests together may take. One address must leave
+ * as much as it has: however slow its bodies are, and however many, there is room for others. */
 static bool reserve(struct jv_rest_call *call, size_t size)
 {
 	struct jv_rest_edge *rest = call->rest;
+	struct jv_rest_address *address = call->connection->address;
 	size_t more = counted(call->body.size + size) - counted(call->body.size);
 
-	if (rest->bodies_bytes + more <= rest->options.bodies_bytes_max || more == 0) {
+	if (more == 0 ||
+		rest->bodies_bytes + more + address->bodies_bytes + more <=
+			rest->options.bodies_bytes_max) {
 		rest->bodies_bytes += more;
+		address->bodies_bytes += more;
 		return true;
 	}
 	jv_rest_refuse(call, 0,
@@ -159,8 +164,12 @@ void jv_rest_receive_end(struct jv_rest_call *call)
 
 void jv_rest_receive_forget(struct jv_rest_call *call)
 {
-	JV_ASSERT(call->rest->bodies_bytes >= counted(call->body.size));
-	call->rest->bodies_bytes -= counted(call->body.size);
+	struct jv_rest_address *address = call->connection->address;
+	size_t size = counted(call->body.size);
+
+	JV_ASSERT(address->bodies_bytes >= size && call->rest->bodies_bytes >= size);
+	address->bodies_bytes -= size;
+	call->rest->bodies_bytes -= size;
 	jv_buffer_deinit(&call->body);
 	jv_gunzip_free(call->gunzip);
 	call->gunzip = NULL;

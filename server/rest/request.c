@@ -54,6 +54,8 @@ struct jv_status jv_rest_read_request(struct jv_rest_call *call, ProtobufCMessag
 		.form = is_form(call),
 	};
 
+	struct jv_status status;
+
 	*request = NULL;
 	JV_TRY(set_deadline(call));
 	JV_TRY(jv_rest_take_metadata(call));
@@ -61,10 +63,10 @@ struct jv_status jv_rest_read_request(struct jv_rest_call *call, ProtobufCMessag
 		call->left = input.body;
 		return jv_ok();
 	}
-	JV_TRY(jv_transcode_request(
-		call->rest->api->schema, &options, &input, &call->rpc.arena, request));
+	status = jv_transcode_request(
+		call->rest->api->schema, &options, &input, &call->rpc.arena, request);
 	jv_rest_receive_forget(call);
-	return jv_ok();
+	return status;
 }
 
 /* A form may stand for a request that the client cannot make: another method, by a header, or a

@@ -14,7 +14,13 @@
 
 void client_open(struct client *client, uint16_t port)
 {
+	client_open_from(client, port, "127.0.0.1");
+}
+
+void client_open_from(struct client *client, uint16_t port, const char *from)
+{
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in own = {.sin_family = AF_INET};
 	const struct timeval patience = {.tv_sec = PATIENCE_S};
 
 	*client = (struct client){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
@@ -22,6 +28,8 @@ void client_open(struct client *client, uint16_t port)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	assert_int_equal(inet_pton(AF_INET, from, &own.sin_addr), 1);
+	assert_int_equal(bind(client->fd, (const struct sockaddr *)&own, sizeof(own)), 0);
 	assert_int_equal(
 		connect(client->fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 }

@@ -31,6 +31,8 @@ struct answer {
 };
 
 void client_open(struct client *client, uint16_t port);
+/* The same from another address of the loopback, such as 127.0.0.2. */
+void client_open_from(struct client *client, uint16_t port, const char *address);
 void client_close(struct client *client);
 void client_send(struct client *client, const char *text);
 void client_send_bytes(struct client *client, const void *data, size_t size);

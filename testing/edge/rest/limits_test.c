@@ -113,7 +113,7 @@ static void all_bodies_together_have_a_limit(void **state)
 
 	(void)state;
 	options.body_bytes_max = LARGE_BODY;
-	options.bodies_bytes_max = LARGE_BODY / 2;
+	options.bodies_bytes_max = LARGE_BODY;
 	server = server_start(&options);
 	make_body(body, LARGE_BODY);
 	make_body(small, BODY_MAX);
@@ -132,6 +132,42 @@ static void all_bodies_together_have_a_limit(void **state)
 	answer_free(&answer);
 	client_close(&holder);
 	client_expect(server->port, "POST", "/v1/tasks", body, 200, "xxxx");
+	server_stop(server, 1000);
+}
+
+/* Whoever begins bodies and does not end them takes room from himself in the end. */
+static void slow_bodies_of_one_address_leave_room_for_others(void **state)
+{
+	struct jv_rest_options options = server_options();
+	struct server *server;
+	struct client slow[20];
+	struct answer answer;
+	static char body[LARGE_BODY + 1];
+	int taken = 0;
+
+	(void)state;
+	options.bodies_bytes_max = (size_t)4 * LARGE_BODY;
+	server = server_start(&options);
+	make_body(body, LARGE_BODY);
+	for (int i = 0; i < 20; i++) {
+		client_open_from(&slow[i], server->port, "127.0.0.2");
+		client_send(&slow[i],
+			"POST /v1/tasks HTTP/1.1\r\nHost: test\r\nContent-Length: 30000\r\n\r\n");
+		client_send_bytes(&slow[i], body, LARGE_BODY - 1);
+		/* The edge has looked at it when it answers another. */
+		client_expect(server->port, "GET", "/v1/tasks/t-1", NULL, 200, "t-1");
+	}
+	client_expect(server->port, "POST", "/v1/tasks", body, 200, "xxxx");
+	for (int i = 0; i < 20; i++) {
+		client_send_bytes(&slow[i], body + LARGE_BODY - 1, 1);
+		client_read(&slow[i], &answer);
+		assert_true(answer.status == 200 || answer.status == 429);
+		taken += answer.status == 200;
+		answer_free(&answer);
+		client_close(&slow[i]);
+	}
+	/* Of 120,000 bytes half, in bodies of which 16 KiB are free. */
+	assert_int_equal(taken, 4);
 	server_stop(server, 1000);
 }
 
@@ -315,6 +351,7 @@ int main(void)
 		cmocka_unit_test(a_body_without_a_length_has_a_limit),
 		cmocka_unit_test(a_polite_client_need_not_send),
 		cmocka_unit_test(all_bodies_together_have_a_limit),
+		cmocka_unit_test(slow_bodies_of_one_address_leave_room_for_others),
 		cmocka_unit_test(headers_have_a_limit),
 		cmocka_unit_test(a_thousand_parameters_harm_nobody),
 		cmocka_unit_test(calls_have_a_limit),
