@@ -140,11 +140,15 @@ bool jv_field_append(ProtobufCMessage *message, const ProtobufCFieldDescriptor *
 {
 	size_t count = jv_field_count(message, field);
 	size_t size = jv_field_size(field->type);
-	uint8_t *list = jv_arena_alloc(arena, (count + 1) * size);
-	if (list == NULL)
-		return false;
-	if (count > 0)
-		memcpy(list, jv_field_item(message, field, 0), count * size);
+	uint8_t *list = *(void **)jv_field_at(message, field);
+	/* Otherwise there is room: each list is as long as the next power of two. */
+	if ((count & (count - 1)) == 0) {
+		list = jv_arena_alloc(arena, (count > 0 ? 2 * count : 1) * size);
+		if (list == NULL)
+			return false;
+		if (count > 0)
+			memcpy(list, jv_field_item(message, field, 0), count * size);
+	}
 	memcpy(list + count * size, value, size);
 	jv_field_set_list(message, field, list, count + 1);
 	return true;

@@ -38,10 +38,12 @@ uint32_t jv_field_oneof_case(
 /* Sets a singular field to the value, of jv_field_size bytes. */
 void jv_field_set(
 	ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, const void *value);
-/* Sets a repeated field to the list, which must live as long as the message. */
+/* Sets a repeated field to the list, which must live as long as the message, and have room for as
+ * many items as the next power of two: jv_field_append goes on in it. */
 void jv_field_set_list(
 	ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, void *list, size_t count);
-/* Appends to a repeated field, in a new list of the arena. False past the arena's limit. */
+/* Appends to a repeated field that is empty or was set as above; it grows in the arena. False past
+ * the arena's limit. */
 bool jv_field_append(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
 	const void *value, struct jv_arena *arena);
 

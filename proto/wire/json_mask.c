@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "google/protobuf/field_mask.pb-c.h"
+#include "proto/wire/field.h"
 #include "proto/wire/json_lexer.h"
 #include "proto/wire/json_path.h"
 #include "proto/wire/schema_private.h"
@@ -184,7 +185,6 @@ static size_t sort(char **paths, size_t count)
 struct jv_status jv_json_mask(const struct jv_schema *schema, struct jv_bytes json,
 	const ProtobufCMessageDescriptor *type, struct jv_arena *arena, ProtobufCMessage *mask)
 {
-	Google__Protobuf__FieldMask *filled = (Google__Protobuf__FieldMask *)(void *)mask;
 	const struct jv_message_schema *message = jv_schema_of(schema, type);
 	struct masker masker = {.arena = arena};
 
@@ -197,7 +197,7 @@ struct jv_status jv_json_mask(const struct jv_schema *schema, struct jv_bytes js
 			masker.lexer.error == NULL ? "malformed" : masker.lexer.error);
 	jv_lexer_deinit(&masker.lexer);
 	jv_buffer_deinit(&masker.path);
-	filled->n_paths = sort(masker.paths, masker.count);
-	filled->paths = masker.paths;
+	jv_field_set_list(
+		mask, &mask->descriptor->fields[0], masker.paths, sort(masker.paths, masker.count));
 	return masker.status;
 }

@@ -76,9 +76,12 @@ bool jv_mask_parse(
 {
 	const ProtobufCFieldDescriptor *field = &message->descriptor->fields[0];
 	size_t count = text.size > 0 ? 1 : 0;
+	size_t room = 1;
 	for (size_t i = 0; i < text.size; i++)
 		count += text.data[i] == ',';
-	char **paths = jv_arena_calloc(arena, count, sizeof(*paths));
+	while (room < count)
+		room *= 2;
+	char **paths = jv_arena_calloc(arena, room, sizeof(*paths));
 	for (size_t i = 0; paths != NULL && i < count; i++) {
 		struct jv_bytes path = first_path(text);
 		paths[i] = in_json ? jv_arena_alloc(arena, 2 * path.size + 1)
@@ -192,13 +195,15 @@ static bool read_wrapped(struct jv_json_reader *reader, const struct jv_message_
 	const uint8_t *start = lexer->at;
 	struct jv_bytes name;
 	const uint8_t *name_at;
-	bool found = type->kind == JV_KIND_EMPTY;
+	bool found = false;
 	bool first = true;
 	while (jv_lexer_more(lexer, '}', &first)) {
 		bool ok;
 		if (!jv_lexer_name(lexer, &name, &name_at))
 			return false;
-		if (is_name(name, "value"))
+		if (is_name(name, "value") && found)
+			ok = jv_reader_fail(reader, name_at, "\"value\" is given twice");
+		else if (is_name(name, "value"))
 			ok = found = jv_reader_message(reader, type, content);
 		else if (is_name(name, "@type"))
 			ok = jv_lexer_skip(lexer);
@@ -209,7 +214,7 @@ static bool read_wrapped(struct jv_json_reader *reader, const struct jv_message_
 	}
 	if (lexer->error != NULL)
 		return false;
-	return found ||
+	return found || type->kind == JV_KIND_EMPTY ||
 		jv_reader_fail(
 			reader, start, "an Any of %s needs a \"value\"", type->descriptor->name);
 }

@@ -158,12 +158,12 @@ static bool follow(const struct request *request, const char *name, struct place
 	}
 }
 
-/* True if `field` is `bound` or a part of it. */
+/* True if `field` is `bound` or a part of it: a field of its, or a key of a map. */
 static bool is_within(const char *field, const char *bound)
 {
 	size_t size = strlen(bound);
 
-	return strncmp(field, bound, size) == 0 && (field[size] == '\0' || field[size] == '.');
+	return strncmp(field, bound, size) == 0 && strchr(".[", field[size]) != NULL;
 }
 
 /* Path and body win over the query, silently. */

@@ -73,6 +73,10 @@ static void requests_make_messages(void **state)
 			"{\"name\":\"a\",\"number\":\"5\",\"inner\":{\"deepName\":\"d\",\"number\":"
 			"7}}"},
 		{"PUT", "/v1/lists?name=x", "[1, 2, 3]", "{\"name\":\"x\",\"numbers\":[1,2,3]}"},
+		/* The body beats the query, also key by key. */
+		{"PUT", "/v1/lists?numbers=7", "[1]", "{\"numbers\":[1]}"},
+		{"PUT", "/v1/labels?labels[b]=y&name=x", "{\"a\":\"z\"}",
+			"{\"name\":\"x\",\"labels\":{\"a\":\"z\"}}"},
 	};
 
 	(void)state;

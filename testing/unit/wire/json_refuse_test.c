@@ -232,6 +232,10 @@ static void wrong_well_known_values_are_refused(void **state)
 			"any.seconds", "no such field"},
 		{KNOWN, "{\"any\":" URL("wiretest.Tree") ",\"@type\":\"x/wiretest.Tree\"}}", "any",
 			"twice"},
+		{KNOWN,
+			"{\"any\":" URL("google.protobuf.Duration") ",\"value\":\"1s\","
+								    "\"value\":\"2s\"}}",
+			"any", "twice"},
 		{KNOWN, "{\"any\":" URL("wiretest.Tree") ",}}", "any", "a comma before"},
 	};
 	CHECK_REFUSALS(refusals);

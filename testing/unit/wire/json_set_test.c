@@ -162,6 +162,35 @@ static void repeated_fields_grow_and_maps_replace(void **state)
 	jv_fixture_clear();
 }
 
+/* Many values cost as much memory as they are. */
+static void long_lists_fit_into_a_request(void **state)
+{
+	(void)state;
+	Wiretest__Request *request = jv_fixture_new(&wiretest__request__descriptor);
+	for (int i = 0; i < 10000; i++)
+		jv_fixture_ok(set(&request->base, "lists.i32", "5"));
+	assert_int_equal(request->lists->n_i32, 10000);
+	assert_int_equal(request->lists->i32[9999], 5);
+	assert_true(fixture.arena.used < (size_t)4 << 20);
+	jv_fixture_clear();
+}
+
+/* A list that was read as a whole grows as well. */
+static void a_mask_takes_more_paths(void **state)
+{
+	(void)state;
+	static const struct jv_json_write_options options = {.skip_defaults = true};
+	ProtobufCMessage *message = jv_fixture_new(&wiretest__request__descriptor);
+	jv_fixture_ok(set(message, "known.mask", "a,b,c"));
+	jv_fixture_ok(set(message, "id", "beside"));
+	for (int i = 0; i < 3; i++)
+		jv_fixture_ok(set(message, "known.mask.paths", "more"));
+	jv_fixture_ok(jv_json_write(fixture.schema, message, &options, &fixture.out));
+	assert_string_equal(jv_buffer_text(&fixture.out),
+		"{\"id\":\"beside\",\"known\":{\"mask\":\"a,b,c,more,more,more\"}}");
+	jv_fixture_clear();
+}
+
 static void a_oneof_takes_one_member(void **state)
 {
 	(void)state;
@@ -201,6 +230,8 @@ int main(void)
 		cmocka_unit_test(wrong_values_are_refused),
 		cmocka_unit_test(unknown_paths_are_not_found),
 		cmocka_unit_test(repeated_fields_grow_and_maps_replace),
+		cmocka_unit_test(long_lists_fit_into_a_request),
+		cmocka_unit_test(a_mask_takes_more_paths),
 		cmocka_unit_test(a_oneof_takes_one_member),
 		cmocka_unit_test(paths_are_limited_in_depth),
 	};
