@@ -1,6 +1,5 @@
 #include <inttypes.h>
 
-#include "base/assert.h"
 #include "server/api/edge.h"
 
 /* How long a read waits for the revision that it asks for, and how often it looks. A server that
@@ -15,19 +14,11 @@ static int64_t newest(const struct jv_rpc *rpc)
 }
 
 /* What the request asks for; 0 if its type has no such field. */
-static int64_t wanted(const struct jv_rpc *rpc)
+static int64_t wanted(const struct jv_rpc *rpc, const struct jv_handler *handler)
 {
-	const ProtobufCMessage *request = rpc->request;
-	const ProtobufCFieldDescriptor *field;
-
-	if (request == NULL)
+	if (handler->min_revision == 0)
 		return 0;
-	field = protobuf_c_message_descriptor_get_field_by_name(
-		request->descriptor, "min_revision");
-	if (field == NULL)
-		return 0;
-	JV_ASSERT(field->type == PROTOBUF_C_TYPE_INT64);
-	return *(const int64_t *)(const void *)((const char *)request + field->offset);
+	return *(const int64_t *)(const void *)((const char *)rpc->request + handler->min_revision);
 }
 
 static void look_again(struct jv_rpc *rpc)
@@ -42,7 +33,7 @@ static void await_timer(struct jv_rpc *rpc)
 {
 	const struct jv_env *env = rpc->edge->api->env;
 
-	if (newest(rpc) >= wanted(rpc)) {
+	if (newest(rpc) >= wanted(rpc, rpc->awaiting)) {
 		rpc->handler = rpc->awaiting;
 		rpc->handler->start(rpc);
 	} else if (env->monotonic_ms(env) < rpc->await_until_ms) {
@@ -62,7 +53,7 @@ static const struct jv_handler awaiting = {.timer = await_timer};
 void jv_rpc_await(struct jv_rpc *rpc)
 {
 	const struct jv_env *env = rpc->edge->api->env;
-	int64_t revision = wanted(rpc);
+	int64_t revision = wanted(rpc, rpc->handler);
 
 	if (revision < 0) {
 		rpc->handler = &awaiting;

@@ -74,6 +74,7 @@ static void get_replied(struct jv_rpc *rpc, struct jv_event *event)
 
 const struct jv_handler jv_handler_get_task = {
 	.path = "/jarvis.v1.Scheduler/GetTask",
+	.min_revision = offsetof(Jarvis__V1__GetTaskRequest, min_revision),
 	.start = get_start,
 	.replied = get_replied,
 	.state_size = sizeof(struct get_state),

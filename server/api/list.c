@@ -258,5 +258,6 @@ static void list_start(struct jv_rpc *rpc)
 
 const struct jv_handler jv_handler_list_tasks = {
 	.path = "/jarvis.v1.Scheduler/ListTasks",
+	.min_revision = offsetof(Jarvis__V1__ListTasksRequest, min_revision),
 	.start = list_start,
 };

@@ -298,6 +298,7 @@ static void logs_published(
 
 const struct jv_handler jv_handler_get_task_logs = {
 	.path = "/jarvis.v1.Scheduler/GetTaskLogs",
+	.min_revision = offsetof(Jarvis__V1__GetTaskLogsRequest, min_revision),
 	.start = logs_start,
 	.writable = pump,
 	.published = logs_published,

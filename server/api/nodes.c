@@ -129,12 +129,14 @@ static void get_replied(struct jv_rpc *rpc, struct jv_event *event)
 
 const struct jv_handler jv_handler_list_nodes = {
 	.path = "/jarvis.v1.Worker/ListNodes",
+	.min_revision = offsetof(Jarvis__V1__ListNodesRequest, min_revision),
 	.start = list_start,
 	.replied = list_replied,
 };
 
 const struct jv_handler jv_handler_get_node = {
 	.path = "/jarvis.v1.Worker/GetNode",
+	.min_revision = offsetof(Jarvis__V1__GetNodeRequest, min_revision),
 	.start = get_start,
 	.replied = get_replied,
 };

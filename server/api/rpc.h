@@ -68,6 +68,8 @@ struct jv_handler {
 	void (*ended)(struct jv_rpc *rpc);
 	/* Bytes of handler state in rpc->state, zeroed. */
 	size_t state_size;
+	/* Where the request has its min_revision, an int64; 0: nowhere. */
+	size_t min_revision;
 };
 
 /* With the NUL behind them: see trace.h. */

@@ -75,6 +75,7 @@ static void wait_timer(struct jv_rpc *rpc)
 
 const struct jv_handler jv_handler_wait_task = {
 	.path = "/jarvis.v1.Scheduler/WaitTask",
+	.min_revision = offsetof(Jarvis__V1__WaitTaskRequest, min_revision),
 	.start = wait_start,
 	.published = wait_published,
 	.timer = wait_timer,

@@ -192,6 +192,24 @@ static void as_new_as_asked_for(void **state)
 	assert_true(call->released);
 }
 
+/* Each handler whose request can ask for that says where. */
+static void every_read_is_as_new_as_asked_for(void **state)
+{
+	struct fixture *fixture = *state;
+	int count = 0;
+
+	for (size_t i = 0; jv_handlers[i] != NULL; i++) {
+		const ProtobufCFieldDescriptor *field =
+			protobuf_c_message_descriptor_get_field_by_name(
+				jv_schema_method(fixture->schema, jv_handlers[i]->path)->input,
+				"min_revision");
+		assert_int_equal(jv_handlers[i]->min_revision, field == NULL ? 0 : field->offset);
+		assert_true(field == NULL || field->type == PROTOBUF_C_TYPE_INT64);
+		count += field != NULL;
+	}
+	assert_int_equal(count, 6);
+}
+
 static void refused_by_name(void **state)
 {
 	const struct jv_status *status;
@@ -477,6 +495,7 @@ int main(void)
 		JV_FIXTURE_TEST(cancelled_again_with_a_request_id),
 		JV_FIXTURE_TEST(what_was_cancelled_is_cancelled_with_a_request_id),
 		JV_FIXTURE_TEST(as_new_as_asked_for),
+		JV_FIXTURE_TEST(every_read_is_as_new_as_asked_for),
 		JV_FIXTURE_TEST(refused_by_name),
 		JV_FIXTURE_TEST(larger_than_messages_allow),
 		JV_FIXTURE_TEST(a_full_inbox_is_told),
