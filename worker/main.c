@@ -47,7 +47,8 @@ static const char usage[] =
 	"\n"
 	"The environment sets keys too, as JARVIS_WORKER_SERVER_ADDRESS; flags win over the\n"
 	"environment, which wins over the file. Tasks that run go on when the worker is stopped\n"
-	"(SIGTERM), and are adopted when it is started again within the lease.\n"
+	"(SIGTERM), and are adopted when it is started again within the lease. Certificates and\n"
+	"token are read each time that it connects; SIGHUP changes nothing.\n"
 	"\n"
 	"Exit codes: 0 stopped, 64 wrong usage, 69 cannot start, 77 no permission, 78 wrong\n"
 	"configuration.\n";
@@ -170,11 +171,12 @@ static int open_signals(void)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
-static void wait_for_signal(int signals)
+static int next_signal(int signals)
 {
 	struct signalfd_siginfo info;
 	ssize_t size;
@@ -183,7 +185,18 @@ static void wait_for_signal(int signals)
 		size = read(signals, &info, sizeof(info));
 	while (size < 0 && errno == EINTR);
 	JV_ASSERT(size == (ssize_t)sizeof(info));
-	JV_INFO("worker.stopping", JV_KI("signal", info.ssi_signo));
+	return (int)info.ssi_signo;
+}
+
+static void wait_for_end(int signals)
+{
+	int number;
+
+	/* As jarvisd takes it; here there is nothing to be read again that is not anyway. */
+	while ((number = next_signal(signals)) == SIGHUP)
+		JV_INFO("worker.reload",
+			JV_KV("effect", "certificates and token are read when it connects next"));
+	JV_INFO("worker.stopping", JV_KI("signal", number));
 }
 
 static int serve(const struct jv_worker_config *config)
@@ -205,7 +218,7 @@ static int serve(const struct jv_worker_config *config)
 		return exit_code_of(status.code);
 	}
 	jv_notify_tell(&notify, JV_NOTIFY_READY);
-	wait_for_signal(signals);
+	wait_for_end(signals);
 	jv_notify_tell(&notify, JV_NOTIFY_STOPPING);
 	jv_worker_stop(worker, STOP_GRACE_MS);
 	close(signals);

@@ -2,6 +2,7 @@
 """Tasks run to their end by a real worker's no-op executor: placement, results, logs, sessions."""
 
 import os
+import signal
 import sys
 import time
 
@@ -37,6 +38,12 @@ class Runs(WorkerCase):
         self.assertEqual(ended["status"]["state"], "TASK_STATE_FAILED")
         self.assertEqual(ended["status"]["failure_reason"], "FAILURE_REASON_EXIT_CODE")
         self.assertEqual(ended["status"]["exit_code"], 7)
+
+    def test_a_hangup_stops_nothing(self):
+        self.worker.signal(signal.SIGHUP)
+        eventually(self.worker.log, lambda log: "worker.reload" in log)
+        ended = self.server.finished(self.noop())
+        self.assertEqual(ended["status"]["state"], "TASK_STATE_SUCCEEDED")
 
     def test_logs_over_both(self):
         task = self.noop("print", "hello\nworld\n")
