@@ -15,6 +15,7 @@
 #include "base/version.h"
 #include "server/app/app.h"
 #include "server/app/memory.h"
+#include "server/app/tls.h"
 
 /* For tens of thousands of connections. */
 #define DESCRIPTORS 65536
@@ -32,7 +33,8 @@ static const char usage[] =
 	"\n"
 	"  --config FILE   read this YAML file (default: none; every key has a default)\n"
 	"  --KEY=VALUE     set one key, such as --grpc.listen=0.0.0.0:7070; wins over file and environment\n"
-	"  --check         check the configuration, print nothing if it is good, and exit\n"
+	"  --check         check the configuration, with certificates and keys, print nothing if it is good,\n"
+	"                  and exit\n"
 	"  --describe      print every key with its meaning, unit, range and default, as a YAML file\n"
 	"  --version       print the version\n"
 	"  --help          print this\n"
@@ -187,6 +189,16 @@ static int await_end(struct jv_app *app, const sigset_t *signals)
 	}
 }
 
+static int check(const struct jv_server_config *config)
+{
+	struct jv_status status = jv_app_tls_check(config);
+
+	if (jv_is_ok(&status))
+		return 0;
+	fprintf(stderr, "jarvisd: %s\n", status.message);
+	return EX_CONFIG;
+}
+
 static int serve(const struct jv_server_config *config, const sigset_t *signals)
 {
 	struct jv_app *app = NULL;
@@ -226,7 +238,9 @@ int main(int argc, char **argv)
 	free(arguments.flags);
 	if (code != 0)
 		return code;
-	if (!arguments.check) {
+	if (arguments.check) {
+		code = check(&config);
+	} else {
 		/* Before any thread: all threads inherit the mask, and only this one takes signals.
 		 */
 		sigemptyset(&signals);

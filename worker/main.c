@@ -40,7 +40,7 @@ static const char usage[] =
 	"\n"
 	"  --config FILE   read the configuration from this YAML file\n"
 	"  --KEY=VALUE     set one key, such as --server.address=10.0.0.1:7070\n"
-	"  --check         check the configuration, and end\n"
+	"  --check         check the configuration, with certificates and token, and end\n"
 	"  --describe      print a configuration file with every key and its default\n"
 	"  --version       print the version\n"
 	"  --help          print this\n"
@@ -234,6 +234,18 @@ static void describe(void)
 	jv_buffer_deinit(&text);
 }
 
+/* What is read at each connection too. */
+static int check(const struct jv_worker_config *config)
+{
+	struct jv_status status = jv_worker_check(config);
+
+	if (jv_is_ok(&status))
+		puts("the configuration is good");
+	else
+		fprintf(stderr, "jarvis-worker: %s\n", status.message);
+	return jv_is_ok(&status) ? 0 : EXIT_CONFIG;
+}
+
 static int act(const struct arguments *arguments)
 {
 	struct jv_worker_config config = {0};
@@ -250,7 +262,7 @@ static int act(const struct arguments *arguments)
 		if (code != 0)
 			return code;
 		if (arguments->check)
-			puts("the configuration is good");
+			code = check(&config);
 		else
 			code = serve(&config);
 		jv_config_deinit(jv_worker_config_schema, &config);

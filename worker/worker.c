@@ -278,6 +278,37 @@ static void close_all(struct jv_worker *worker)
 	free(worker);
 }
 
+static struct jv_worker *make(const struct jv_worker_config *config)
+{
+	struct jv_worker *worker = jv_calloc(1, sizeof(*worker));
+
+	worker->config = config;
+	worker->env = &jv_env_system;
+	worker->state.directory = -1;
+	worker->state.lock = -1;
+	worker->alarm = -1;
+	jv_arena_init(&worker->arena, 0, 0);
+	return worker;
+}
+
+static struct jv_status open_connection(struct jv_worker *worker, const char *server)
+{
+	jv_cq_open(&worker->cq);
+	worker->schema = jv_schema_new_jarvis();
+	return open_link(worker, server);
+}
+
+struct jv_status jv_worker_check(const struct jv_worker_config *config)
+{
+	struct jv_worker *worker = make(config);
+	struct jv_status status = jv_worker_config_check(config);
+
+	if (jv_is_ok(&status))
+		status = open_connection(worker, NULL);
+	close_all(worker);
+	return status;
+}
+
 static struct jv_status open_all(struct jv_worker *worker, const char *server)
 {
 	int error;
@@ -288,9 +319,7 @@ static struct jv_status open_all(struct jv_worker *worker, const char *server)
 	jv_alarm_set(worker->alarm, jv_state_lease_get(&worker->state));
 	JV_TRY(jv_executors_open(worker->config, worker->env, &worker->executors));
 	worker->node = jv_inventory_node_name(worker->config, &worker->arena);
-	jv_cq_open(&worker->cq);
-	worker->schema = jv_schema_new_jarvis();
-	JV_TRY(open_link(worker, server));
+	JV_TRY(open_connection(worker, server));
 	open_agent(worker);
 	JV_TRY(open_watch(worker));
 	error = start_thread(worker);
@@ -302,16 +331,9 @@ static struct jv_status open_all(struct jv_worker *worker, const char *server)
 struct jv_status jv_worker_start(
 	const struct jv_worker_options *options, struct jv_worker **started)
 {
-	struct jv_worker *worker = jv_calloc(1, sizeof(*worker));
-	struct jv_status status;
+	struct jv_worker *worker = make(options->config);
+	struct jv_status status = open_all(worker, options->server);
 
-	worker->config = options->config;
-	worker->env = &jv_env_system;
-	worker->state.directory = -1;
-	worker->state.lock = -1;
-	worker->alarm = -1;
-	jv_arena_init(&worker->arena, 0, 0);
-	status = open_all(worker, options->server);
 	if (!jv_is_ok(&status)) {
 		close_all(worker);
 		return status;

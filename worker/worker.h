@@ -23,6 +23,9 @@ struct jv_worker_options {
 	const char *server; /* address to dial instead of server.address; NULL: that */
 };
 
+/* Whether it could begin to connect: the configuration, and the files of certificates, keys and
+ * token that it names, as they are now. Connects to nobody. */
+struct jv_status jv_worker_check(const struct jv_worker_config *config) JV_MUST_USE;
 /* Opens everything and starts the threads; it need not reach the server. The status names the cause
  * and the remedy: ALREADY_EXISTS (state directory in use), PERMISSION_DENIED, FAILED_PRECONDITION
  * (no runc, no shim), INVALID_ARGUMENT. On failure there is nothing to stop. */

@@ -30,7 +30,7 @@ static void log_loaded(struct jv_tls_source *source)
 	jv_tls_deinit(&tls);
 }
 
-struct jv_status jv_app_tls_open(
+static struct jv_status open_source(
 	const struct jv_server_config *config, struct jv_tls_source **source)
 {
 	const struct jv_tls_files files = {
@@ -39,10 +39,26 @@ struct jv_status jv_app_tls_open(
 	*source = NULL;
 	if (!jv_server_config_grpc_tls(config) && !jv_server_config_rest_tls(config))
 		return jv_ok();
-	JV_TRY(jv_status_context(jv_tls_source_open(&files,
+	return jv_status_context(jv_tls_source_open(&files,
 					 (enum jv_tls_client_auth)config->tls_client_auth, source),
-		"tls"));
-	log_loaded(*source);
+		"tls");
+}
+
+struct jv_status jv_app_tls_open(
+	const struct jv_server_config *config, struct jv_tls_source **source)
+{
+	JV_TRY(open_source(config, source));
+	if (*source != NULL)
+		log_loaded(*source);
+	return jv_ok();
+}
+
+struct jv_status jv_app_tls_check(const struct jv_server_config *config)
+{
+	struct jv_tls_source *source;
+
+	JV_TRY(open_source(config, &source));
+	jv_tls_source_close(source);
 	return jv_ok();
 }
 

@@ -28,10 +28,20 @@ bad() { # PROGRAM EXPECTED-PATTERN YAML
 	checks=$((checks + 1))
 }
 
+# Certificates of its own in the place of the example's.
+mkdir "$work/tls"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost \
+	-keyout "$work/tls/server.key" -out "$work/tls/server.pem" 2>/dev/null
+for name in ca worker; do cp "$work/tls/server.pem" "$work/tls/$name.pem"; done
+cp "$work/tls/server.key" "$work/tls/worker.key"
+for name in production worker; do
+	sed "s#/etc/jarvis/tls#$work/tls#" "docs/config/$name.yaml" >"$work/$name.yaml"
+done
+
 good "$jarvisd" docs/config/development.yaml
-good "$jarvisd" docs/config/production.yaml
+good "$jarvisd" "$work/production.yaml"
 good "$jarvisd" docs/config/default.yaml
-good "$worker" docs/config/worker.yaml
+good "$worker" "$work/worker.yaml"
 good "$worker" docs/config/worker-default.yaml
 "$jarvisd" --describe | diff -u docs/config/default.yaml - >&2
 "$worker" --describe | diff -u docs/config/worker-default.yaml - >&2

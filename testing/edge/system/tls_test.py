@@ -353,6 +353,36 @@ class Mistakes(case.MachineCase):
         self.refused("does not belong", code=EX_TEMPFAIL, tls__cert=cert, tls__key=other)
         self.refused("no private key", code=EX_TEMPFAIL, tls__cert=cert, tls__key=cert)
 
+    def checked(self, program, code, *said, **flags):
+        done = subprocess.run(
+            [places.find(program), "--check"] +
+            [f"--{key.replace('__', '.')}={value}" for key, value in flags.items()],
+            capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual(done.returncode, code, done.stderr)
+        for words in said:
+            self.assertIn(words, done.stderr)
+
+    def test_files_are_looked_at_before_a_start(self):
+        ca = Authority(self.machine.directory, "checked")
+        cert, key = ca.issue("server")
+        _, other = ca.issue("second")
+        bad = [({"cert": "/none.pem", "key": key}, "No such file"),
+               ({"cert": cert, "key": other}, "does not belong"),
+               ({"cert": cert, "key": cert}, "no private key")]
+        for program, prefix, more in (("server/jarvisd", "tls__", {}),
+                                      ("worker/jarvis-worker", "server__",
+                                       {"server__tls": "true", "server__ca": ca.pem})):
+            with self.subTest(program=program):
+                def flags(pair):
+                    return {**more, **{prefix + name: path for name, path in pair.items()}}
+                self.checked(program, 0, **flags({"cert": cert, "key": key}))
+                for pair, said in bad:
+                    self.checked(program, EX_CONFIG, said, **flags(pair))
+        self.checked("server/jarvisd", EX_CONFIG, "/no.pem", tls__cert=cert, tls__key=key,
+                     tls__client_ca="/no.pem", tls__client_auth="require")
+        self.checked("worker/jarvis-worker", EX_CONFIG, "/no.token",
+                     server__token_file="/no.token")
+
     def test_one_port_may_be_plain(self):
         ca = Authority(self.machine.directory, "half")
         cert, key = ca.issue("server")
