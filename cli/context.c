@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "proto/wire/json.h"
 
 #define TOKEN_MAX 8192
+#define SIGNALS   3
 #define LETTERS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 /* The keys of a context, but for tls. */
@@ -287,24 +289,40 @@ struct jv_status jv_context_check_name(const char *name)
 		"a context's name has 1 to 63 characters of [a-zA-Z0-9._-], got \"%.63s\"", name);
 }
 
+/* The terminal that shows nothing now, and how it was before. */
+static int hidden_fd;
+static struct termios shown;
+
+/* Who interrupts us must see again what is typed. */
+static void show_again(int number)
+{
+	tcsetattr(hidden_fd, TCSAFLUSH, &shown);
+	/* Once more, as if it had not been caught. */
+	raise(number);
+}
+
 /* Reads a line; one that is typed at a terminal is asked for, and not shown. */
 static bool read_line(FILE *file, char *line, size_t size)
 {
-	struct termios shown;
+	static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+	const struct sigaction action = {.sa_handler = show_again, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction before[SIGNALS];
 	struct termios hidden;
-	bool typed = isatty(fileno(file)) && tcgetattr(fileno(file), &shown) == 0;
 
-	if (typed) {
-		hidden = shown;
-		hidden.c_lflag &= ~(tcflag_t)ECHO;
-		fputs("Token: ", stderr);
-		typed = tcsetattr(fileno(file), TCSAFLUSH, &hidden) == 0;
-	}
+	hidden_fd = fileno(file);
+	if (!isatty(hidden_fd) || tcgetattr(hidden_fd, &shown) != 0)
+		return fgets(line, (int)size, file) != NULL;
+	for (size_t i = 0; i < SIGNALS; i++)
+		sigaction(numbers[i], &action, &before[i]);
+	hidden = shown;
+	hidden.c_lflag &= ~(tcflag_t)ECHO;
+	fputs("Token: ", stderr);
+	tcsetattr(hidden_fd, TCSAFLUSH, &hidden);
 	bool got = fgets(line, (int)size, file) != NULL;
-	if (typed) {
-		tcsetattr(fileno(file), TCSAFLUSH, &shown);
-		fputc('\n', stderr);
-	}
+	tcsetattr(hidden_fd, TCSAFLUSH, &shown);
+	fputc('\n', stderr);
+	for (size_t i = 0; i < SIGNALS; i++)
+		sigaction(numbers[i], &before[i], NULL);
 	return got;
 }
 

@@ -87,12 +87,14 @@ static void cancel_answered(struct jv_call *call, const ProtobufCMessage *messag
 static void cancelling_ended(struct jv_call *call, const struct jv_call_end *end)
 {
 	struct jv_follow *follow = jv_call_context(call);
+	char text[JV_FOLLOW_TEXT_MAX];
 
 	follow->cancelling = NULL;
 	if (jv_is_ok(&end->status) || end->status.code == JV_FAILED_PRECONDITION)
 		return;
+	keep_text(end->status.message, text);
 	fprintf(stderr, "jarvis: %s could not be cancelled: %s: %s\n", follow->id,
-		jv_code_name(end->status.code), end->status.message);
+		jv_code_name(end->status.code), text);
 }
 
 static const struct jv_call_events cancelling_events = {

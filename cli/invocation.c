@@ -197,24 +197,60 @@ bool jv_invocation_is_raw(const struct jv_invocation *invocation)
 	return invocation->output == JV_OUTPUT_JSON || invocation->output == JV_OUTPUT_YAML;
 }
 
+/* JSON may hold DEL and the controls of C1 as they are, which drive terminals, and which YAML does
+ * not take: they go out as escapes. */
+static void json_append(struct jv_bytes json, struct jv_buffer *out)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; i < json.size; i++) {
+		uint8_t byte = json.data[i];
+		uint8_t next = i + 1 < json.size ? json.data[i + 1] : 0;
+		bool two = byte == 0xc2 && next >= 0x80 && next < 0xa0;
+		if (!two && byte != 0x7f)
+			continue;
+		jv_buffer_append(out, json.data + from, i - from);
+		jv_buffer_printf(out, "\\u%04x", two ? next : byte);
+		i += two;
+		from = i + 1;
+	}
+	jv_buffer_append(out, json.data + from, json.size - from);
+}
+
 void jv_invocation_print_json(struct jv_invocation *invocation, struct jv_bytes json)
 {
+	struct jv_buffer text = {0};
+
 	if (invocation->output == JV_OUTPUT_YAML) {
-		jv_yaml_print(json, &invocation->out);
+		json_append(json, &text);
+		jv_yaml_print(jv_buffer_bytes(&text), &invocation->out);
+		jv_buffer_deinit(&text);
 		return;
 	}
-	jv_buffer_append(&invocation->out, json.data, json.size);
+	json_append(json, &invocation->out);
 	jv_buffer_append_byte(&invocation->out, '\n');
+}
+
+/* Words of ours, with a server's names among them. */
+static void cannot_print(const struct jv_status *status)
+{
+	struct jv_buffer clean = {0};
+
+	jv_table_clean(status->message, &clean);
+	fprintf(stderr, "jarvis: cannot print the answer: %s\n", jv_buffer_text(&clean));
+	jv_buffer_deinit(&clean);
 }
 
 void jv_invocation_print_line(struct jv_invocation *invocation, const ProtobufCMessage *message)
 {
-	struct jv_status status =
-		jv_json_write(invocation->schema, message, NULL, &invocation->out);
+	struct jv_buffer json = {0};
+	struct jv_status status = jv_json_write(invocation->schema, message, NULL, &json);
 
 	if (!jv_is_ok(&status))
-		fprintf(stderr, "jarvis: cannot print the answer: %s\n", status.message);
+		cannot_print(&status);
+	json_append(jv_buffer_bytes(&json), &invocation->out);
 	jv_buffer_append_byte(&invocation->out, '\n');
+	jv_buffer_deinit(&json);
 }
 
 void jv_invocation_print(struct jv_invocation *invocation, const ProtobufCMessage *message)
@@ -228,7 +264,7 @@ void jv_invocation_print(struct jv_invocation *invocation, const ProtobufCMessag
 	if (jv_is_ok(&status))
 		jv_invocation_print_json(invocation, jv_buffer_bytes(&json));
 	else
-		fprintf(stderr, "jarvis: cannot print the answer: %s\n", status.message);
+		cannot_print(&status);
 	jv_buffer_deinit(&json);
 }
 

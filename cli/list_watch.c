@@ -72,6 +72,7 @@ static void status_line(const struct watching *watching, struct jv_buffer *out)
 	const struct jv_invocation *invocation = watching->invocation;
 	struct jv_buffer text = {0};
 	struct jv_buffer words = {0};
+	struct jv_buffer clean = {0};
 	time_t now = time(NULL);
 	struct tm parts;
 	char clock[16] = "";
@@ -82,9 +83,14 @@ static void status_line(const struct watching *watching, struct jv_buffer *out)
 	jv_buffer_printf(&text, "%s  %s%zu in %s at %s", clock,
 		invocation->remote.lost ? "the connection is lost, trying again; " : "",
 		watching->count, jv_buffer_text(&words), invocation->target.server);
-	size_t room = invocation->columns > 0 ? invocation->columns : text.size;
-	jv_buffer_append(out, text.data, text.size < room ? text.size : room);
+	/* The words may be anybody's, as those of a label. */
+	jv_table_clean(jv_buffer_text(&text), &clean);
+	size_t size = invocation->columns > 0
+		? jv_table_prefix(jv_buffer_text(&clean), invocation->columns)
+		: clean.size;
+	jv_buffer_append(out, clean.data, size);
 	jv_buffer_append_byte(out, '\n');
+	jv_buffer_deinit(&clean);
 	jv_buffer_deinit(&text);
 	jv_buffer_deinit(&words);
 }

@@ -103,19 +103,19 @@ static int run_stats(struct jv_invocation *invocation)
 
 /* The lines of a metric's name or of those that begin so, with their comments. */
 static void print_matching(
-	const char *text, const char *prefix, size_t prefix_size, struct jv_buffer *out)
+	char *text, const char *prefix, size_t prefix_size, struct jv_buffer *out)
 {
-	while (*text != '\0') {
-		size_t size = strcspn(text, "\n");
-		const char *name = text;
-		if (strncmp(text, "# HELP ", 7) == 0 || strncmp(text, "# TYPE ", 7) == 0)
+	char *rest = NULL;
+
+	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+		line = strtok_r(NULL, "\n", &rest)) {
+		const char *name = line;
+		if (strncmp(line, "# HELP ", 7) == 0 || strncmp(line, "# TYPE ", 7) == 0)
 			name += 7;
-		if (strncmp(name, prefix, prefix_size) == 0) {
-			jv_buffer_append(out, text, size);
-			jv_buffer_append_byte(out, '\n');
-		}
-		text += size;
-		text += *text == '\n';
+		if (strncmp(name, prefix, prefix_size) != 0)
+			continue;
+		jv_table_clean(line, out);
+		jv_buffer_append_byte(out, '\n');
 	}
 }
 
@@ -135,7 +135,8 @@ static int run_metrics(struct jv_invocation *invocation)
 	const Google__Api__HttpBody *body = (const void *)answer;
 	jv_buffer_append(&text, body->data.data, body->data.len);
 	prefix = prefix != NULL ? prefix : "";
-	print_matching(jv_buffer_text(&text), prefix, strlen(prefix), &invocation->out);
+	jv_buffer_append_byte(&text, '\0');
+	print_matching((char *)text.data, prefix, strlen(prefix), &invocation->out);
 	jv_buffer_deinit(&text);
 	return JV_EXIT_OK;
 }

@@ -1,5 +1,6 @@
 #include "cli/table.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,18 +11,26 @@
 
 #define GAP 2
 
-/* Bytes of the next character, and its columns; a byte that is no UTF-8 counts as one of each. */
-static size_t next_character(const char *text, size_t *columns)
+/* Bytes of the next character, and itself; a byte that is no UTF-8 is one, and WEOF. */
+static size_t take_character(const char *text, wint_t *character)
 {
 	mbstate_t state;
 	wchar_t wide;
 
 	memset(&state, 0, sizeof(state));
-	size_t size = mbrtowc(&wide, text, strlen(text), &state);
-	*columns = 1;
-	if (size == 0 || size > 4)
-		return 1;
-	int width = wcwidth(wide);
+	size_t size = mbrtowc(&wide, text, strnlen(text, MB_LEN_MAX), &state);
+	bool good = size > 0 && size <= 4;
+	*character = good ? (wint_t)wide : WEOF;
+	return good ? size : 1;
+}
+
+/* Bytes of the next character, and its columns; a byte that is no UTF-8 counts as one of each. */
+static size_t next_character(const char *text, size_t *columns)
+{
+	wint_t character;
+	size_t size = take_character(text, &character);
+	int width = character == WEOF ? -1 : wcwidth((wchar_t)character);
+
 	*columns = width < 0 ? 1 : (size_t)width;
 	return size;
 }
@@ -59,23 +68,21 @@ size_t jv_table_prefix(const char *text, size_t columns)
 	return size;
 }
 
-/* C1 controls are two bytes in UTF-8: 0xc2 and 0x80..0x9f. */
-static bool is_control(const char *at)
+/* Also what ends a line or turns the direction of what stands around it. */
+static bool is_control(wint_t wide)
 {
-	unsigned char byte = (unsigned char)at[0];
-	unsigned char next = (unsigned char)at[1];
-
-	return byte < 0x20 || byte == 0x7f || (byte == 0xc2 && next >= 0x80 && next < 0xa0);
+	return wide < 0x20 || (wide >= 0x7f && wide < 0xa0) || (wide >= 0x2028 && wide <= 0x202e) ||
+		(wide >= 0x2066 && wide <= 0x2069);
 }
 
 void jv_table_clean(const char *text, struct jv_buffer *out)
 {
 	while (*text != '\0') {
-		size_t columns;
-		size_t size = next_character(text, &columns);
+		wint_t character;
+		size_t size = take_character(text, &character);
 		if (*text == '\n' || *text == '\t')
 			jv_buffer_append_byte(out, ' ');
-		else if (is_control(text) || (size == 1 && (*text & 0x80) != 0))
+		else if (character == WEOF || is_control(character))
 			jv_buffer_append_byte(out, '?');
 		else
 			jv_buffer_append(out, text, size);

@@ -89,7 +89,8 @@ struct jv_status jv_target_find(
 	bool by_flag = context != NULL;
 
 	jv_target_of_flags(arguments, target);
-	if (!by_flag)
+	/* Who names a server here does not think of what the shell has set: no token for it. */
+	if (!by_flag && target->server == NULL)
 		context = environment("JARVIS_CONTEXT");
 	/* The flag outweighs the variable of the server; no context at all is asked for if a server
 	 * is named and none is. */

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -71,6 +72,7 @@ struct logs {
 	int id_width;
 	int64_t look_ms; /* when to look for more */
 	bool deaf;       /* nobody reads it any more */
+	bool told;       /* that some are left out */
 	int code;
 };
 
@@ -165,17 +167,18 @@ static void reading_tick(struct reading *reading)
 
 /* --- which ----------------------------------------------------------------------------------- */
 
-static void add(struct logs *logs, const char *id)
+/* False: there are too many. */
+static bool add(struct logs *logs, const char *id)
 {
 	struct jv_invocation *invocation = logs->invocation;
 	int width = (int)strlen(id);
 
 	for (struct reading *known = logs->first; known != NULL; known = known->next) {
 		if (strcmp(known->request.id, id) == 0)
-			return;
+			return true;
 	}
 	if (logs->count == TASKS_MAX)
-		return;
+		return false;
 	struct reading *reading = jv_arena_calloc(&invocation->arena, 1, sizeof(*reading));
 	JV_ASSERT(reading != NULL);
 	reading->logs = logs;
@@ -190,6 +193,17 @@ static void add(struct logs *logs, const char *id)
 	*logs->end = reading;
 	logs->end = &reading->next;
 	logs->count++;
+	return true;
+}
+
+/* Once, or who looks for a line believes that there is none. */
+static void tell_more(struct logs *logs)
+{
+	if (!logs->told)
+		fprintf(stderr,
+			"jarvis: more than %d tasks match; the logs of the others are left out\n",
+			TASKS_MAX);
+	logs->told = true;
 }
 
 /* Tasks that match now, the oldest first. */
@@ -211,9 +225,12 @@ static struct jv_status look(struct logs *logs)
 	for (size_t i = jv_is_ok(&status) ? answer->n_tasks : 0; i > 0; i--) {
 		struct jv_buffer id = {0};
 		jv_table_clean(answer->tasks[i - 1]->id, &id);
-		add(logs, jv_buffer_text(&id));
+		if (!add(logs, jv_buffer_text(&id)))
+			tell_more(logs);
 		jv_buffer_deinit(&id);
 	}
+	if (jv_is_ok(&status) && answer->next_page_token[0] != '\0')
+		tell_more(logs);
 	jv_arena_deinit(&page);
 	logs->look_ms = jv_remote_now_ms() + LOOK_MS;
 	return status;
@@ -224,6 +241,7 @@ static struct jv_status choose(struct logs *logs)
 	const struct jv_arguments *arguments = logs->invocation->arguments;
 
 	JV_TRY(jv_invocation_connect(logs->invocation));
+	/* The command takes no more than there is room for. */
 	for (size_t i = 0; i < arguments->count; i++)
 		add(logs, arguments->items[i]);
 	return logs->by_filter ? look(logs) : jv_ok();
@@ -379,7 +397,7 @@ const struct jv_command jv_command_task_logs = {
 		"terminal. A lost connection is resumed where it was. With --output json each piece "
 		"is one line, its bytes in base64; of several tasks with taskId beside it.",
 	.flags = flags,
-	.arguments_max = SIZE_MAX,
+	.arguments_max = TASKS_MAX,
 	.completes = JV_COMPLETES_TASK,
 	.calls = calls,
 	.run = run,

@@ -169,8 +169,12 @@ static void announce(struct jv_batch *batch)
 		submission->tasks[submission->announced] != NULL) {
 		const char *id = submission->tasks[submission->announced++]->id;
 		id_print(invocation, id);
-		if (!jv_invocation_flush(invocation))
-			fprintf(stderr, "jarvis: accepted as %s\n", id);
+		if (jv_invocation_flush(invocation))
+			continue;
+		struct jv_buffer clean = {0};
+		jv_table_clean(id, &clean);
+		fprintf(stderr, "jarvis: accepted as %s\n", jv_buffer_text(&clean));
+		jv_buffer_deinit(&clean);
 	}
 }
 

@@ -18,9 +18,11 @@ static void print(struct jv_invocation *invocation, const char *server)
 
 	if (!jv_invocation_is_raw(invocation)) {
 		jv_buffer_append_text(&invocation->out, "jarvis " JV_VERSION "\n");
-		if (server != NULL)
-			jv_buffer_printf(&invocation->out, "jarvisd %s at %s\n", server,
-				invocation->target.server);
+		if (server == NULL)
+			return;
+		jv_buffer_append_text(&invocation->out, "jarvisd ");
+		jv_table_clean(server, &invocation->out);
+		jv_buffer_printf(&invocation->out, " at %s\n", invocation->target.server);
 		return;
 	}
 	jv_buffer_append_text(&json, "{\"client\":\"" JV_VERSION "\"");

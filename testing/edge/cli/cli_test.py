@@ -123,6 +123,31 @@ class Answers(CliCase):
             self.assertNotIn("\x1b", out)
             self.assertIn("?[31mred? next", out)
 
+    def test_nothing_of_a_server_drives_the_terminal_wherever_it_stands(self):
+        evil = "\x1b]0;a\x9b31m\x7f\u202e"
+
+        def refuse(request, context):
+            raise Abort("INTERNAL", evil)
+        self.fake.on["GetTask"] = lambda request, context: {"task": task(id=evil, message=evil)}
+        self.fake.on["ListTasks"] = lambda request, context: {"tasks": [task(id=evil, name=evil)]}
+        self.fake.on["GetServerInfo"] = lambda request, context: {"version": evil}
+        self.fake.on["GetMetrics"] = lambda request, context: {
+            "content_type": "text/plain", "data": base64.b64encode(evil.encode()).decode()}
+        self.fake.on["GetHealth"] = refuse
+        for words in (["task", "list"], ["task", "list", "-o", "name"], ["task", "get", "t-1"],
+                      ["task", "get", "t-1", "-o", "json"], ["task", "get", "t-1", "-o", "yaml"],
+                      ["call", "GetTask", "{}"], ["version"], ["server", "metrics"],
+                      ["server", "health"]):
+            with self.subTest(words):
+                _, out, err = self.run_cli(*words)
+                self.assertTrue(out or err)
+                self.assertFalse(set("\x1b\x07\x9b\x7f") & set(out + err), (out, err))
+        # The same text for who reads it.
+        for name in ("json", "yaml"):
+            out = self.run_cli("task", "get", "t-1", "-o", name)[1]
+            self.assertIn(r"\u001b]0;a\u009b31m\u007f", out)
+        self.assertEqual(json.loads(self.run_cli("call", "GetTask", "{}")[1])["task"]["id"], evil)
+
     def test_nothing_of_a_server_drives_a_shell(self):
         self.fake.on["ListTasks"] = lambda request, context: {"tasks": [
             {"id": name} for name in ("t-1", "$(id)", "-f", "a b", "t-\x1b[31m", "")]}
@@ -212,6 +237,9 @@ class Contexts(CliCase):
         self.assertEqual(self.jarvis("task", "list", JARVIS_SERVER=self.fake.address,
                                      JARVIS_TOKEN="tok-2")[0], 0)
         self.assertEqual(self.tokens[1:], [None, "Bearer tok-2"])
+        self.assertEqual(self.jarvis("task", "list", "-s", self.fake.address,
+                                     JARVIS_CONTEXT="lab")[0], 0)
+        self.assertEqual(self.tokens[3:], [None])
         for words in [["context", "show"], ["context", "list"], ["context", "show", "-o", "json"],
                       ["context", "list", "-o", "yaml"]]:
             result, out, err = self.jarvis(*words)
@@ -418,6 +446,27 @@ class Running(CliCase):
         self.assertEqual(process.returncode, 130)
         self.assertIn(b"jarvis: cancelling t-1; interrupt again", err)
         self.assertEqual(len(self.fake.requests_of("CancelTask")), 1)
+
+    def test_a_refused_cancellation_does_not_drive_the_terminal(self):
+        def refuse(request, context):
+            cancelled.append(request)
+            raise Abort("PERMISSION_DENIED", "\x1b[2J\x9bno")
+
+        def changes(request, context):
+            yield {"task": task("TASK_STATE_RUNNING", attempt=1), "revision": 6}
+            while not cancelled and context.is_active():
+                time.sleep(0.02)
+            time.sleep(0.5)
+            yield {"task": task("TASK_STATE_SUCCEEDED", attempt=1), "revision": 7}
+        cancelled = []
+        self.script_run(task())
+        self.fake.on["WatchTasks"] = changes
+        self.fake.on["CancelTask"] = refuse
+        process = self.start("task", "run", "busybox")
+        self.wait_for(lambda: self.fake.requests_of("GetTaskLogs"))
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        self.assertIn("could not be cancelled: PERMISSION_DENIED: ?[2J?no", err.decode())
 
     def test_a_second_interruption_leaves(self):
         self.stubborn = True

@@ -212,6 +212,17 @@ class Logs(CliCase):
         self.assertEqual(sorted(out.decode().splitlines()),
                          ["t-1  out | one", "t-1  out | two", "t-20 out | end"])
 
+    def test_more_than_can_be_read_at_once_are_told_of(self):
+        self.logs = {f"t-{i}": [] for i in range(501)}
+        ids = list(self.logs)
+        self.assertEqual(self.run_cli("task", "logs", *ids)[0], 2)
+        self.fake.on["ListTasks"] = lambda request, context: {
+            "tasks": [task(id=id) for id in ids[:500]], "next_page_token": "more"}
+        result, _, err = self.run_cli("task", "logs", "--queue", "default")
+        self.assertEqual(result, 0)
+        self.assertEqual(err, "jarvis: more than 500 tasks match; the logs of the others are "
+                              "left out\n")
+
     def test_one_that_fails_does_not_keep_the_others(self):
         def logs(request, context):
             if request["id"] == "t-9":

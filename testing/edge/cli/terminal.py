@@ -26,6 +26,7 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.columns, self.rows = columns, rows
         self.master = master
+        self.name = os.ttyname(slave)
         self.data = b""
 
         # setsid makes it the controlling terminal; a preexec_fn would fork with gRPC's threads.

@@ -2,6 +2,7 @@
 """What people see: colours, widths, lists that are redrawn, progress, Ctrl-C; in a real pty."""
 
 import os
+import signal
 import sys
 import tempfile
 import termios
@@ -223,6 +224,20 @@ class Tokens(TerminalCase):
             self.assertNotIn("secret-1", terminal.text())
             with open(os.path.join(home, "jarvis/contexts.yaml"), encoding="utf-8") as file:
                 self.assertIn('token: "secret-1"', file.read())
+
+    def test_an_interruption_shows_again_what_is_typed(self):
+        with tempfile.TemporaryDirectory() as home:
+            terminal = self.open("context", "add", "lab", "-s", "127.0.0.1:1", "--token-stdin",
+                                 XDG_CONFIG_HOME=home)
+            # Held open, or the terminal would be gone with its last program.
+            slave = os.open(terminal.name, os.O_RDWR | os.O_NOCTTY)
+            self.addCleanup(os.close, slave)
+            terminal.until_shown("Token: ")
+            terminal.until(lambda t: not termios.tcgetattr(slave)[3] & termios.ECHO)
+            terminal.type("\x03")
+            self.assertEqual(terminal.process.wait(20), -signal.SIGINT)
+            self.assertTrue(termios.tcgetattr(slave)[3] & termios.ECHO)
+            self.assertFalse(os.path.exists(os.path.join(home, "jarvis/contexts.yaml")))
 
 
 class Interruptions(TerminalCase):

@@ -152,6 +152,11 @@ static void nothing_drives_the_terminal(void **state)
 		       "b\nc\td\xff",
 		&fixture.out);
 	assert_string_equal(fixture_printed(), "a?[31mred?? ?b c d?");
+	/* A name that is written from right to left would turn the columns behind it. */
+	jv_table_clean("\xe2\x80\xae"
+		       "txt.exe\xe2\x81\xa9 \xe2\x80\xa8 ok\xe2\x82\xac",
+		&fixture.out);
+	assert_string_equal(fixture_printed(), "?txt.exe? ? ok€");
 }
 
 static const char *yaml(const char *json)
