@@ -48,7 +48,7 @@ struct jv_limits {
 	int64_t default_memory_bytes;
 	int64_t default_pids;
 	int64_t default_log_bytes;
-	int64_t list_scan_max;       /* records looked at for one page */
+	int64_t list_scan_max;       /* steps in the index for one page */
 	uint32_t session_events_max; /* of one worker session in flight to the core */
 	uint32_t calls_max;          /* of one edge */
 	uint32_t client_calls_max;   /* of one address on one edge */

@@ -6,6 +6,8 @@
 
 #define KEY_MAX 18
 #define ID_SIZE 8
+/* With more parts, a look at the task itself is cheaper. */
+#define UNION_ASKED_MAX 4
 
 enum kind { RANGE, UNION, INTERSECTION, WITHOUT };
 
@@ -26,6 +28,12 @@ struct jv_ids {
 static bool reaches(const struct jv_ids_walk *walk, uint64_t from, uint64_t id)
 {
 	return walk->backward ? id <= from : id >= from;
+}
+
+static void note(struct jv_ids_walk *walk, struct jv_status status)
+{
+	if (jv_is_ok(&walk->status))
+		walk->status = status;
 }
 
 uint64_t jv_ids_next(const struct jv_ids_walk *walk, uint64_t id)
@@ -231,16 +239,51 @@ uint64_t jv_ids_seek(struct jv_ids *ids, uint64_t from)
 	}
 }
 
+static bool range_has(const struct jv_ids *ids, uint64_t id)
+{
+	struct jv_ids_walk *walk = ids->walk;
+	struct jv_buffer key = {0};
+	struct jv_buffer value = {0};
+	struct jv_status status;
+
+	jv_buffer_append(&key, ids->prefix, ids->prefix_size);
+	jv_put_key_u64(&key, id);
+	status = jv_store_get(walk->store, walk->snapshot, jv_buffer_bytes(&key), &value);
+	jv_buffer_deinit(&key);
+	jv_buffer_deinit(&value);
+	walk->steps_left--;
+	if (status.code != JV_NOT_FOUND)
+		note(walk, status);
+	return jv_is_ok(&status);
+}
+
+bool jv_ids_may_have(const struct jv_ids *ids, uint64_t id)
+{
+	switch (ids->kind) {
+	case RANGE:
+		return range_has(ids, id);
+	case UNION:
+	case INTERSECTION:
+		if (ids->kind == UNION && ids->count > UNION_ASKED_MAX)
+			return true;
+		/* The first part that decides. */
+		for (size_t i = 0; i < ids->count; i++)
+			if (jv_ids_may_have(ids->parts[i], id) == (ids->kind == UNION))
+				return ids->kind == UNION;
+		return ids->kind == INTERSECTION;
+	case WITHOUT:
+		return jv_ids_may_have(ids->parts[0], id) && !jv_ids_may_have(ids->parts[1], id);
+	default:
+		JV_UNREACHABLE();
+	}
+}
+
 void jv_ids_close(struct jv_ids *ids)
 {
-	struct jv_status closed;
-
 	for (size_t i = 0; i < ids->count; i++)
 		jv_ids_close(ids->parts[i]);
 	if (ids->cursor == NULL)
 		return;
-	closed = jv_cursor_close(ids->cursor);
+	note(ids->walk, jv_cursor_close(ids->cursor));
 	ids->cursor = NULL;
-	if (jv_is_ok(&ids->walk->status))
-		ids->walk->status = closed;
 }

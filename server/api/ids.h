@@ -21,8 +21,8 @@ struct jv_ids_walk {
 	const struct jv_snapshot *snapshot;
 	struct jv_arena *arena;
 	bool backward;
-	int64_t steps_left;      /* moves of cursors; at 0 or below the walk is to stop */
-	struct jv_status status; /* the first error of the store, at close */
+	int64_t steps_left;      /* moves of cursors, looks; at 0 or below the walk is to stop */
+	struct jv_status status; /* the first error of the store; of cursors at close */
 };
 
 /* Each returns NULL when the arena is full; a NULL among the parts makes NULL. */
@@ -43,6 +43,10 @@ struct jv_ids *jv_ids_without(struct jv_ids_walk *walk, struct jv_ids *of, struc
  * From call to call `from` may only go on. When the steps are used up, what is returned may be no
  * member, but there is none before it. */
 uint64_t jv_ids_seek(struct jv_ids *ids, uint64_t from);
+/* Whether a number may be a member, by a question for each condition instead of a walk: for numbers
+ * in no order. Unions of many are not asked; without a union the answer is exact. Costs steps;
+ * false with walk->status when the store fails. */
+bool jv_ids_may_have(const struct jv_ids *ids, uint64_t id);
 /* The number behind one, in the direction of the walk; 0 at the end. */
 uint64_t jv_ids_next(const struct jv_ids_walk *walk, uint64_t id);
 /* Closes the cursors of the set and its parts. */

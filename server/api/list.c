@@ -70,7 +70,8 @@ void jv_listing_add(struct jv_listing *listing, uint64_t id)
 
 bool jv_listing_over(const struct jv_listing *listing)
 {
-	return !jv_is_ok(&listing->status) || listing->response.n_tasks >= listing->page ||
+	return !jv_is_ok(&listing->status) || !jv_is_ok(&listing->walk.status) ||
+		listing->response.n_tasks >= listing->page ||
 		listing->arena->used >= listing->arena_max || listing->walk.steps_left <= 0 ||
 		listing->scan_bytes_left <= 0;
 }
@@ -207,10 +208,15 @@ static void fill(struct jv_listing *listing, struct jv_list_place *place)
 	listing->status = jv_read_meta(listing->api, listing->walk.snapshot, &listing->meta);
 	if (!jv_is_ok(&listing->status))
 		return;
+	jv_listing_bound(listing);
+	if (!jv_is_ok(&listing->status))
+		return;
 	if (listing->field == JV_LIST_SUBMIT_TIME)
 		jv_listing_by_id(listing, place);
 	else
 		jv_listing_by_order(listing, place);
+	if (jv_is_ok(&listing->status))
+		listing->status = listing->walk.status;
 	if (!jv_is_ok(&listing->status) || place->id == 0)
 		return;
 	listing->response.next_page_token = make_token(listing, place);

@@ -101,8 +101,15 @@ static void leave(struct jv_listing *listing, struct jv_list_place *place, struc
 	place->suffix = jv_bytes_of(copy, suffix.size);
 }
 
-/* True if the page ends here; then place says where the next one begins. */
-static bool walk_ranges(struct ranges *ranges, struct jv_list_place *place)
+/* Whether a task has to be looked at: its entries say so, if it has all that it should have. */
+static bool passes(struct jv_listing *listing, uint64_t id)
+{
+	return id >= listing->span.first && id <= listing->span.last &&
+		(listing->probe == NULL || id < listing->meta.unindexed ||
+			jv_ids_may_have(listing->probe, id));
+}
+
+static bool walk_entries(struct ranges *ranges, struct jv_list_place *place)
 {
 	struct jv_listing *listing = ranges->listing;
 	struct range *range;
@@ -111,7 +118,9 @@ static bool walk_ranges(struct ranges *ranges, struct jv_list_place *place)
 	for (size_t i = 0; i < ranges->count; i++)
 		open_range(listing, &ranges->range[i], place);
 	while (!over && (range = next_range(ranges)) != NULL) {
-		jv_listing_add(listing, id_of(range->suffix));
+		listing->walk.steps_left--;
+		if (passes(listing, id_of(range->suffix)))
+			jv_listing_add(listing, id_of(range->suffix));
 		over = jv_listing_over(listing);
 		if (over)
 			leave(listing, place, range->suffix);
@@ -123,6 +132,60 @@ static bool walk_ranges(struct ranges *ranges, struct jv_list_place *place)
 			listing->status = closed;
 	}
 	return over;
+}
+
+static bool in_ranges(const struct ranges *ranges, struct jv_bytes suffix)
+{
+	for (size_t i = 0; i < ranges->count; i++) {
+		const struct range *range = &ranges->range[i];
+		uint8_t start[BOUND_SIZE];
+		memcpy(start, range->lower, range->skip);
+		memcpy(start + range->skip, suffix.data, BOUND_SIZE - range->skip);
+		if (memcmp(start, range->lower, BOUND_SIZE) >= 0 &&
+			memcmp(start, range->upper, BOUND_SIZE) < 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the page may hold an entry: it comes behind the last one of the page before. */
+static bool is_behind(
+	const struct jv_listing *listing, const struct jv_list_place *place, struct jv_bytes suffix)
+{
+	int order;
+
+	if (!place->by_entry)
+		return true;
+	order = jv_bytes_compare(suffix, place->suffix);
+	return listing->walk.backward ? order < 0 : order > 0;
+}
+
+static bool walk_few(struct ranges *ranges, struct jv_list_place *place)
+{
+	struct jv_listing *listing = ranges->listing;
+	const struct jv_list_few *few = listing->few;
+	struct jv_bytes last = jv_bytes_of(NULL, 0);
+
+	for (size_t i = 0; i < few->count; i++) {
+		struct jv_bytes suffix =
+			few->suffixes[listing->walk.backward ? few->count - 1 - i : i];
+		if (!in_ranges(ranges, suffix) || !is_behind(listing, place, suffix))
+			continue;
+		if (last.size > 0 && jv_listing_over(listing)) {
+			leave(listing, place, last);
+			return true;
+		}
+		jv_listing_add(listing, id_of(suffix));
+		last = suffix;
+	}
+	return false;
+}
+
+/* True if the page ends here; then place says where the next one begins, which is the same however
+ * the tasks are found. */
+static bool walk_ranges(struct ranges *ranges, struct jv_list_place *place)
+{
+	return ranges->listing->few != NULL ? walk_few(ranges, place) : walk_entries(ranges, place);
 }
 
 static void add_range(
@@ -201,7 +264,7 @@ static void by_priority(struct jv_listing *listing, struct jv_list_place *place)
 		place->id = 0;
 }
 
-void jv_listing_by_order(struct jv_listing *listing, struct jv_list_place *place)
+static void walk_order(struct jv_listing *listing, struct jv_list_place *place)
 {
 	switch (listing->field) {
 	case JV_LIST_FINISH_TIME:
@@ -217,4 +280,28 @@ void jv_listing_by_order(struct jv_listing *listing, struct jv_list_place *place
 	default:
 		JV_UNREACHABLE();
 	}
+}
+
+void jv_listing_by_order(struct jv_listing *listing, struct jv_list_place *place)
+{
+	struct jv_list_span span = listing->span;
+	Jarvis__V1__TaskFilter rest = JARVIS__V1__TASK_FILTER__INIT;
+	struct jv_list_few few;
+
+	if (listing->filter != NULL)
+		rest = *listing->filter;
+	/* Its ranges are by state. */
+	if (listing->field == JV_LIST_FINISH_TIME)
+		rest.n_states = 0;
+	if (rest.n_states + rest.n_queues + rest.n_nodes + rest.n_labels > 0) {
+		listing->probe = jv_listing_wanted(&listing->walk, &rest);
+		if (listing->probe == NULL)
+			listing->status = jv_answer_too_large();
+	}
+	if ((listing->probe != NULL || span.first > 1 || span.last < listing->meta.next_task) &&
+		jv_listing_gather(listing, &few))
+		listing->few = &few;
+	if (jv_is_ok(&listing->status))
+		walk_order(listing, place);
+	listing->few = NULL;
 }

@@ -425,7 +425,7 @@ static const struct jv_config_field own_fields[] = {
 		.minimum = 100,
 		.maximum = 10000000,
 		.help = "Steps in the index that one page of a list takes before it is given out as it is; "
-			"a look at a task counts four."},
+			"a look at a task counts four. Up to an eighth as many tasks are sorted."},
 	{.key = "stop.grace",
 		.type = JV_CONFIG_DURATION,
 		.offset = FIELD(stop_grace_ms),

@@ -196,6 +196,18 @@ static void call_free(struct call *call)
 	free(call);
 }
 
+void jv_fixture_forget(struct fixture *fixture)
+{
+	struct jv_list *link = fixture->calls.next;
+
+	while (link != &fixture->calls) {
+		struct call *call = JV_CONTAINER_OF(link, struct call, link);
+		link = link->next;
+		if (call->released)
+			call_free(call);
+	}
+}
+
 int jv_fixture_teardown(void **state)
 {
 	struct fixture *fixture = *state;

@@ -87,6 +87,8 @@ struct call *jv_call_start(
 void jv_call_read(struct call *call, uint32_t more);
 /* The client goes away. Runs. */
 void jv_call_leave(struct call *call);
+/* Frees the calls that are over, and what they were answered. */
+void jv_fixture_forget(struct fixture *fixture);
 /* A message of a client stream, which must be awaited. Does not run. */
 void jv_call_tell(struct call *call, const ProtobufCMessage *message);
 /* The same, as JSON; runs. */

@@ -207,7 +207,7 @@ static void what_is_out_of_range(void **state)
 static uint32_t walk(struct fixture *fixture, const char *filter, uint32_t *tasks)
 {
 	const Jarvis__V1__ListTasksResponse *page;
-	char json[512];
+	char json[600];
 	char token[64] = "";
 	uint32_t pages = 0;
 
@@ -243,6 +243,31 @@ static void the_work_of_a_page_is_bounded(void **state)
 	jv_fixture_submit(fixture, "'labels':{'a':'1','b':'1'}");
 	assert_in_range(walk(fixture, "'labels':{'a':'1','b':'1'}", &tasks), 2, 10);
 	assert_int_equal(tasks, 1);
+}
+
+/* The way to the first match may cost more than a page may: there is an end of pages all the same.
+ */
+static void pages_that_cost_too_much_come_to_an_end(void **state)
+{
+	struct fixture *fixture = *state;
+	char filter[450] = "'queues':['default'";
+	uint32_t tasks;
+
+	/* It has memory for 32 of them. */
+	jv_fixture_node(fixture, "n1");
+	submit_some(fixture, 45, "");
+	fixture->limits.list_scan_max = 20;
+	walk(fixture, "'states':['TASK_STATE_QUEUED']", &tasks);
+	assert_int_equal(tasks, 13);
+	walk(fixture, "'states':['TASK_STATE_QUEUED','TASK_STATE_ASSIGNED']", &tasks);
+	assert_int_equal(tasks, 45);
+	walk(fixture, "'states':['TASK_STATE_QUEUED','TASK_STATE_FAILED']", &tasks);
+	assert_int_equal(tasks, 13);
+	for (int i = 0; i < 40; i++)
+		snprintf(filter + strlen(filter), sizeof(filter) - strlen(filter), ",'q%d'", i);
+	snprintf(filter + strlen(filter), sizeof(filter) - strlen(filter), "]");
+	walk(fixture, filter, &tasks);
+	assert_int_equal(tasks, 45);
 }
 
 static void submit_large(struct fixture *fixture, int count, int size)
@@ -483,6 +508,7 @@ int main(void)
 		JV_FIXTURE_TEST(labels_in_another_order),
 		JV_FIXTURE_TEST(what_is_out_of_range),
 		JV_FIXTURE_TEST(the_work_of_a_page_is_bounded),
+		JV_FIXTURE_TEST(pages_that_cost_too_much_come_to_an_end),
 		JV_FIXTURE_TEST(in_each_order),
 		JV_FIXTURE_TEST(orders_that_are_none),
 		JV_FIXTURE_TEST(as_if_every_task_were_looked_at),
