@@ -319,13 +319,20 @@ static enum step end_answer(struct jv_rest_connection *connection)
 	return linger(connection);
 }
 
+/* There is more to come of the call's handler. */
+static bool at_work(const struct jv_rest_call *call)
+{
+	return call->answer == JV_REST_NO_ANSWER || (call->rpc_live && !call->rpc.ended);
+}
+
 static enum step step_answer(struct jv_rest_connection *connection)
 {
 	struct jv_rest_call *call = connection->call;
 	int64_t idle_ms = connection->rest->options.idle_ms;
 	uint64_t sent_before = connection->sent_bytes;
 
-	if (call->answer == JV_REST_NO_ANSWER && connection->peer_closed)
+	/* Also of a stream that always has something to send, which would never find out. */
+	if (connection->peer_closed && at_work(call))
 		jv_rest_call_cancel(call);
 	if (call->cut)
 		return STEP_CLOSE;

@@ -337,11 +337,8 @@ enum jv_rest_sent jv_rest_reply(struct jv_rest_call *call)
 		enum jv_rest_sent sent = jv_rest_flush(connection);
 		if (sent != JV_REST_SENT_ALL || connection->reply_ended)
 			return sent;
-		if (!take_stream(call)) {
-			if (connection->peer_closed)
-				jv_rest_call_cancel(call);
+		if (!take_stream(call))
 			return JV_REST_SENT_SOME;
-		}
 	}
 	/* A client that reads as fast as we write: the others have their turn. */
 	jv_rest_connection_ready(connection);

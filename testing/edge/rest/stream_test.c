@@ -1,5 +1,6 @@
 /* Streams of the server as lines of JSON: early, late, failing, slow and cut. */
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "testing/edge/rest/client.h"
@@ -156,6 +157,31 @@ static void a_slow_reader_takes_no_memory(void **state)
 	server_stop(server, 1000);
 }
 
+/* There is always something to send to it, and it takes it all, or nothing. */
+static void a_stream_ends_when_its_client_closes_its_side(void **state)
+{
+	struct server *server = server_start(NULL);
+	struct client reads, sleeps;
+	char data[65536];
+	ssize_t got;
+
+	(void)state;
+	open_stream(&reads, server, "/v1/tasks/flood/logs", "");
+	open_stream(&sleeps, server, "/v1/tasks/flood/logs", "");
+	server_wait_until(&server_started, 2);
+	assert_true(recv(reads.fd, data, sizeof(data), 0) > 0);
+	shutdown(reads.fd, SHUT_WR);
+	shutdown(sleeps.fd, SHUT_WR);
+	do
+		got = recv(reads.fd, data, sizeof(data), 0);
+	while (got > 0);
+	assert_int_equal(got, 0);
+	server_wait_until(&server_ended, 2);
+	client_close(&reads);
+	client_close(&sleeps);
+	server_stop(server, 1000);
+}
+
 static void a_deadline_ends_a_stream(void **state)
 {
 	struct server *server = server_start(NULL);
@@ -200,6 +226,7 @@ int main(void)
 		cmocka_unit_test(late_pieces_come_at_once),
 		cmocka_unit_test(watchers_hear_of_changes),
 		cmocka_unit_test(a_slow_reader_takes_no_memory),
+		cmocka_unit_test(a_stream_ends_when_its_client_closes_its_side),
 		cmocka_unit_test(a_deadline_ends_a_stream),
 		cmocka_unit_test(an_old_client_reads_to_the_end),
 	};
