@@ -12,26 +12,39 @@
 
 #define PATIENCE_S 10
 
-void client_open(struct client *client, uint16_t port)
+void client_init(struct client *client)
 {
-	client_open_from(client, port, "127.0.0.1");
-}
-
-void client_open_from(struct client *client, uint16_t port, const char *from)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in own = {.sin_family = AF_INET};
 	const struct timeval patience = {.tv_sec = PATIENCE_S};
 
 	*client = (struct client){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
 	assert_true(client->fd >= 0);
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	assert_int_equal(inet_pton(AF_INET, from, &own.sin_addr), 1);
-	assert_int_equal(bind(client->fd, (const struct sockaddr *)&own, sizeof(own)), 0);
+}
+
+void client_connect(struct client *client, uint16_t port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(
 		connect(client->fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+}
+
+void client_open(struct client *client, uint16_t port)
+{
+	client_init(client);
+	client_connect(client, port);
+}
+
+void client_open_from(struct client *client, uint16_t port, const char *from)
+{
+	struct sockaddr_in own = {.sin_family = AF_INET};
+
+	client_init(client);
+	assert_int_equal(inet_pton(AF_INET, from, &own.sin_addr), 1);
+	assert_int_equal(bind(client->fd, (const struct sockaddr *)&own, sizeof(own)), 0);
+	client_connect(client, port);
 }
 
 void client_close(struct client *client)

@@ -31,6 +31,9 @@ struct answer {
 };
 
 void client_open(struct client *client, uint16_t port);
+/* The same in two steps. */
+void client_init(struct client *client);
+void client_connect(struct client *client, uint16_t port);
 /* The same from another address of the loopback, such as 127.0.0.2. */
 void client_open_from(struct client *client, uint16_t port, const char *address);
 void client_close(struct client *client);

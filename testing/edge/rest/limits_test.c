@@ -2,6 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "testing/edge/rest/client.h"
@@ -168,6 +171,61 @@ static void slow_bodies_of_one_address_leave_room_for_others(void **state)
 	}
 	/* Of 120,000 bytes half, in bodies of which 16 KiB are free. */
 	assert_int_equal(taken, 4);
+	server_stop(server, 1000);
+}
+
+/* How much of a processor this program has used, in ms. */
+static int64_t used_ms(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+		(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
+/* Who is there is served, who comes waits, and nobody spins. */
+static void files_that_are_out_come_back(void **state)
+{
+	struct server *server = server_start(NULL);
+	struct client there, coming[10];
+	struct answer answer;
+	struct rlimit before, none;
+	int64_t used;
+
+	(void)state;
+	client_open(&there, server->port);
+	client_request(&there, "GET", "/v1/tasks/t-1", "", NULL);
+	client_read(&there, &answer);
+	answer_free(&answer);
+	for (int i = 0; i < 10; i++)
+		client_init(&coming[i]);
+	/* The lowest that is free is what would be given out. */
+	int next = dup(there.fd);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (int i = 0; i < 10; i++) {
+		client_connect(&coming[i], server->port);
+		client_request(&coming[i], "GET", "/v1/tasks/t-1", "", NULL);
+	}
+	client_request(&there, "GET", "/v1/tasks/t-1", "", NULL);
+	client_read(&there, &answer);
+	assert_int_equal(answer.status, 200);
+	answer_free(&answer);
+	used = used_ms();
+	nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
+	assert_in_range(used_ms() - used, 0, 250);
+	assert_int_equal(atomic_load(&server_started), 2);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int i = 0; i < 10; i++) {
+		client_read(&coming[i], &answer);
+		assert_int_equal(answer.status, 200);
+		answer_free(&answer);
+		client_close(&coming[i]);
+	}
+	client_close(&there);
 	server_stop(server, 1000);
 }
 
@@ -352,6 +410,7 @@ int main(void)
 		cmocka_unit_test(a_polite_client_need_not_send),
 		cmocka_unit_test(all_bodies_together_have_a_limit),
 		cmocka_unit_test(slow_bodies_of_one_address_leave_room_for_others),
+		cmocka_unit_test(files_that_are_out_come_back),
 		cmocka_unit_test(headers_have_a_limit),
 		cmocka_unit_test(a_thousand_parameters_harm_nobody),
 		cmocka_unit_test(calls_have_a_limit),
