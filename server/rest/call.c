@@ -86,6 +86,7 @@ struct jv_rest_call *jv_rest_call_new(
 	jv_list_init(&call->message_link);
 	jv_list_push_back(&call->rest->calls, &call->calls_link);
 	call->start_ms = jv_rest_now_ms(call->rest);
+	call->paced_ms = call->start_ms;
 	*fault = (struct jv_head_fault){0};
 	if (text.size > 0)
 		take_head(call, text, fault);

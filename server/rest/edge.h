@@ -35,7 +35,7 @@ struct jv_rest_options {
 	size_t header_bytes_max; /* request line and headers; beyond: 431 */
 	size_t body_bytes_max;   /* of one request, also when inflated; beyond: 413 */
 	/* Of all requests being received; one address may hold as much of it as it leaves to the
-	 * others. Beyond: 429. */
+	 * others. Beyond: 429, for those that are slow if there are any. */
 	size_t bodies_bytes_max;
 	bool gzip;       /* for clients that take it */
 	bool access_log; /* a line for each request */

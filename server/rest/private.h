@@ -133,7 +133,9 @@ struct jv_rest_call {
 	struct jv_bytes query;
 	struct jv_route_match match;
 	struct jv_buffer body;
-	size_t body_bytes;        /* received, kept or not */
+	size_t body_bytes;  /* received, kept or not */
+	size_t paced_bytes; /* of them, at the moment of paced_ms; see receive.c */
+	int64_t paced_ms;
 	struct jv_gunzip *gunzip; /* of a body that is compressed */
 	struct jv_status refused; /* found while receiving; code JV_OK: nothing */
 	unsigned refused_status;

@@ -8,6 +8,9 @@
  * its answer, and can go on: many look at it only after they have sent everything. */
 #define DISCARD_BYTES_MAX ((size_t)64 << 20)
 #define FREE_BYTES        ((size_t)16 << 10)
+/* A body that has not come so far in a tenth of body_ms is slow: it loses what it holds when there
+ * is no room for another. */
+#define PACE_BYTES ((size_t)64 << 10)
 
 /* Remembers the first reason to refuse the request. */
 void jv_rest_refuse(struct jv_rest_call *call, unsigned http_status, struct jv_status status)
@@ -72,19 +75,59 @@ static size_t counted(size_t size)
 	return size > FREE_BYTES ? size - FREE_BYTES : 0;
 }
 
-/* Whether so many bytes more fit into what all requests together may take. One address must leave
- * as much as it has: however slow its bodies are, and however many, there is room for others. */
+static void keep_pace(struct jv_rest_call *call)
+{
+	if (call->body_bytes - call->paced_bytes < PACE_BYTES)
+		return;
+	call->paced_bytes = call->body_bytes;
+	call->paced_ms = jv_rest_now_ms(call->rest);
+}
+
+/* Of the slow bodies the largest; NULL: there is none. */
+static struct jv_rest_call *find_slow(struct jv_rest_edge *rest)
+{
+	int64_t before_ms = jv_rest_now_ms(rest) - rest->options.body_ms / 10;
+	struct jv_rest_call *found = NULL;
+
+	JV_LIST_EACH(link, &rest->calls)
+	{
+		struct jv_rest_call *call = JV_CONTAINER_OF(link, struct jv_rest_call, calls_link);
+		if (call->phase == JV_REST_RECEIVING && call->paced_ms < before_ms &&
+			counted(call->body.size) > 0 &&
+			(found == NULL || call->body.size > found->body.size))
+			found = call;
+	}
+	return found;
+}
+
+/* One address must leave as much as it has: however many its bodies are, there is room for others.
+ */
+static bool fits(const struct jv_rest_call *call, size_t more)
+{
+	const struct jv_rest_edge *rest = call->rest;
+
+	return rest->bodies_bytes + more + call->connection->address->bodies_bytes + more <=
+		rest->options.bodies_bytes_max;
+}
+
+/* Whether so many bytes more fit into what all requests together may take. */
 static bool reserve(struct jv_rest_call *call, size_t size)
 {
 	struct jv_rest_edge *rest = call->rest;
-	struct jv_rest_address *address = call->connection->address;
 	size_t more = counted(call->body.size + size) - counted(call->body.size);
+	struct jv_rest_call *slow;
 
-	if (more == 0 ||
-		rest->bodies_bytes + more + address->bodies_bytes + more <=
-			rest->options.bodies_bytes_max) {
+	keep_pace(call);
+	while (more > 0 && !fits(call, more) && (slow = find_slow(rest)) != NULL)
+		jv_rest_refuse(slow, 0,
+			jv_error(JV_RESOURCE_EXHAUSTED,
+				"the body came too slowly while there was no room for others"));
+	/* It may have been this one. */
+	if (!jv_is_ok(&call->refused))
+		return false;
+	if (more == 0 || fits(call, more)) {
 		rest->bodies_bytes += more;
-		address->bodies_bytes += more;
+		call->connection->address->bodies_bytes += more;
 		return true;
 	}
 	jv_rest_refuse(call, 0,

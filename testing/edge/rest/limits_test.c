@@ -117,6 +117,8 @@ static void all_bodies_together_have_a_limit(void **state)
 	(void)state;
 	options.body_bytes_max = LARGE_BODY;
 	options.bodies_bytes_max = LARGE_BODY;
+	/* Nobody is slow here. */
+	options.body_ms = 600000;
 	server = server_start(&options);
 	make_body(body, LARGE_BODY);
 	make_body(small, BODY_MAX);
@@ -150,6 +152,7 @@ static void slow_bodies_of_one_address_leave_room_for_others(void **state)
 
 	(void)state;
 	options.bodies_bytes_max = (size_t)4 * LARGE_BODY;
+	options.body_ms = 600000;
 	server = server_start(&options);
 	make_body(body, LARGE_BODY);
 	for (int i = 0; i < 20; i++) {
@@ -171,6 +174,45 @@ static void slow_bodies_of_one_address_leave_room_for_others(void **state)
 	}
 	/* Of 120,000 bytes half, in bodies of which 16 KiB are free. */
 	assert_int_equal(taken, 4);
+	server_stop(server, 1000);
+}
+
+/* Also behind a proxy, where all have one address: who holds room and does not go on loses it to
+ * who comes. */
+static void slow_bodies_lose_their_room(void **state)
+{
+	struct jv_rest_options options = server_options();
+	struct server *server;
+	struct client slow[4];
+	struct answer answer;
+	static char body[LARGE_BODY + 1];
+	int lost = 0;
+
+	(void)state;
+	options.bodies_bytes_max = (size_t)4 * LARGE_BODY;
+	options.body_ms = 10000;
+	server = server_start(&options);
+	make_body(body, LARGE_BODY);
+	for (int i = 0; i < 4; i++) {
+		client_open(&slow[i], server->port);
+		client_send(&slow[i],
+			"POST /v1/tasks HTTP/1.1\r\nHost: test\r\nContent-Length: 30000\r\n\r\n");
+		client_send_bytes(&slow[i], body, LARGE_BODY - 10 - (size_t)i);
+	}
+	nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 200000000}, NULL);
+	client_expect(server->port, "POST", "/v1/tasks", body, 200, "xxxx");
+	for (int i = 0; i < 4; i++) {
+		client_send_bytes(&slow[i], body + LARGE_BODY - 10 - (size_t)i, 10 + (size_t)i);
+		client_read(&slow[i], &answer);
+		assert_true(answer.status == 200 || answer.status == 429);
+		if (answer.status == 429) {
+			assert_non_null(strstr(answer_text(&answer), "too slowly"));
+			lost++;
+		}
+		answer_free(&answer);
+		client_close(&slow[i]);
+	}
+	assert_int_equal(lost, 1);
 	server_stop(server, 1000);
 }
 
@@ -410,6 +452,7 @@ int main(void)
 		cmocka_unit_test(a_polite_client_need_not_send),
 		cmocka_unit_test(all_bodies_together_have_a_limit),
 		cmocka_unit_test(slow_bodies_of_one_address_leave_room_for_others),
+		cmocka_unit_test(slow_bodies_lose_their_room),
 		cmocka_unit_test(files_that_are_out_come_back),
 		cmocka_unit_test(headers_have_a_limit),
 		cmocka_unit_test(a_thousand_parameters_harm_nobody),
