@@ -243,6 +243,7 @@ static struct jv_status take(struct parser *parser, const char *word)
 		return take_word(parser, word);
 	if (strcmp(word, "--") == 0) {
 		parser->flags_over = true;
+		parser->arguments->count_before_dashes = parser->arguments->count;
 		return jv_ok();
 	}
 	return word[1] == '-' ? take_long(parser, word) : take_letters(parser, word);
@@ -288,7 +289,8 @@ static void begin(struct parser *parser, const struct jv_command *root, int argc
 	JV_ASSERT(argc > 0 && argv[argc] == NULL);
 	for (int i = 1; i < argc; i++)
 		letters += argv[i][0] == '-' && argv[i][1] != '-' ? strlen(argv[i]) : 1;
-	*arguments = (struct jv_arguments){.path = {root}, .depth = 1};
+	*arguments =
+		(struct jv_arguments){.path = {root}, .depth = 1, .count_before_dashes = SIZE_MAX};
 	arguments->items = jv_arena_calloc(arena, room, sizeof(arguments->items[0]));
 	arguments->given = jv_arena_calloc(arena, letters + 1, sizeof(arguments->given[0]));
 	JV_ASSERT(arguments->items != NULL && arguments->given != NULL);

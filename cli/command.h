@@ -78,6 +78,7 @@ struct jv_arguments {
 	size_t depth;
 	const char **items; /* the arguments, NULL-terminated */
 	size_t count;
+	size_t count_before_dashes;  /* of the arguments; SIZE_MAX: there is no -- */
 	struct jv_flag_given *given; /* in the order of the command line */
 	size_t given_count;
 	bool help; /* --help, -h or the command help: nothing else was checked */

@@ -253,16 +253,18 @@ static struct jv_status add_constraints(
 	return jv_ok();
 }
 
-/* IMAGE and the command line behind it. */
+/* IMAGE and the command line behind it; the command line alone, if -- stands before all. */
 static void set_command(
 	const struct jv_arguments *arguments, struct jv_arena *arena, Jarvis__V1__TaskSpec *spec)
 {
-	if (arguments->count > 0)
+	size_t images = arguments->count_before_dashes == 0 ? 0 : 1;
+
+	if (images > 0 && arguments->count > 0)
 		spec->image = jv_arena_copy_text(arena, arguments->items[0]);
-	if (arguments->count < 2)
+	if (arguments->count <= images)
 		return;
-	spec->n_command = arguments->count - 1;
-	spec->command = grow(arena, arguments->items + 1, spec->n_command, 0);
+	spec->n_command = arguments->count - images;
+	spec->command = grow(arena, arguments->items + images, spec->n_command, 0);
 	spec->n_args = 0;
 }
 

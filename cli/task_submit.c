@@ -281,7 +281,7 @@ const struct jv_command jv_command_task_submit = {
 		"between them; - is standard input). An id means that its task is durable; ids come "
 		"in the order of the tasks. All is read before the first task is submitted; after a "
 		"failure no more are. Of several tasks standard error shows how far it is. Flags "
-		"stand before the command of the task.",
+		"stand before the command of the task; without IMAGE it stands behind --.",
 	.flags = flags,
 	.shared_flags = jv_draft_flags,
 	.arguments_max = SIZE_MAX,

@@ -90,7 +90,9 @@ class Tree:
 
     def __init__(self, root):
         self.root = root
-        self.paths = sorted(tracked(root))
+        listing = sorted(tracked(root))
+        self.paths = [p for p in listing if os.path.isfile(os.path.join(root, p))]
+        self.links = [p for p in listing if os.path.islink(os.path.join(root, p))]
         self.layers = read_layers(root)
         self._texts = {}
 
@@ -124,7 +126,7 @@ def tracked(root):
         ).stdout.decode().split("\0")
     except (OSError, subprocess.CalledProcessError):
         listing = walked(root)
-    return [p for p in listing if p and os.path.isfile(os.path.join(root, p))]
+    return [p for p in listing if p]
 
 
 def walked(root):
@@ -424,6 +426,12 @@ def rule_top_level(tree):
             yield Violation(entry, 0, "top-level", "not in the agreed list")
 
 
+def rule_links(tree):
+    """Links lead to places of one machine, such as those that Bazel makes beside a workspace."""
+    for path in tree.links:
+        yield Violation(path, 0, "link", "symbolic links are not kept")
+
+
 def core_assertions(tree):
     """(assertions, lines) of server/core's own sources."""
     sources = [p for p in tree.c_files() if re.match(r"server/core/.*\.c$", p) and not is_test(p)]
@@ -454,6 +462,7 @@ RULES = [
     rule_headers,
     rule_words,
     rule_top_level,
+    rule_links,
     rule_core_assertions,
 ]
 

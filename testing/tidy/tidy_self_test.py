@@ -249,6 +249,10 @@ class TextTest(Fixture):
         self.write(".hidden", "Hello.\n")
         self.assertEqual(self.fired(), set())
 
+    def test_links(self):
+        os.symlink("/nowhere/else", os.path.join(self.root, "docs-link"))
+        self.assertEqual(self.fired(), {("link", "docs-link")})
+
     def test_vendored_files_are_left_alone(self):
         self.write("proto/vendor/a.proto", "// TO" + "DO \n")
         self.assertEqual(self.fired(), set())

@@ -162,6 +162,29 @@ static void flags_make_a_task(void **state)
 	assert_string_equal(spec->request_id, "r");
 }
 
+static void a_command_needs_no_image(void **state)
+{
+	(void)state;
+	spec = jv_draft_new(&fixture.arena);
+	fixture_ok(fixture_parse(
+		"task", "run", "--executor", "process", "--", "sh", "-c", "true", NULL));
+	fixture_ok(apply());
+	assert_string_equal(spec->image, "");
+	assert_int_equal(spec->n_command, 3);
+	assert_string_equal(spec->command[0], "sh");
+	/* A file's image stays. */
+	fixture_ok(read_text("task.yaml", whole));
+	fixture_ok(fixture_parse("task", "submit", "-f", "task.yaml", "--", "true", NULL));
+	fixture_ok(apply());
+	assert_string_equal(spec->image, "busybox");
+	assert_int_equal(spec->n_command, 1);
+	/* One that is named may have the dashes behind it. */
+	fixture_ok(fixture_parse("task", "submit", "debian", "--", "true", NULL));
+	fixture_ok(apply());
+	assert_string_equal(spec->image, "debian");
+	assert_string_equal(spec->command[0], "true");
+}
+
 static void flags_win_over_the_file(void **state)
 {
 	(void)state;
@@ -268,6 +291,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_in_a_file_is_named_with_its_place),
 		cmocka_unit_test(files_are_found_or_not),
 		cmocka_unit_test(flags_make_a_task),
+		cmocka_unit_test(a_command_needs_no_image),
 		cmocka_unit_test(flags_win_over_the_file),
 		cmocka_unit_test(what_is_wrong_in_a_flag_is_named),
 		cmocka_unit_test(each_draft_gets_an_id_of_its_own),
