@@ -67,6 +67,7 @@ LIBRARY_USERS = {
     "crypto": [
         "base",
         "server/rest",
+        "server/rpc",
         "worker",
     ],
     "grpc": [
@@ -92,7 +93,10 @@ LIBRARY_USERS = {
     ],
     "rocksdb": ["storage"],
     "seccomp": ["worker"],
-    "ssl": ["server/rest"],
+    "ssl": [
+        "server/rest",
+        "server/rpc",
+    ],
     "uthash": ["*"],
     "xxhash": ["*"],
     "yaml": [

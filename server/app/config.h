@@ -30,6 +30,7 @@ struct jv_server_config {
 	int64_t memory_bytes_max;
 	int64_t metadata_bytes_max;
 	int64_t compress_bytes_min;
+	int64_t grpc_connections_max;
 	int64_t streams_max;
 	int64_t client_calls_max;
 	bool grpc_access_log;

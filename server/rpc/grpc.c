@@ -7,9 +7,15 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "server/rpc/guard.h"
 #include "server/rpc/handlers.h"
 #include "server/rpc/metrics.h"
 #include "server/rpc/private.h"
+
+/* A call's headers as they are sent are hardly longer than the metadata that they mean: up to four
+ * times as much, gRPC refuses the call; beyond, the connection ends. */
+#define HEADERS_MIN    (64 << 10)
+#define HEADERS_FACTOR 4
 
 /* How long gRPC's server may take to shut down after the last call that an edge knows of. */
 #define UNSEEN_MS 500
@@ -39,6 +45,7 @@ static void fill_options(struct jv_grpc_options *options)
 {
 	fill_count(&options->edges, 1);
 	fill_count(&options->slots, 64);
+	fill_count(&options->connections_max, 32768);
 	fill_count(&options->streams_max, 1024);
 	fill_number(&options->memory_bytes_max, 256 << 20);
 	fill_number(&options->keepalive_ms, 30000);
@@ -109,6 +116,14 @@ static void shut_down_fired(struct jv_tag *tag, bool ok)
 	JV_ASSERT(ok && posted);
 }
 
+static void open_guard(const struct jv_grpc_options *options)
+{
+	int64_t headers_max = options->metadata_bytes_max * HEADERS_FACTOR;
+
+	jv_grpc_guard_open(options->connections_max,
+		(uint32_t)(headers_max > HEADERS_MIN ? headers_max : HEADERS_MIN));
+}
+
 static struct jv_grpc *create(const struct jv_grpc_options *options, struct jv_api *api)
 {
 	struct jv_grpc *grpc = jv_calloc(1, sizeof(*grpc));
@@ -123,6 +138,7 @@ static struct jv_grpc *create(const struct jv_grpc_options *options, struct jv_a
 	grpc->shut_down.fired = shut_down_fired;
 	jv_list_init(&grpc->has_shut_down.link);
 	jv_grpc_metrics_register();
+	open_guard(&grpc->options);
 	grpc->server = jv_grpc_create_server(&grpc->options, api->limits->message_bytes_max);
 	register_methods(grpc);
 	for (uint32_t i = 0; i < grpc->thread_count; i++)

@@ -28,6 +28,7 @@ struct jv_grpc_options {
 	const char *const *listen;    /* NULL-terminated: host:port (0: any port) or unix:/path */
 	uint32_t edges;               /* threads (1) */
 	uint32_t slots;               /* calls of one method that one edge takes at once (64) */
+	uint32_t connections_max;     /* of all addresses together; more are closed (32,768) */
 	uint32_t streams_max;         /* concurrent calls of one connection (1,024) */
 	int64_t memory_bytes_max;     /* of gRPC's buffers (256 MiB) */
 	int64_t keepalive_ms;         /* silence before a ping (30,000) */

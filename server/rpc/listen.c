@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "proto/rpc/args.h"
+#include "server/rpc/guard.h"
 #include "server/rpc/private.h"
 
 #define HOST_MAX 256
@@ -175,7 +176,9 @@ static struct jv_status listen_on(
 	listener->grpc = grpc;
 	/* Who may open a unix socket is for the file system to say. */
 	credentials = jv_grpc_credentials(listener, is_unix(address));
+	jv_grpc_guard_begin();
 	listener->port = grpc_server_add_http2_port(grpc->server, address, credentials);
+	jv_grpc_guard_end();
 	grpc_server_credentials_release(credentials);
 	if (listener->port == 0)
 		return jv_error(

@@ -10,6 +10,12 @@ static struct jv_bytes bytes_of(const grpc_slice *slice)
 	return jv_bytes_of(GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice));
 }
 
+/* As RFC 7541, 4.1 counts. gRPC 1.51 does so for each frame of the headers, but not for all. */
+static int64_t size_of(const grpc_metadata *pair)
+{
+	return (int64_t)(GRPC_SLICE_LENGTH(pair->key) + GRPC_SLICE_LENGTH(pair->value) + 32);
+}
+
 /* What says how gRPC itself goes about the call. */
 static bool is_own(struct jv_bytes key)
 {
@@ -21,10 +27,16 @@ static bool is_own(struct jv_bytes key)
 struct jv_status jv_grpc_take_metadata(struct jv_grpc_call *call)
 {
 	struct jv_rpc *rpc = &call->rpc;
+	int64_t left = call->thread->grpc->options.metadata_bytes_max;
 
 	for (size_t i = 0; i < call->metadata.count; i++) {
 		const grpc_metadata *pair = &call->metadata.metadata[i];
 		struct jv_bytes key = bytes_of(&pair->key);
+		left -= size_of(pair);
+		if (left < 0)
+			return jv_error(JV_RESOURCE_EXHAUSTED,
+				"metadata size exceeds limit of %lld bytes",
+				(long long)call->thread->grpc->options.metadata_bytes_max);
 		if (is_own(key))
 			continue;
 		if (!jv_metadata_add(&rpc->received, &rpc->arena, key, bytes_of(&pair->value)))

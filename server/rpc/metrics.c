@@ -28,10 +28,26 @@ struct jv_metric jv_grpc_cut_total = {
 	.kind = JV_METRIC_COUNTER,
 };
 
+struct jv_metric jv_grpc_connections = {
+	.name = "jarvis_grpc_connections",
+	.help = "gRPC connections.",
+	.labels = "",
+	.kind = JV_METRIC_GAUGE,
+};
+
+struct jv_metric jv_grpc_refused_total = {
+	.name = "jarvis_grpc_refused_total",
+	.help = "gRPC connections that were refused or cut off because of what they sent.",
+	.labels = "",
+	.kind = JV_METRIC_COUNTER,
+};
+
 void jv_grpc_metrics_register(void)
 {
 	jv_metric_register(&jv_grpc_calls);
 	jv_metric_register(&jv_grpc_calls_total);
 	jv_metric_register(&jv_grpc_errors_total);
+	jv_metric_register(&jv_grpc_connections);
+	jv_metric_register(&jv_grpc_refused_total);
 	jv_metric_register(&jv_grpc_cut_total);
 }

@@ -10,6 +10,7 @@ import contextlib
 import gzip
 import os
 import random
+import resource
 import select
 import socket
 import struct
@@ -27,6 +28,7 @@ WATCH = "/jarvis.v1.Scheduler/WatchTasks"
 GOOD = b"GET /v1/server HTTP/1.1\r\nHost: x\r\n\r\n"
 EXHAUSTED = 8
 ROUNDS = 4
+CONNECTIONS_MAX = 512
 # An answer to others may take so long while the machine is busy with an attack.
 OTHERS_SECONDS = 10
 
@@ -83,7 +85,8 @@ class Others:
 
 
 class Hostile(case.ServerCase):
-    flags = {"rest__header_timeout": "1s", "rest__body_timeout": "1s", "rest__idle_timeout": "2s"}
+    flags = {"rest__header_timeout": "1s", "rest__body_timeout": "1s", "rest__idle_timeout": "2s",
+             "grpc__connections_max": CONNECTIONS_MAX}
 
     def setUp(self):
         self.open = contextlib.ExitStack()
@@ -107,6 +110,11 @@ class Hostile(case.ServerCase):
 
     def files(self):
         return len(os.listdir(f"/proc/{self.server.process.pid}/fd"))
+
+    def processor_seconds(self):
+        with open(f"/proc/{self.server.process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def attack(self, name, round_of):
         """Rounds of an attack, with others all along; the first shows what it takes to serve it at
@@ -277,11 +285,11 @@ class Hostile(case.ServerCase):
 
     def test_grpc_oversize(self):
         def round_of():
-            # Headers of a mebibyte, in pieces.
+            # Headers of three times what is allowed, in pieces: that call is refused.
             connection = self.grpc()
             head, stream = connection.headers(HEALTH, flags=0)
             connection.send(head)
-            for _ in range(64):
+            for _ in range(3):
                 connection.send(http2.frame(
                     http2.CONTINUATION, 0, stream, http2.header("x", b"y" * 16000)))
             connection.send(http2.frame(http2.CONTINUATION, 4, stream),
@@ -337,6 +345,96 @@ class Hostile(case.ServerCase):
                 reset(connection.socket)
 
         self.attack("reset", round_of)
+
+    def endless(self, connection, piece, bytes_max=64 << 20):
+        """Sends it again and again; the server is to end that."""
+        with self.assertRaises(ConnectionError):
+            for _ in range(bytes_max // len(piece)):
+                connection.socket.sendall(piece)
+
+    def test_grpc_headers_without_end(self):
+        """A value of 2 GiB is announced, and comes in pieces of all sizes, or in ever new names."""
+        value = b"\0\1x\x7f" + b"\xff" * 3 + b"\x7f"
+        pieces = [value + b"y" * 16000, value + b"y", b"", http2.header("x", b"y" * 1000)]
+
+        def round_of():
+            for piece in pieces:
+                connection = self.grpc()
+                head, stream = connection.headers(HEALTH, flags=0)
+                connection.send(head)
+                self.endless(connection, 64 * http2.frame(http2.CONTINUATION, 0, stream, piece))
+
+        self.attack("headers without end", round_of)
+
+    def test_grpc_frames_without_end(self):
+        """They mean nothing, and each is cheap: it is their number that would keep others out."""
+        frames = [
+            http2.frame(http2.WINDOW_UPDATE, 0, 0, b"\0\0\0\1"), http2.frame(http2.DATA, 0, 99),
+            http2.frame(http2.PING, http2.ACK, 0, b"12345678"), http2.frame(99, 0, 0),
+            http2.frame(http2.SETTINGS, http2.ACK, 0), http2.frame(2, 0, 1, b"\0\0\0\0\1"),
+            http2.frame(http2.RST_STREAM, 0, 1, b"\0\0\0\x08"),
+        ]
+
+        def round_of():
+            for each in frames:
+                connection = self.grpc()
+                connection.begin(HEALTH)
+                self.endless(connection, each * 5000)
+
+        self.attack("frames without end", round_of)
+
+    def test_grpc_rapid_reset(self):
+        """As fast as it can be sent, not waiting for anything: CVE-2023-44487."""
+        def round_of():
+            for path in (HEALTH, WATCH):
+                connection = self.grpc()
+                pairs = b"".join(
+                    head + http2.frame(http2.RST_STREAM, 0, stream, b"\0\0\0\x08")
+                    for head, stream in (connection.headers(path) for _ in range(20000)))
+                with contextlib.suppress(ConnectionError):
+                    connection.send(pairs)
+                # Up to the end, which only the server makes.
+                rest_of(connection.socket)
+
+        self.attack("rapid reset", round_of)
+
+    def test_grpc_connections(self):
+        """More than are allowed: those who were there stay, the others are closed."""
+        def round_of():
+            # One is that of the others.
+            held = [self.grpc() for _ in range(CONNECTIONS_MAX - 1)]
+            for connection in held:
+                connection.until(connection.begin(HEALTH))
+            for _ in range(300):
+                with contextlib.suppress(ConnectionError):
+                    self.assertEqual(rest_of(self.grpc().socket), b"")
+            for connection in held:
+                connection.until(connection.begin(HEALTH))
+
+        self.attack("connections", round_of)
+
+    def test_no_more_files(self):
+        """Both ports serve again as soon as there are files, also who comes first after that."""
+        process = self.server.process.pid
+        before = resource.prlimit(process, resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.prlimit, process, resource.RLIMIT_NOFILE, before)
+        for port in (self.server.grpc_port, self.server.rest_port):
+            self.server.grpc.call("GetServerInfo", {})
+            files = self.files()
+            resource.prlimit(process, resource.RLIMIT_NOFILE, (files + 20, before[1]))
+            waiting = [socket.create_connection(("127.0.0.1", port), 30) for _ in range(60)]
+            eventually(self.files, lambda now: now >= files + 19)
+            used = self.processor_seconds()
+            time.sleep(1)
+            self.assertLess(self.processor_seconds() - used, 0.5, "it spins")
+            for connection in waiting:
+                connection.close()
+            resource.prlimit(process, resource.RLIMIT_NOFILE, before)
+            with http2.Connection(self.server.grpc_port) as connection:
+                connection.until(connection.begin(HEALTH))
+            with socket.create_connection(("127.0.0.1", self.server.rest_port), 30) as connection:
+                connection.sendall(GOOD)
+                self.assertIn(b" 200 ", connection.recv(4096))
 
     def test_grpc_flood(self):
         """Pings and settings without end, and nobody who reads their answers."""

@@ -15,7 +15,7 @@ sys.path.insert(0, os.getcwd())
 import grpc  # noqa: E402
 from concurrent import futures  # noqa: E402
 
-from testing.process.harness import case, places  # noqa: E402
+from testing.process.harness import case, http2, places  # noqa: E402
 from testing.process.harness.programs import Server, Worker, eventually  # noqa: E402
 
 EX_CONFIG, EX_TEMPFAIL = 78, 75
@@ -184,6 +184,19 @@ class Both(TlsCase):
         self.assertEqual(self.get("/alive")[0], 200)
         for half in halves:
             half.close()
+
+    def test_headers_without_end_are_ended_inside_tls_too(self):
+        context = self.context()
+        context.set_alpn_protocols(["h2"])
+        with socket.create_connection(("localhost", self.server.grpc_port), 10) as plain:
+            with context.wrap_socket(plain, server_hostname="localhost") as client:
+                client.sendall(http2.PREFACE + http2.frame(http2.SETTINGS, 0, 0) +
+                               http2.frame(http2.HEADERS, 0, 1, b"\0\1x\x7f\xff\xff\xff\x7f"))
+                with self.assertRaises((ConnectionError, ssl.SSLError)):
+                    for _ in range(1000):
+                        client.sendall(http2.frame(http2.CONTINUATION, 0, 1, b"y" * 16000))
+        eventually(self.server.log, lambda log: "headers that are too long" in log)
+        self.alive()
 
     def test_streams_and_large_answers_go_over_tls(self):
         context = self.context()

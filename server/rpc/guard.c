@@ -1,0 +1,274 @@
+#include "server/rpc/guard.h"
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "server/rpc/frames.h"
+#include "server/rpc/metrics.h"
+
+/* The table of descriptors is made as they come, so many at a time. */
+#define PART      1024
+#define PARTS     1024
+#define FILES_MAX (PART * PARTS)
+/* Connections over the limit are closed in turns, so that a flood of them does not keep gRPC from
+ * all others. */
+#define CLOSED_AT_ONCE 64
+/* Between two lines of the log. */
+#define QUIET_MS 1000
+
+enum role { NOT_OURS, LISTENER, CONNECTION };
+
+struct entry {
+	_Atomic int role;
+	/* Of a connection: by who reads it, which gRPC lets only one do at a time. */
+	struct jv_grpc_frames frames;
+};
+
+static struct entry *_Atomic parts[PARTS];
+static _Atomic uint32_t connections;
+static _Atomic uint32_t connections_max;
+static _Atomic uint32_t headers_max;
+static _Atomic int64_t quiet_until_ms;
+static _Thread_local bool listening;
+static int ssl_index = -1;
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* NULL if it is none of ours. */
+static struct entry *find(int fd)
+{
+	struct entry *part;
+
+	if (fd < 0 || fd >= FILES_MAX)
+		return NULL;
+	part = atomic_load_explicit(&parts[fd / PART], memory_order_acquire);
+	return part == NULL ? NULL : &part[fd % PART];
+}
+
+static struct entry *find_as(int fd, enum role role)
+{
+	struct entry *entry = find(fd);
+
+	if (entry == NULL || atomic_load_explicit(&entry->role, memory_order_acquire) != (int)role)
+		return NULL;
+	return entry;
+}
+
+static void add(int fd, enum role role)
+{
+	struct entry *entry = find(fd);
+
+	if (entry == NULL) {
+		struct entry *none = NULL;
+		struct entry *part = jv_calloc(PART, sizeof(*part));
+		JV_ASSERT(fd >= 0 && fd < FILES_MAX);
+		if (!atomic_compare_exchange_strong(&parts[fd / PART], &none, part))
+			free(part);
+		entry = &parts[fd / PART][fd % PART];
+	}
+	entry->frames = (struct jv_grpc_frames){0};
+	atomic_store_explicit(&entry->role, role, memory_order_release);
+}
+
+static void name_peer(int fd, char name[INET6_ADDRSTRLEN])
+{
+	struct sockaddr_storage address = {0};
+	socklen_t size = sizeof(address);
+
+	snprintf(name, INET6_ADDRSTRLEN, "-");
+	if (fd < 0 || getpeername(fd, (struct sockaddr *)&address, &size) != 0)
+		return;
+	if (address.ss_family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)&address)->sin_addr, name,
+			INET6_ADDRSTRLEN);
+	else if (address.ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)&address)->sin6_addr, name,
+			INET6_ADDRSTRLEN);
+}
+
+/* Counts each, and has the log say so once in a while. */
+static void tell(int fd, const char *why)
+{
+	int64_t now = now_ms();
+	int64_t until = atomic_load(&quiet_until_ms);
+	char peer[INET6_ADDRSTRLEN];
+
+	jv_metric_add(&jv_grpc_refused_total, 1);
+	if (now < until ||
+		!atomic_compare_exchange_strong(&quiet_until_ms, &until, now + QUIET_MS))
+		return;
+	name_peer(fd, peer);
+	JV_WARN("grpc.connection_refused", JV_KV("peer", peer), JV_KV("reason", why));
+}
+
+/* ---- what gRPC calls */
+
+int listen(int fd, int backlog)
+{
+	int result = (int)syscall(SYS_listen, fd, backlog);
+
+	if (result == 0 && listening)
+		add(fd, LISTENER);
+	return result;
+}
+
+/* gRPC never accepts again after an error that it does not know: these pass. */
+static bool passes(int error)
+{
+	return error != EAGAIN && error != EINTR && error != EINVAL && error != EBADF;
+}
+
+static bool take(int fd)
+{
+	if (fd >= FILES_MAX)
+		return false;
+	if (atomic_fetch_add(&connections, 1) >= atomic_load(&connections_max)) {
+		atomic_fetch_sub(&connections, 1);
+		return false;
+	}
+	add(fd, CONNECTION);
+	jv_metric_add(&jv_grpc_connections, 1);
+	return true;
+}
+
+/* -1 with EAGAIN: the next connection that comes has gRPC look again. */
+static int accept_guarded(int fd, struct sockaddr *address, socklen_t *size, int flags)
+{
+	for (int i = 0; i < CLOSED_AT_ONCE; i++) {
+		socklen_t room = *size;
+		int accepted = (int)syscall(SYS_accept4, fd, address, &room, flags);
+		if (accepted < 0 && passes(errno)) {
+			tell(-1, strerror(errno));
+			break;
+		}
+		if (accepted < 0)
+			return -1;
+		if (take(accepted)) {
+			*size = room;
+			return accepted;
+		}
+		tell(accepted, "too many connections");
+		syscall(SYS_close, accepted);
+	}
+	errno = EAGAIN;
+	return -1;
+}
+
+int accept4(int fd, __SOCKADDR_ARG address, socklen_t *restrict size, int flags)
+{
+	if (find_as(fd, LISTENER) == NULL)
+		return (int)syscall(SYS_accept4, fd, address.__sockaddr__, size, flags);
+	return accept_guarded(fd, address.__sockaddr__, size, flags);
+}
+
+static const char *look(struct jv_grpc_frames *frames, const void *data, size_t size)
+{
+	return jv_grpc_frames_take(frames, atomic_load_explicit(&headers_max, memory_order_relaxed),
+		now_ms(), data, size);
+}
+
+ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	ssize_t received = syscall(SYS_recvmsg, fd, message, flags);
+	size_t left = received > 0 ? (size_t)received : 0;
+	struct entry *entry = find_as(fd, CONNECTION);
+	const char *wrong = NULL;
+
+	if (entry == NULL || entry->frames.foreign || (flags & MSG_ERRQUEUE) != 0)
+		return received;
+	for (size_t i = 0; left > 0 && wrong == NULL; i++) {
+		const struct iovec *piece = &message->msg_iov[i];
+		size_t size = piece->iov_len < left ? piece->iov_len : left;
+		wrong = look(&entry->frames, piece->iov_base, size);
+		left -= size;
+	}
+	if (wrong == NULL)
+		return received;
+	tell(fd, wrong);
+	errno = ECONNRESET;
+	return -1;
+}
+
+int close(int fd)
+{
+	struct entry *entry = find(fd);
+
+	if (entry != NULL && atomic_exchange(&entry->role, NOT_OURS) == CONNECTION) {
+		atomic_fetch_sub(&connections, 1);
+		jv_metric_add(&jv_grpc_connections, -1);
+	}
+	return (int)syscall(SYS_close, fd);
+}
+
+static void free_frames(
+	void *parent, void *frames, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
+{
+	(void)parent, (void)data, (void)index, (void)argl, (void)argp;
+	free(frames);
+}
+
+/* What TLS brings. An error of ours is one of the protocol to gRPC. */
+int SSL_read(SSL *ssl, void *data, int room)
+{
+	struct jv_grpc_frames *frames;
+	const char *wrong;
+	size_t size = 0;
+
+	if (SSL_read_ex(ssl, data, room < 0 ? 0 : (size_t)room, &size) <= 0)
+		return -1;
+	if (ssl_index < 0 || !SSL_is_server(ssl))
+		return (int)size;
+	frames = SSL_get_ex_data(ssl, ssl_index);
+	if (frames == NULL) {
+		frames = jv_calloc(1, sizeof(*frames));
+		SSL_set_ex_data(ssl, ssl_index, frames);
+	}
+	wrong = look(frames, data, size);
+	if (wrong == NULL)
+		return (int)size;
+	tell(-1, wrong);
+	ERR_raise(ERR_LIB_SSL, SSL_R_BAD_LENGTH);
+	return -1;
+}
+
+/* ---- what we call */
+
+void jv_grpc_guard_open(uint32_t most_connections, uint32_t most_headers)
+{
+	/* What gRPC, a shared library, finds under this name. */
+	JV_ASSERT((uintptr_t)dlsym(RTLD_DEFAULT, "recvmsg") == (uintptr_t)recvmsg);
+	if (ssl_index < 0)
+		ssl_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_frames);
+	atomic_store(&connections_max, most_connections);
+	atomic_store(&headers_max, most_headers);
+}
+
+void jv_grpc_guard_begin(void)
+{
+	listening = true;
+}
+
+void jv_grpc_guard_end(void)
+{
+	listening = false;
+}
