@@ -23,8 +23,7 @@
 #define SESSION_EVENTS_MAX 256
 #define CALLS_MAX          65536
 /* The store's tables (storage/rocksdb_options.c), and what else the server has open. */
-#define OWN_FILES       640
-#define CONNECTIONS_MIN 128
+#define OWN_FILES 640
 /* What the embedded worker has to say at the end is said at once, or at the next start. */
 #define WORKER_GRACE_MS 1000
 
@@ -165,22 +164,16 @@ static void own_socket(const struct jv_app *app, char *address, size_t size)
 	snprintf(address, size, "unix:%s/embedded.sock", app->config->storage_path);
 }
 
-/* Connections must leave the store the files that it needs: either port has half of the others at
- * most. */
-static uint32_t connections_max(const char *port, int64_t wanted)
+/* Descriptors are given out from below, so a connection that would get one from here on takes it
+ * from the store. */
+static int files_max(void)
 {
 	struct rlimit files;
-	int64_t most;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > INT32_MAX)
-		return (uint32_t)wanted;
-	most = ((int64_t)files.rlim_cur - OWN_FILES) / 2;
-	if (wanted <= most)
-		return (uint32_t)wanted;
-	most = most > CONNECTIONS_MIN ? most : CONNECTIONS_MIN;
-	JV_INFO("server.connections", JV_KV("port", port), JV_KI("max", most),
-		JV_KI("files", (int64_t)files.rlim_cur));
-	return (uint32_t)most;
+		return INT32_MAX;
+	return (int)(files.rlim_cur > 2 * OWN_FILES ? files.rlim_cur - OWN_FILES
+						    : files.rlim_cur / 2);
 }
 
 static struct jv_status open_grpc(struct jv_app *app)
@@ -192,7 +185,8 @@ static struct jv_status open_grpc(struct jv_app *app)
 		.listen = listen,
 		.edges = (uint32_t)app->config->grpc_edges,
 		.slots = (uint32_t)app->config->grpc_slots,
-		.connections_max = connections_max("grpc", app->config->grpc_connections_max),
+		.connections_max = (uint32_t)app->config->grpc_connections_max,
+		.files_max = files_max(),
 		.streams_max = (uint32_t)app->config->streams_max,
 		.metadata_bytes_max = app->config->metadata_bytes_max,
 		.compress_bytes_min = app->config->compress_bytes_min == 0
@@ -218,7 +212,8 @@ static struct jv_status open_rest(struct jv_app *app)
 		return jv_ok();
 	options.listen = config->rest_listen;
 	options.tls = jv_server_config_rest_tls(config) ? app->tls : NULL;
-	options.connections_max = connections_max("rest", config->rest_connections_max);
+	options.connections_max = (uint32_t)config->rest_connections_max;
+	options.files_max = files_max();
 	options.connections_per_address_max = (uint32_t)config->rest_connections_per_address;
 	options.header_bytes_max = (size_t)config->rest_header_bytes_max;
 	options.body_bytes_max = (size_t)config->message_bytes_max;

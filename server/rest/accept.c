@@ -20,6 +20,8 @@
 #define ACCEPTS_MAX 64
 /* When descriptors are out, some are given back by and by. */
 #define AGAIN_MS 100
+/* Between two lines of the log that say the same. */
+#define QUIET_MS 1000
 /* Memory goes back to the system when so many connections, and most of those there were, have gone.
  */
 #define TRIM_MIN 1024
@@ -143,6 +145,18 @@ static void open_connection(struct jv_rest_edge *rest, int fd, const struct sock
 	jv_rest_count_connections(1);
 }
 
+/* Once in a while: there may be thousands a second. */
+static void tell_full(struct jv_rest_edge *rest)
+{
+	int64_t now_ms = jv_rest_now_ms(rest);
+
+	if (now_ms < rest->quiet_until_ms)
+		return;
+	rest->quiet_until_ms = now_ms + QUIET_MS;
+	JV_WARN("rest.connection_refused", JV_KV("reason", "too many open files"),
+		JV_KI("connections", rest->connection_count));
+}
+
 /* False: there is nothing more to accept now. */
 static bool accept_one(struct jv_rest_edge *rest)
 {
@@ -151,6 +165,11 @@ static bool accept_one(struct jv_rest_edge *rest)
 	int fd = accept4(
 		rest->listen_fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+	if (fd >= rest->options.files_max) {
+		tell_full(rest);
+		close(fd);
+		return true;
+	}
 	if (fd >= 0) {
 		open_connection(rest, fd, (const struct sockaddr *)&address);
 		return true;

@@ -1,6 +1,7 @@
 #include "server/rest/edge.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct jv_rest_options jv_rest_options_default(void)
 	return (struct jv_rest_options){
 		.listen = "127.0.0.1:7071",
 		.connections_max = 16384,
+		.files_max = INT_MAX,
 		.idle_ms = 60000,
 		.head_ms = 10000,
 		.body_ms = 30000,

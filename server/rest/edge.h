@@ -27,6 +27,7 @@ struct jv_rest_options {
 	const char *listen;        /* host:port, [v6]:port or :port; port 0: any free one */
 	struct jv_tls_source *tls; /* lent until close; NULL: plain */
 	uint32_t connections_max;  /* beyond, clients wait to be accepted */
+	int files_max;             /* who would get no descriptor below this is closed */
 	uint32_t connections_per_address_max; /* beyond, connections are closed; 0: no limit */
 	int64_t idle_ms;       /* without a request, or without a byte that goes on: closed */
 	int64_t head_ms;       /* from the first byte of a head (or of TLS) to its last; then 408 */

@@ -64,6 +64,7 @@ struct jv_rest_edge {
 	bool draining;
 	bool listening; /* the listening socket is watched: there is room for connections */
 	int64_t listen_again_ms; /* after descriptors were out; INT64_MAX: no need */
+	int64_t quiet_until_ms;  /* who finds no descriptor is not told of again before */
 	uint32_t connection_count;
 	uint32_t connection_peak; /* since memory was given back last */
 	struct jv_list connections;

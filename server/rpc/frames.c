@@ -29,8 +29,8 @@ static uint32_t price(uint8_t kind, uint8_t flags, uint32_t size)
 static bool pay(struct jv_grpc_frames *frames, int64_t now_ms, uint32_t amount)
 {
 	int64_t passed_ms = now_ms - frames->taken_ms;
-	int64_t regained = passed_ms < 2000 ? passed_ms * (JV_GRPC_FRAMES_ALLOWED / 1000) :
-						    2 * JV_GRPC_FRAMES_ALLOWED;
+	int64_t regained = passed_ms < 2000 ? passed_ms * (JV_GRPC_FRAMES_ALLOWED / 1000)
+					    : 2 * JV_GRPC_FRAMES_ALLOWED;
 
 	if (regained > 0) {
 		frames->taken -= regained < frames->taken ? (uint32_t)regained : frames->taken;

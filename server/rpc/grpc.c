@@ -1,5 +1,6 @@
 #include "server/rpc/grpc.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,8 @@ static void fill_options(struct jv_grpc_options *options)
 	fill_count(&options->edges, 1);
 	fill_count(&options->slots, 64);
 	fill_count(&options->connections_max, 32768);
+	if (options->files_max == 0)
+		options->files_max = INT_MAX;
 	fill_count(&options->streams_max, 1024);
 	fill_number(&options->memory_bytes_max, 256 << 20);
 	fill_number(&options->keepalive_ms, 30000);
@@ -120,7 +123,7 @@ static void open_guard(const struct jv_grpc_options *options)
 {
 	int64_t headers_max = options->metadata_bytes_max * HEADERS_FACTOR;
 
-	jv_grpc_guard_open(options->connections_max,
+	jv_grpc_guard_open(options->connections_max, options->files_max,
 		(uint32_t)(headers_max > HEADERS_MIN ? headers_max : HEADERS_MIN));
 }
 

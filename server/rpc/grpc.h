@@ -25,13 +25,14 @@ struct jv_grpc;
 /* 0 takes what is in parentheses. The largest message and the most calls of one edge are in
  * struct jv_limits of the API. */
 struct jv_grpc_options {
-	const char *const *listen;    /* NULL-terminated: host:port (0: any port) or unix:/path */
-	uint32_t edges;               /* threads (1) */
-	uint32_t slots;               /* calls of one method that one edge takes at once (64) */
-	uint32_t connections_max;     /* of all addresses together; more are closed (32,768) */
-	uint32_t streams_max;         /* concurrent calls of one connection (1,024) */
-	int64_t memory_bytes_max;     /* of gRPC's buffers (256 MiB) */
-	int64_t keepalive_ms;         /* silence before a ping (30,000) */
+	const char *const *listen; /* NULL-terminated: host:port (0: any port) or unix:/path */
+	uint32_t edges;            /* threads (1) */
+	uint32_t slots;            /* calls of one method that one edge takes at once (64) */
+	uint32_t connections_max;  /* of all addresses together; more are closed (32,768) */
+	int files_max;             /* so are those whose descriptor is not below this (no limit) */
+	uint32_t streams_max;      /* concurrent calls of one connection (1,024) */
+	int64_t memory_bytes_max;  /* of gRPC's buffers (256 MiB) */
+	int64_t keepalive_ms;      /* silence before a ping (30,000) */
 	int64_t keepalive_timeout_ms; /* without an answer the connection is lost (10,000) */
 	int64_t ping_interval_ms_min; /* clients that ping more often are cut off (10,000) */
 	int64_t handshake_timeout_ms; /* (10,000) */

@@ -41,6 +41,7 @@ struct entry {
 static struct entry *_Atomic parts[PARTS];
 static _Atomic uint32_t connections;
 static _Atomic uint32_t connections_max;
+static _Atomic int files_max;
 static _Atomic uint32_t headers_max;
 static _Atomic int64_t quiet_until_ms;
 static _Thread_local bool listening;
@@ -114,8 +115,7 @@ static void tell(int fd, const char *why)
 	char peer[INET6_ADDRSTRLEN];
 
 	jv_metric_add(&jv_grpc_refused_total, 1);
-	if (now < until ||
-		!atomic_compare_exchange_strong(&quiet_until_ms, &until, now + QUIET_MS))
+	if (now < until || !atomic_compare_exchange_strong(&quiet_until_ms, &until, now + QUIET_MS))
 		return;
 	name_peer(fd, peer);
 	JV_WARN("grpc.connection_refused", JV_KV("peer", peer), JV_KV("reason", why));
@@ -140,7 +140,7 @@ static bool passes(int error)
 
 static bool take(int fd)
 {
-	if (fd >= FILES_MAX)
+	if (fd >= atomic_load(&files_max))
 		return false;
 	if (atomic_fetch_add(&connections, 1) >= atomic_load(&connections_max)) {
 		atomic_fetch_sub(&connections, 1);
@@ -253,13 +253,14 @@ int SSL_read(SSL *ssl, void *data, int room)
 
 /* ---- what we call */
 
-void jv_grpc_guard_open(uint32_t most_connections, uint32_t most_headers)
+void jv_grpc_guard_open(uint32_t most_connections, int most_files, uint32_t most_headers)
 {
 	/* What gRPC, a shared library, finds under this name. */
 	JV_ASSERT((uintptr_t)dlsym(RTLD_DEFAULT, "recvmsg") == (uintptr_t)recvmsg);
 	if (ssl_index < 0)
 		ssl_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_frames);
 	atomic_store(&connections_max, most_connections);
+	atomic_store(&files_max, most_files < FILES_MAX ? most_files : FILES_MAX);
 	atomic_store(&headers_max, most_headers);
 }
 

@@ -17,8 +17,9 @@
 #include <stdint.h>
 
 /* Before gRPC listens. connections_max: of all listeners together; more are closed as soon as they
- * come. headers_max: bytes of one call's headers as they are sent; whose are longer is cut off. */
-void jv_grpc_guard_open(uint32_t connections_max, uint32_t headers_max);
+ * come, and so are those whose descriptor is not below files_max. headers_max: bytes of one call's
+ * headers as they are sent; whose are longer is cut off. */
+void jv_grpc_guard_open(uint32_t connections_max, int files_max, uint32_t headers_max);
 /* What this thread listens on from `begin` to `end` is gRPC's. */
 void jv_grpc_guard_begin(void);
 void jv_grpc_guard_end(void);

@@ -205,7 +205,7 @@ class LayerTest(Fixture):
         for path, name in (
                 ("server/api/a.c", "rocksdb/c.h"),
                 ("worker/a.c", "grpc/grpc.h"),
-                ("server/rpc/a.c", "openssl/ssl.h"),
+                ("server/api/a.c", "openssl/ssl.h"),
                 ("cli/a.c", "jansson.h"),
                 ("storage/a.c", "protobuf-c/protobuf-c.h"),
                 ("storage/a.c", "cmocka.h")):

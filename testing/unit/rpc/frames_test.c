@@ -105,7 +105,8 @@ static void test_headers_end(void **state)
 {
 	struct client client = connect_client(7);
 	(void)state;
-	/* Exactly as many as are allowed, in two pieces; and again: nothing is left of the first. */
+	/* Exactly as many as are allowed, in two pieces; and again: nothing is left of the first.
+	 */
 	for (int i = 0; i < 3; i++) {
 		assert_null(send_frame(&client, HEADERS, 0, HEADERS_MAX - 16384));
 		assert_null(send_frame(&client, CONTINUATION, END_HEADERS, 16384));
@@ -159,8 +160,8 @@ static void test_frames_that_mean_nothing(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct client client = connect_client(0);
-		assert_int_equal(count(&client, kinds[i], 0, 4, 10000000),
-			2 * JV_GRPC_FRAMES_ALLOWED);
+		assert_int_equal(
+			count(&client, kinds[i], 0, 4, 10000000), 2 * JV_GRPC_FRAMES_ALLOWED);
 	}
 }
 
