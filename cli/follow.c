@@ -1,5 +1,6 @@
 #include "cli/follow.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -144,8 +145,10 @@ static bool log_message(struct jv_stream *stream, const ProtobufCMessage *messag
 		return true;
 	follow->log_offset = response->chunk->offset + (int64_t)response->chunk->data.len;
 	jv_progress_hide(&follow->note);
-	if (!follow->deaf)
-		follow->deaf = !jv_chunk_write(response->chunk);
+	if (follow->deaf || jv_chunk_write(response->chunk))
+		return true;
+	follow->deaf = true;
+	jv_invocation_lost(follow->invocation, errno);
 	return true;
 }
 

@@ -286,6 +286,12 @@ void jv_invocation_print_table(struct jv_invocation *invocation, struct jv_table
 	jv_table_deinit(table);
 }
 
+void jv_invocation_lost(struct jv_invocation *invocation, int error)
+{
+	if (error != EPIPE && invocation->write_error == 0)
+		invocation->write_error = error;
+}
+
 bool jv_invocation_flush(struct jv_invocation *invocation)
 {
 	size_t size = invocation->out.size;

@@ -101,5 +101,8 @@ void jv_invocation_print_line(struct jv_invocation *invocation, const ProtobufCM
 void jv_invocation_print_table(struct jv_invocation *invocation, struct jv_table *table);
 /* Writes what was printed so far to standard output; false if nobody reads it any more. */
 bool jv_invocation_flush(struct jv_invocation *invocation);
+/* Notes that output which did not go that way could not be written, for this errno: then the
+ * program fails. That nobody reads it any more is no failure. */
+void jv_invocation_lost(struct jv_invocation *invocation, int error);
 
 #endif

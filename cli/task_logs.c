@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -95,15 +96,33 @@ static bool print_json(struct reading *reading, const Jarvis__V1__LogChunk *chun
 	return jv_invocation_flush(invocation);
 }
 
+/* Writes lines of the log; false if they cannot be written. */
+static bool write_lines(struct logs *logs, int fd, const struct jv_buffer *lines)
+{
+	bool written = jv_chunk_write_to(fd, jv_buffer_bytes(lines));
+
+	if (!written)
+		jv_invocation_lost(logs->invocation, errno);
+	return written;
+}
+
 static bool print_prefixed(struct reading *reading, const Jarvis__V1__LogChunk *chunk)
 {
 	bool error = chunk->stream == JARVIS__V1__LOG_STREAM__LOG_STREAM_STDERR;
 	struct jv_buffer lines = {0};
 
 	jv_prefix_take(&reading->prefix, chunk, reading->logs->id_width, &lines);
-	bool written =
-		jv_chunk_write_to(error ? STDERR_FILENO : STDOUT_FILENO, jv_buffer_bytes(&lines));
+	bool written = write_lines(reading->logs, error ? STDERR_FILENO : STDOUT_FILENO, &lines);
 	jv_buffer_deinit(&lines);
+	return written;
+}
+
+static bool print_plain(struct reading *reading, const Jarvis__V1__LogChunk *chunk)
+{
+	bool written = jv_chunk_write(chunk);
+
+	if (!written)
+		jv_invocation_lost(reading->logs->invocation, errno);
 	return written;
 }
 
@@ -125,7 +144,7 @@ static bool message(struct jv_stream *stream, const ProtobufCMessage *message)
 	else if (reading->logs->prefixed)
 		written = print_prefixed(reading, chunk);
 	else
-		written = jv_chunk_write(chunk);
+		written = print_plain(reading, chunk);
 	reading->logs->deaf |= !written;
 	return written;
 }
@@ -138,11 +157,11 @@ static void reading_end(struct reading *reading)
 
 	jv_prefix_end(&reading->prefix, JARVIS__V1__LOG_STREAM__LOG_STREAM_STDOUT,
 		reading->logs->id_width, &lines);
-	jv_chunk_write_to(STDOUT_FILENO, jv_buffer_bytes(&lines));
+	write_lines(reading->logs, STDOUT_FILENO, &lines);
 	jv_buffer_clear(&lines);
 	jv_prefix_end(&reading->prefix, JARVIS__V1__LOG_STREAM__LOG_STREAM_STDERR,
 		reading->logs->id_width, &lines);
-	jv_chunk_write_to(STDERR_FILENO, jv_buffer_bytes(&lines));
+	write_lines(reading->logs, STDERR_FILENO, &lines);
 	jv_buffer_deinit(&lines);
 	reading->over = true;
 }

@@ -191,12 +191,26 @@ class Answers(CliCase):
 
     def test_what_cannot_be_written_is_a_failure(self):
         self.fake.on["ListTasks"] = lambda request, context: {}
-        with open("/dev/full", "wb") as full:
-            process = subprocess.run(
-                [places.find("cli/jarvis"), "-s", self.fake.address, "task", "list"],
-                stdout=full, stderr=subprocess.PIPE, timeout=20)
-        self.assertEqual(process.returncode, 1)
-        self.assertIn(b"cannot write the output", process.stderr)
+        self.script_run(task("TASK_STATE_SUCCEEDED", attempt=1), logs=[chunk(0, b"hello\n")])
+        for words in (["task", "list"], ["task", "logs", "t-1"], ["task", "logs", "t-1", "t-2"],
+                      ["task", "logs", "t-1", "-o", "json"], ["task", "run", "busybox"]):
+            with self.subTest(words), open("/dev/full", "wb") as full:
+                process = subprocess.run(
+                    [places.find("cli/jarvis"), "-s", self.fake.address, *words],
+                    stdout=full, stderr=subprocess.PIPE, timeout=20)
+                self.assertEqual(process.returncode, 1)
+                self.assertIn(b"cannot write the output", process.stderr)
+
+    def test_a_reader_who_has_enough_is_no_failure(self):
+        self.script_run(task("TASK_STATE_SUCCEEDED", attempt=1), logs=[chunk(0, b"hello\n")])
+        for words in (["task", "logs", "t-1"], ["task", "run", "busybox"]):
+            reading, writing = os.pipe()
+            os.close(reading)
+            with self.subTest(words), open(writing, "wb") as gone:
+                process = subprocess.run(
+                    [places.find("cli/jarvis"), "-s", self.fake.address, *words],
+                    stdout=gone, stderr=subprocess.PIPE, timeout=20)
+                self.assertEqual((process.returncode, process.stderr), (0, b""))
 
 
 class Contexts(CliCase):
