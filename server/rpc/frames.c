@@ -13,6 +13,7 @@ enum kind {
 	KIND_HEADERS = 1,
 	KIND_RST_STREAM = 3,
 	KIND_SETTINGS = 4,
+	KIND_PING = 6,
 	KIND_CONTINUATION = 9,
 };
 
@@ -21,8 +22,12 @@ enum kind {
 
 static uint32_t price(uint8_t kind, uint8_t flags, uint32_t size)
 {
-	if (kind == KIND_RST_STREAM || (kind == KIND_SETTINGS && (flags & FLAG_ACK) == 0))
+	bool answer = (flags & FLAG_ACK) != 0;
+
+	if (kind == KIND_RST_STREAM || (kind == KIND_SETTINGS && !answer))
 		return JV_GRPC_FRAME_DEAR;
+	if (kind == KIND_PING && !answer)
+		return JV_GRPC_FRAME_PING;
 	return 1 + size / JV_GRPC_FRAME_BYTES;
 }
 

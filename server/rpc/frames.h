@@ -8,10 +8,10 @@
  * nothing, is served before all others, for as long as it likes (CVE-2023-44487, CVE-2019-9512 to
  * 9518). What is judged here is only what no client in good faith comes near to.
  *
- * Every frame takes something of an allowance that fills up again with time. Frames that make the
- * server work and bring nothing (RST_STREAM, SETTINGS) take JV_GRPC_FRAME_DEAR, the others one
- * each, and one more for each JV_GRPC_FRAME_BYTES of theirs. Pings are gRPC's own to judge: clients
- * measure with them, thousands a second, and those that mean harm get too_many_pings.
+ * Every frame takes something of an allowance that fills up again with time: one, and one more for
+ * each JV_GRPC_FRAME_BYTES of it. Those that make the server work and bring nothing (RST_STREAM,
+ * SETTINGS) take JV_GRPC_FRAME_DEAR; pings JV_GRPC_FRAME_PING, as clients measure with them, a few
+ * thousand a second (gRPC itself ends those that ping while nothing is sent).
  *
  * Knows nothing of gRPC and of sockets. A struct belongs to whoever reads the connection.
  */
@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #define JV_GRPC_FRAME_DEAR  200
+#define JV_GRPC_FRAME_PING  10
 #define JV_GRPC_FRAME_BYTES 4096
 /* A second; twice as much may come at once. */
 #define JV_GRPC_FRAMES_ALLOWED 200000

@@ -156,13 +156,26 @@ static void test_calls_that_are_reset(void **state)
 
 static void test_frames_that_mean_nothing(void **state)
 {
-	const int kinds[] = {WINDOW_UPDATE, PING, 2, 99, DATA};
+	const int kinds[] = {WINDOW_UPDATE, 2, 99, DATA};
 	(void)state;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct client client = connect_client(0);
 		assert_int_equal(
 			count(&client, kinds[i], 0, 4, 10000000), 2 * JV_GRPC_FRAMES_ALLOWED);
 	}
+}
+
+static void test_pings(void **state)
+{
+	struct client client = connect_client(0);
+	(void)state;
+	/* A client that measures, for a minute. */
+	for (int i = 0; i < 60; i++) {
+		assert_int_equal(count(&client, PING, 0, 8, 5000), 5000);
+		client.now_ms += 1000;
+	}
+	assert_int_equal(count(&client, PING, ACK, 8, 100000), 100000);
+	assert_in_range(count(&client, PING, 0, 8, 100000), 30000, 31000);
 }
 
 /* Hundreds of megabytes a second of whole messages are no attack. */
@@ -204,6 +217,7 @@ int main(void)
 		cmocka_unit_test(test_headers_in_crumbs),
 		cmocka_unit_test(test_calls_that_are_reset),
 		cmocka_unit_test(test_frames_that_mean_nothing),
+		cmocka_unit_test(test_pings),
 		cmocka_unit_test(test_bulk),
 		cmocka_unit_test(test_garbage),
 	};
