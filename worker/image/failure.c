@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAID_MAX 200
+#define SAID_MAX  200
+#define WHOLE_MAX 2048
 
 /* What a log may say, in the order in which it is looked for. */
 static const struct {
@@ -55,6 +56,19 @@ static const struct {
 	{"unsupported schema version", JV_UNIMPLEMENTED, NULL},
 };
 
+/* Go's errors go from what was to be done to what was wrong: what is too long keeps its end. */
+static void keep_end(const char *text, char *out, size_t size)
+{
+	static const char more[] = "…";
+	size_t length = strlen(text);
+	size_t room = size - sizeof(more);
+
+	if (length < size)
+		memcpy(out, text, length + 1);
+	else
+		snprintf(out, size, "%s%s", more, text + length - room);
+}
+
 /* Skopeo's own words: msg="…" of the last line that is fatal, without its quotes. */
 static void fatal_message(const char *text, char *out, size_t size)
 {
@@ -78,8 +92,10 @@ static void fatal_message(const char *text, char *out, size_t size)
 struct jv_status jv_image_failure_of(struct jv_bytes text, const char *host)
 {
 	struct jv_bytes copy = jv_bytes_copy(text);
+	char whole[WHOLE_MAX];
 	char said[SAID_MAX];
-	fatal_message((const char *)copy.data, said, sizeof(said));
+	fatal_message((const char *)copy.data, whole, sizeof(whole));
+	keep_end(whole, said, sizeof(said));
 	struct jv_status status = jv_error(JV_UNAVAILABLE, "registry %.80s: %s", host,
 		said[0] != '\0' ? said : "skopeo failed and said nothing");
 	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {

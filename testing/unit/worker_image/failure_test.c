@@ -32,6 +32,8 @@ static void causes_and_remedies(void **state)
 			"certs.d"},
 		{FATAL("writing blob: happened during read: Digest did not match, expected sha256:a, got sha256:b"),
 			JV_DATA_LOSS, "digest"},
+		{FATAL("Error parsing image name \\\"docker://registry.example.com/team/with/a/long/name/tool:1.2\\\": pinging container registry registry.example.com: Get \\\"https://registry.example.com/v2/\\\": dial tcp: lookup registry.example.com on 192.0.2.53:53: no such host"),
+			JV_UNAVAILABLE, "on 192.0.2.53:53: no such host"},
 		{"panic: something\n", JV_UNAVAILABLE, "panic: something"},
 		{"", JV_UNAVAILABLE, "said nothing"},
 	};
