@@ -22,8 +22,8 @@ struct rocksdb_store {
 	struct jv_rocksdb_settings settings;
 	rocksdb_readoptions_t *newest;    /* of gets without a snapshot */
 	rocksdb_writebatch_t *operations; /* the committer's, reused, as is the next */
-	size_t *places;                   /* of the operations of a batch, by group */
-	size_t place_count_max;
+	struct jv_operation *sorted;
+	size_t sorted_max;
 	char *path;
 	atomic_uint readers; /* open cursors and snapshots */
 	atomic_bool closing; /* nothing long is to begin any more */
@@ -136,44 +136,80 @@ static bool count_groups(const struct jv_batch *batch, uint32_t counts[256])
 	return true;
 }
 
-/* Where each operation of the batch lies, those of one group together and in their order. */
-static void sort_places(
+/* The later of two operations on one key lies behind the other in the batch. */
+static int compare(const void *a, const void *b)
+{
+	const struct jv_operation *left = a, *right = b;
+	int order = jv_bytes_compare(left->key, right->key);
+	return order != 0 ? order : left->key.data < right->key.data ? -1 : 1;
+}
+
+/* By key, if there is no range among them, whose place means something. */
+static void sort_group(struct jv_operation *first, size_t count)
+{
+	bool sorted = true;
+	for (size_t i = 0; i < count; i++) {
+		if (first[i].kind == JV_OPERATION_DELETE_RANGE)
+			return;
+		sorted = sorted && (i == 0 || compare(&first[i - 1], &first[i]) < 0);
+	}
+	if (!sorted)
+		qsort(first, count, sizeof(*first), compare);
+}
+
+/* The operations of the batch, group by group. */
+static void sort_operations(
 	struct rocksdb_store *store, const struct jv_batch *batch, const uint32_t counts[256])
 {
 	struct jv_operation operation;
 	uint32_t next[256];
 	uint32_t sum = 0;
-	if (batch->count > store->place_count_max) {
-		free(store->places);
-		store->place_count_max = (size_t)batch->count * 2;
-		store->places = jv_calloc(store->place_count_max, sizeof(store->places[0]));
+	if (batch->count > store->sorted_max) {
+		free(store->sorted);
+		store->sorted_max = (size_t)batch->count * 2;
+		store->sorted = jv_calloc(store->sorted_max, sizeof(store->sorted[0]));
 	}
 	for (size_t i = 0; i < 256; i++) {
 		next[i] = sum;
 		sum += counts[i];
 	}
 	JV_ASSERT(sum == batch->count);
-	for (size_t at = 0, before = 0; jv_batch_next(batch, &at, &operation); before = at)
-		store->places[next[group_of(operation.key)]++] = before;
+	for (size_t at = 0; jv_batch_next(batch, &at, &operation);)
+		store->sorted[next[group_of(operation.key)]++] = operation;
+	for (size_t i = 0; i < 256; i++)
+		sort_group(&store->sorted[next[i] - counts[i]], counts[i]);
 }
 
-/* By kind, which two bytes tell: then keys mostly ascend, and the memtable finds the place of each
- * beside that of the one before. Keys of different groups differ, so their order means nothing. */
+/* Whether nothing is left of the first of two operations, that one after the other. */
+static bool superseded(const struct jv_operation *first, const struct jv_operation *second)
+{
+	return first->kind != JV_OPERATION_DELETE_RANGE && jv_bytes_equal(first->key, second->key);
+}
+
+/* Sorted, because the memtable finds the place of a key beside that of the one before, or else
+ * searches for it. Keys of different groups differ, so their order means nothing. */
+static void add_sorted(
+	struct rocksdb_store *store, const struct jv_batch *batch, const uint32_t counts[256])
+{
+	sort_operations(store, batch, counts);
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct jv_operation *operation = &store->sorted[i];
+		if (i + 1 == batch->count || !superseded(operation, operation + 1))
+			add_operation(store->operations, operation);
+	}
+}
+
 static void add_operations(struct rocksdb_store *store, const struct jv_batch *batch)
 {
 	struct jv_operation operation;
 	uint32_t counts[256] = {0};
-	bool sorted = batch->count >= SORTED_MIN && count_groups(batch, counts);
 	rocksdb_writebatch_clear(store->operations);
-	if (sorted)
-		sort_places(store, batch, counts);
-	for (size_t at = 0, i = 0; i < batch->count; i++) {
-		if (sorted)
-			at = store->places[i];
-		bool found = jv_batch_next(batch, &at, &operation);
-		JV_ASSERT(found);
-		add_operation(store->operations, &operation);
+	if (batch->count >= SORTED_MIN && count_groups(batch, counts)) {
+		add_sorted(store, batch, counts);
+		return;
 	}
+	for (size_t at = 0; jv_batch_next(batch, &at, &operation);)
+		add_operation(store->operations, &operation);
 }
 
 static struct jv_status store_commit(struct jv_store *base, const struct jv_batch *batch)
@@ -326,7 +362,7 @@ static void store_hurry(struct jv_store *base)
 static void store_free(struct rocksdb_store *store)
 {
 	rocksdb_writebatch_destroy(store->operations);
-	free(store->places);
+	free(store->sorted);
 	rocksdb_readoptions_destroy(store->newest);
 	if (store->db != NULL)
 		rocksdb_close(store->db);
