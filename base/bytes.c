@@ -61,11 +61,8 @@ void jv_buffer_clear(struct jv_buffer *buffer)
 	buffer->size = 0;
 }
 
-static void reserve(struct jv_buffer *buffer, size_t size)
+static __attribute__((noinline)) void grow(struct jv_buffer *buffer, size_t size)
 {
-	JV_ASSERT(buffer->size <= buffer->capacity);
-	if (buffer->data != NULL && size <= buffer->capacity - buffer->size)
-		return;
 	if (size > SIZE_MAX / 4 || buffer->size > SIZE_MAX / 4)
 		jv_fatal("a buffer of %zu bytes was asked to grow by %zu, more than a machine has",
 			buffer->size, size);
@@ -75,6 +72,13 @@ static void reserve(struct jv_buffer *buffer, size_t size)
 		capacity = wanted;
 	buffer->data = jv_realloc(buffer->data, capacity);
 	buffer->capacity = capacity;
+}
+
+static void reserve(struct jv_buffer *buffer, size_t size)
+{
+	JV_ASSERT(buffer->size <= buffer->capacity);
+	if (buffer->data == NULL || size > buffer->capacity - buffer->size)
+		grow(buffer, size);
 }
 
 uint8_t *jv_buffer_extend(struct jv_buffer *buffer, size_t size)

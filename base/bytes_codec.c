@@ -26,15 +26,15 @@ void jv_put_u64(struct jv_buffer *buffer, uint64_t value)
 
 void jv_put_varint(struct jv_buffer *buffer, uint64_t value)
 {
-	uint8_t bytes[VARINT_MAX];
+	uint8_t *at = jv_buffer_extend(buffer, VARINT_MAX);
 	size_t size = 0;
 	while (value >= 0x80) {
-		bytes[size++] = (uint8_t)(value | 0x80);
+		at[size++] = (uint8_t)(value | 0x80);
 		value >>= 7;
 	}
-	bytes[size++] = (uint8_t)value;
+	at[size++] = (uint8_t)value;
 	JV_ASSERT(size <= VARINT_MAX);
-	jv_buffer_append(buffer, bytes, size);
+	buffer->size -= VARINT_MAX - size;
 }
 
 void jv_put_signed(struct jv_buffer *buffer, int64_t value)

@@ -45,7 +45,7 @@ static void fill_count(uint32_t *value, uint32_t fallback)
 static void fill_options(struct jv_grpc_options *options)
 {
 	fill_count(&options->edges, 1);
-	fill_count(&options->slots, 64);
+	fill_count(&options->slots, 16);
 	fill_count(&options->connections_max, 32768);
 	if (options->files_max == 0)
 		options->files_max = INT_MAX;

@@ -27,7 +27,7 @@ struct jv_grpc;
 struct jv_grpc_options {
 	const char *const *listen; /* NULL-terminated: host:port (0: any port) or unix:/path */
 	uint32_t edges;            /* threads (1) */
-	uint32_t slots;            /* calls of one method that one edge takes at once (64) */
+	uint32_t slots;            /* calls of one method that one edge takes at once (16) */
 	uint32_t connections_max;  /* of all addresses together; more are closed (32,768) */
 	int files_max;             /* so are those whose descriptor is not below this (no limit) */
 	uint32_t streams_max;      /* concurrent calls of one connection (1,024) */
