@@ -297,7 +297,8 @@ struct jv_expiry_record {
 	int64_t bytes; /* what is counted for it in its queue's record */
 	uint32_t attempt;
 	enum jv_log_spread spread;
-	/* What the task has entries for, so that they are removed with it. state 0: none. */
+	/* What the task has entries for, so that they are removed with it. state 0: an older
+	 * release, which did not note it. */
 	uint8_t state;  /* enum jv_task_state, final */
 	bool described; /* the spec has a name or labels */
 	int32_t priority;

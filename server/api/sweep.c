@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "jarvis/v1/task.pb-c.h"
 #include "proto/wire/pb.h"
+#include "server/api/ids.h"
 #include "server/api/spec.h"
 
 /* What was decoded of one key, and room for keys. */
@@ -40,9 +41,8 @@ static struct jv_status unpack_spec(
 	return jv_ok();
 }
 
-/* What the spec has entries for. One that cannot be read leaves its entries behind: lists look at
- * the task too, and find that it is gone. */
-static void read_description(struct sweeper *sweeper, struct jv_swept *swept)
+/* What the spec has entries for. */
+static struct jv_status read_description(struct sweeper *sweeper, struct jv_swept *swept)
 {
 	Jarvis__V1__TaskSpec *spec = NULL;
 	struct jv_arena arena;
@@ -51,8 +51,39 @@ static void read_description(struct sweeper *sweeper, struct jv_swept *swept)
 	if (jv_is_ok(&status) && spec->n_labels <= JV_LABELS_MAX) {
 		swept->term_count = (uint32_t)jv_spec_terms(spec, swept->terms);
 		strncpy(swept->name, spec->name, sizeof(swept->name) - 1);
+		strncpy(swept->queue, spec->queue, sizeof(swept->queue) - 1);
 	}
 	jv_arena_deinit(&arena);
+	return status;
+}
+
+static void take_node(struct jv_swept *swept, struct jv_bytes node)
+{
+	JV_ASSERT(node.size < sizeof(swept->node));
+	if (node.size > 0)
+		memcpy(swept->node, node.data, node.size);
+}
+
+/* What the task's record has entries for. */
+static struct jv_status read_record(struct sweeper *sweeper, struct jv_swept *swept)
+{
+	struct jv_task_record record;
+	jv_key_live(&sweeper->key, swept->task);
+	struct jv_status status =
+		jv_store_get(sweeper->store, NULL, jv_buffer_bytes(&sweeper->key), &sweeper->value);
+	if (status.code == JV_NOT_FOUND) {
+		jv_key_done(&sweeper->key, swept->task);
+		status = jv_store_get(
+			sweeper->store, NULL, jv_buffer_bytes(&sweeper->key), &sweeper->value);
+	}
+	JV_TRY(status);
+	JV_TRY(jv_task_decode(
+		jv_buffer_bytes(&sweeper->key), jv_buffer_bytes(&sweeper->value), &record));
+	swept->state = (uint8_t)record.state;
+	swept->priority = record.priority;
+	swept->finish_ms = record.finish_ms;
+	take_node(swept, record.node);
+	return jv_ok();
 }
 
 static struct jv_status take_expiry(
@@ -72,11 +103,14 @@ static struct jv_status take_expiry(
 		.finish_ms = record.finish_ms,
 	};
 	struct jv_swept *swept = &sweeper->sweep->found[sweeper->sweep->count - 1];
-	JV_ASSERT(record.node.size < sizeof(swept->node));
-	if (record.node.size > 0)
-		memcpy(swept->node, record.node.data, record.node.size);
-	if (record.described)
-		read_description(sweeper, swept);
+	take_node(swept, record.node);
+	/* What cannot be read leaves its entries behind: lists look at the task too, and find that
+	 * it is gone. An older release did not note what there is. */
+	struct jv_status status = jv_ok();
+	if (record.state == 0)
+		status = read_record(sweeper, swept);
+	if (jv_is_ok(&status) && (record.state == 0 || record.described))
+		status = read_description(sweeper, swept);
 	return jv_ok();
 }
 
@@ -165,6 +199,48 @@ static struct jv_status read_unexpiring(struct sweeper *sweeper)
 	return jv_cursor_close(cursor);
 }
 
+/* What cannot be read is in no list but those that look at it, and there fails. */
+static void describe(struct sweeper *sweeper, uint64_t task)
+{
+	struct jv_event_sweep *sweep = sweeper->sweep;
+	struct jv_swept *swept = &sweep->found[sweep->count];
+	*swept = (struct jv_swept){.task = task};
+	struct jv_status status = read_record(sweeper, swept);
+	if (jv_is_ok(&status))
+		status = read_description(sweeper, swept);
+	if (jv_is_ok(&status))
+		sweep->count++;
+	else
+		JV_WARN("index.task_left", JV_KI("task", (int64_t)task),
+			JV_KV("error", status.message));
+}
+
+static struct jv_status read_unindexed(struct sweeper *sweeper)
+{
+	struct jv_event_sweep *sweep = sweeper->sweep;
+	struct jv_snapshot *snapshot = jv_snapshot_open(sweeper->store);
+	struct jv_arena arena;
+	struct jv_ids_walk walk = {.store = sweeper->store,
+		.snapshot = snapshot,
+		.arena = &arena,
+		.backward = true,
+		.steps_left = INT64_MAX};
+	jv_arena_init(&arena, 0, 0);
+	struct jv_ids *all = jv_ids_all(&walk);
+	JV_ASSERT(all != NULL && sweep->end > 0);
+	uint64_t at = sweep->end - 1;
+	for (uint32_t looks = 0; looks < sweep->limit && at > 0; looks++) {
+		at = jv_ids_seek(all, at);
+		if (at > 0)
+			describe(sweeper, at--);
+	}
+	sweep->left = at > 0 ? at + 1 : 0;
+	jv_ids_close(all);
+	jv_arena_deinit(&arena);
+	jv_snapshot_close(sweeper->store, snapshot);
+	return walk.status;
+}
+
 typedef void key_maker(struct jv_buffer *key, uint64_t task);
 
 static void log_key(struct jv_buffer *key, uint64_t task)
@@ -203,6 +279,9 @@ void jv_sweep_read(struct jv_store *store, struct jv_event *event)
 		break;
 	case JV_SWEEP_ADOPT:
 		event->status = read_unexpiring(&sweeper);
+		break;
+	case JV_SWEEP_INDEX:
+		event->status = read_unindexed(&sweeper);
 		break;
 	case JV_SWEEP_RECLAIM:
 		event->status = reclaim(&sweeper);

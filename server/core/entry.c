@@ -87,31 +87,60 @@ void jv_entry_end(struct jv_core *core, const struct jv_task_record *record)
 	put(core);
 }
 
-static void drop_described(struct jv_core *core, const struct jv_swept *swept)
+/* Puts or drops the entry of core->key. */
+typedef void on_entry(struct jv_core *core);
+
+static void act_term(struct jv_core *core, struct jv_term term, uint64_t task, on_entry *act)
+{
+	jv_key_term(&core->key, term, task);
+	act(core);
+}
+
+/* What a task has from its submission on. */
+static void act_submitted(
+	struct jv_core *core, struct jv_term queue, const struct jv_swept *swept, on_entry *act)
 {
 	struct jv_bytes name = jv_bytes_of_text(swept->name);
+	act_term(core, queue, swept->task, act);
 	for (uint32_t i = 0; i < swept->term_count; i++)
-		drop_term(core, swept->terms[i], swept->task);
-	if (name.size == 0)
+		act_term(core, swept->terms[i], swept->task, act);
+	if (name.size > 0) {
+		jv_key_name(&core->key, name, swept->task);
+		act(core);
+	}
+	if (swept->priority != 0) {
+		jv_key_priority(&core->key, swept->priority, swept->task);
+		act(core);
+	}
+}
+
+static void act_finished(struct jv_core *core, const struct jv_swept *swept, on_entry *act)
+{
+	struct jv_bytes node = jv_bytes_of_text(swept->node);
+	act_term(core, core->state_terms[swept->state], swept->task, act);
+	if (node.size > 0)
+		act_term(core, term_of(JV_ENTRY_NODE, node), swept->task, act);
+	jv_key_finish(&core->key, (enum jv_task_state)swept->state, swept->finish_ms, swept->task);
+	act(core);
+}
+
+void jv_entry_adopt(struct jv_core *core, const struct jv_task *task, const struct jv_swept *swept)
+{
+	act_submitted(core, term_of(JV_ENTRY_QUEUE, jv_bytes_of_text(swept->queue)), swept, put);
+	if (task == NULL) {
+		act_finished(core, swept, put);
 		return;
-	jv_key_name(&core->key, name, swept->task);
-	drop(core);
+	}
+	if (jv_task_active(task))
+		put_term(core, core->placed_term, task->id);
+	if (task->node != NULL)
+		put_term(core, task->node->term, task->id);
 }
 
 void jv_entry_gone(struct jv_core *core, const struct jv_queue *queue, const struct jv_swept *swept)
 {
-	/* Of an older release. */
 	if (swept->state == 0)
 		return;
-	drop_term(core, queue->term, swept->task);
-	drop_term(core, core->state_terms[swept->state], swept->task);
-	if (swept->node[0] != '\0')
-		drop_term(core, term_of(JV_ENTRY_NODE, jv_bytes_of_text(swept->node)), swept->task);
-	jv_key_finish(&core->key, (enum jv_task_state)swept->state, swept->finish_ms, swept->task);
-	drop(core);
-	if (swept->priority != 0) {
-		jv_key_priority(&core->key, swept->priority, swept->task);
-		drop(core);
-	}
-	drop_described(core, swept);
+	act_submitted(core, queue->term, swept, drop);
+	act_finished(core, swept, drop);
 }

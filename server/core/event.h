@@ -208,6 +208,7 @@ struct jv_event_session_close {
 enum jv_sweep_kind {
 	JV_SWEEP_EXPIRY,  /* the first of a queue's finished tasks, in the order of their removal */
 	JV_SWEEP_ADOPT,   /* finished tasks that have no expiry record, the newest first */
+	JV_SWEEP_INDEX,   /* tasks, finished or not, that have no entries, the newest first */
 	JV_SWEEP_RECLAIM, /* finds nothing: the space of removed tasks is to be given back */
 };
 
@@ -219,29 +220,30 @@ struct jv_swept {
 	int64_t finish_ms;
 	/* Of EXPIRY, as in its record: */
 	int64_t expire_ms;
-	uint8_t state; /* 0: the task has no entries */
+	/* Of EXPIRY and INDEX: */
+	uint8_t state; /* 0: nothing is known of its entries */
 	int32_t priority;
 	char node[JV_NODE_NAME_MAX];
-	/* Of EXPIRY, from the spec, if that has a name or labels: */
 	struct jv_term terms[JV_LABELS_MAX];
 	uint32_t term_count;
 	char name[JV_TASK_NAME_MAX + 1];
+	/* Of ADOPT and INDEX: */
+	char queue[JV_QUEUE_NAME_MAX + 1];
 	/* Of ADOPT: */
 	int64_t retention_ms; /* as the task says; 0: as its queue does */
-	char queue[JV_QUEUE_NAME_MAX + 1];
 };
 
 struct jv_event_sweep {
 	enum jv_sweep_kind kind;
 	char queue[JV_QUEUE_NAME_MAX + 1]; /* of EXPIRY */
 	int64_t from_ms;                   /* of EXPIRY: there is nothing before */
-	uint64_t first, end;               /* tasks of ADOPT and RECLAIM, end not included */
+	uint64_t first, end;               /* tasks, but of EXPIRY; end not included */
 	/* Reply: what was found goes to `found`, lent by the core, room for limit. */
 	uint32_t limit;
 	struct jv_swept *found;
 	uint32_t count;
 	bool more;     /* EXPIRY: there are others behind them */
-	uint64_t left; /* ADOPT: tasks from here on are done; 0: all are */
+	uint64_t left; /* ADOPT, INDEX: tasks from here on are looked at; 0: all are */
 };
 
 struct jv_event {

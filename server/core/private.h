@@ -311,6 +311,9 @@ void jv_entry_place(struct jv_core *core, const struct jv_task *task, const stru
 /* It is about to leave its node. */
 void jv_entry_leave(struct jv_core *core, const struct jv_task *task);
 void jv_entry_end(struct jv_core *core, const struct jv_task_record *record);
+/* For what was accepted before there were entries; some may be there. task: NULL if it is done, as
+ * swept then says. */
+void jv_entry_adopt(struct jv_core *core, const struct jv_task *task, const struct jv_swept *swept);
 /* A finished task is removed. */
 void jv_entry_gone(
 	struct jv_core *core, const struct jv_queue *queue, const struct jv_swept *swept);

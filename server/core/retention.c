@@ -301,6 +301,12 @@ static struct jv_queue *queue_first(const struct jv_core *core)
 	return first == NULL ? NULL : JV_CONTAINER_OF(first, struct jv_queue, due);
 }
 
+/* Whether there may be tasks that lack what a newer release writes with each. */
+static bool old_left(const struct jv_core *core)
+{
+	return core->meta.unexpiring > 0 || core->meta.unindexed > 0;
+}
+
 int64_t jv_retention_deadline_ms(const struct jv_core *core)
 {
 	const struct jv_queue *queue = queue_first(core);
@@ -311,7 +317,7 @@ int64_t jv_retention_deadline_ms(const struct jv_core *core)
 		return core->now.monotonic_ms;
 	if (queue != NULL)
 		deadline_ms = queue->due_ms;
-	if (core->meta.unexpiring > 0)
+	if (old_left(core))
 		deadline_ms = least_of(deadline_ms, core->adopt_ms);
 	return deadline_ms;
 }
@@ -339,8 +345,9 @@ static void reclaim(struct jv_core *core)
 
 static void adopt(struct jv_core *core)
 {
-	struct jv_event_sweep *sweep = sweep_new(core, JV_SWEEP_ADOPT);
-	sweep->end = core->meta.unexpiring;
+	bool expiring = core->meta.unexpiring == 0;
+	struct jv_event_sweep *sweep = sweep_new(core, expiring ? JV_SWEEP_INDEX : JV_SWEEP_ADOPT);
+	sweep->end = expiring ? core->meta.unindexed : core->meta.unexpiring;
 	jv_effect_sweep(core);
 }
 
@@ -360,11 +367,12 @@ void jv_retention_due(struct jv_core *core)
 {
 	struct jv_queue *queue = queue_first(core);
 	bool due = queue != NULL && queue->due_ms <= core->now.monotonic_ms;
+	enum jv_sweep_kind last = core->sweep.sweep.kind;
 	if (reclaim_wanted(core))
 		reclaim(core);
 	/* Old tasks are looked at between sweeps, so that neither waits for all of the other. */
-	else if (core->meta.unexpiring > 0 && core->adopt_ms <= core->now.monotonic_ms &&
-		(!due || core->sweep.sweep.kind != JV_SWEEP_ADOPT))
+	else if (old_left(core) && core->adopt_ms <= core->now.monotonic_ms &&
+		(!due || (last != JV_SWEEP_ADOPT && last != JV_SWEEP_INDEX)))
 		adopt(core);
 	else if (due && wait_of(core, queue) == 0)
 		expire(core, queue);
@@ -423,13 +431,8 @@ static void expired(struct jv_core *core, const struct jv_event *event)
 	arm(core, queue, read ? wait_of(core, queue) : FAILED_WAIT_MS);
 }
 
-static void adopted(struct jv_core *core, const struct jv_event *event)
+static void adopted(struct jv_core *core, const struct jv_event_sweep *sweep)
 {
-	const struct jv_event_sweep *sweep = &event->sweep;
-	if (!jv_is_ok(&event->status)) {
-		core->adopt_ms = core->now.monotonic_ms + FAILED_WAIT_MS;
-		return;
-	}
 	JV_ASSERT(sweep->left < core->meta.unexpiring);
 	for (uint32_t i = 0; i < sweep->count; i++) {
 		const struct jv_swept *swept = &sweep->found[i];
@@ -445,6 +448,34 @@ static void adopted(struct jv_core *core, const struct jv_event *event)
 		add(core, queue, &record);
 	}
 	core->meta.unexpiring = sweep->left;
+}
+
+static void indexed(struct jv_core *core, const struct jv_event_sweep *sweep)
+{
+	JV_ASSERT(sweep->left < core->meta.unindexed);
+	core->meta.unindexed = sweep->left;
+	for (uint32_t i = 0; i < sweep->count; i++) {
+		const struct jv_swept *swept = &sweep->found[i];
+		const struct jv_task *task = jv_task_find(core, swept->task);
+		if (task == NULL && !jv_task_state_final((enum jv_task_state)swept->state)) {
+			/* It ended meanwhile, and is to be read again, as are those behind it. */
+			core->meta.unindexed = swept->task + 1;
+			return;
+		}
+		jv_entry_adopt(core, task, swept);
+	}
+}
+
+static void looked_at_old(struct jv_core *core, const struct jv_event *event)
+{
+	if (!jv_is_ok(&event->status)) {
+		core->adopt_ms = core->now.monotonic_ms + FAILED_WAIT_MS;
+		return;
+	}
+	if (event->sweep.kind == JV_SWEEP_ADOPT)
+		adopted(core, &event->sweep);
+	else
+		indexed(core, &event->sweep);
 	/* Also if nothing else has changed. */
 	jv_write_meta(core, jv_core_open_revision(core));
 }
@@ -459,7 +490,8 @@ void jv_retention_swept(struct jv_core *core, struct jv_event *event)
 		expired(core, event);
 		break;
 	case JV_SWEEP_ADOPT:
-		adopted(core, event);
+	case JV_SWEEP_INDEX:
+		looked_at_old(core, event);
 		break;
 	case JV_SWEEP_RECLAIM:
 		break;

@@ -15,7 +15,7 @@ sys.path.insert(0, os.getcwd())
 import grpc  # noqa: E402
 
 from testing.process.harness import case, places  # noqa: E402
-from testing.process.harness.programs import Server, Worker  # noqa: E402
+from testing.process.harness.programs import Server, Worker, eventually  # noqa: E402
 
 EX_SOFTWARE, EX_TEMPFAIL = 70, 75
 
@@ -281,12 +281,28 @@ class EarlierReleases(case.MachineCase):
                 self.assertEqual(now["status"], was["status"])
         for task, log in said["logs"].items():
             self.assertEqual(server.log_of(task).decode(), log)
+        self.check_lists(server, said["tasks"])
         # The rest of their lives: what waited and what ran ends under today's server.
         for was in said["tasks"]:
             if "finish_time" not in was["status"]:
                 server.grpc.call("CancelTask", {"id": was["id"]})
         self.assertEqual(server.restart(kill=True), -signal.SIGKILL)
         self.assertEqual(server.stop(), 0)
+
+    def check_lists(self, server, tasks):
+        """What an older release did not index is in the index before long."""
+        def listed(order, **wanted):
+            answer = server.grpc.call("ListTasks", {"order_by": order, "filter": wanted})
+            return [task["id"] for task in answer.get("tasks", [])]
+
+        named = sorted((task for task in tasks if task["spec"].get("name")),
+                       key=lambda task: (task["spec"]["name"], int(task["id"][2:])))
+        finished = [task["id"] for task in tasks if "finish_time" in task["status"]]
+        eventually(lambda: listed("name"), lambda ids: ids == [task["id"] for task in named])
+        self.assertEqual(sorted(listed("finish_time")), sorted(finished))
+        for task in tasks:
+            for key, value in task["spec"].get("labels", {}).items():
+                self.assertIn(task["id"], listed("name", labels={key: value}))
 
 
 if __name__ == "__main__":

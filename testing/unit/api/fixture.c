@@ -106,7 +106,7 @@ static void wake(void *context)
 	(void)context;
 }
 
-static void open_host(struct fixture *fixture, uint32_t events_max)
+void jv_fixture_start(struct fixture *fixture)
 {
 	struct jv_host_sink sink = {
 		sink_commit, sink_reply, sink_direct, sink_sweep, sink_publish, fixture};
@@ -117,7 +117,7 @@ static void open_host(struct fixture *fixture, uint32_t events_max)
 			.request_window_ms = 3600000,
 			.tasks_max = 10000,
 			.nodes_max = 100,
-			.events_max = events_max,
+			.events_max = fixture->events_max,
 			.seed = 1},
 		.tick_budget = 1000,
 		.schedule_budget = 1000,
@@ -176,7 +176,8 @@ int jv_fixture_setup_keeping(void **state, uint32_t events_max)
 	jv_list_init(&fixture->inbox);
 	jv_list_init(&fixture->calls);
 	jv_edge_init(&fixture->edge, &fixture->api, wake, fixture);
-	open_host(fixture, events_max);
+	fixture->events_max = events_max;
+	jv_fixture_start(fixture);
 	*state = fixture;
 	return 0;
 }
@@ -208,10 +209,8 @@ void jv_fixture_forget(struct fixture *fixture)
 	}
 }
 
-int jv_fixture_teardown(void **state)
+void jv_fixture_stop(struct fixture *fixture)
 {
-	struct fixture *fixture = *state;
-
 	fixture->deaf = false;
 	if (fixture->unsynced)
 		become_durable(fixture);
@@ -223,6 +222,13 @@ int jv_fixture_teardown(void **state)
 	while (!jv_list_empty(&fixture->calls))
 		call_free(JV_CONTAINER_OF(fixture->calls.next, struct call, link));
 	jv_host_close(fixture->host);
+}
+
+int jv_fixture_teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	jv_fixture_stop(fixture);
 	jv_mailbox_close(&fixture->edge.inbox);
 	jv_edge_run(&fixture->edge);
 	jv_edge_deinit(&fixture->edge);

@@ -33,6 +33,7 @@ struct fixture {
 	bool unsynced; /* the disk does not sync: nothing becomes durable */
 	bool stopping; /* the core's inbox is closed */
 	uint32_t inbox_max;
+	uint32_t events_max;
 	struct jv_limits limits;
 	struct jv_schema *schema;
 	struct jv_store *store;
@@ -69,6 +70,11 @@ int jv_fixture_setup_keeping(void **state, uint32_t events_max);
 /* The same, with an eager transport. */
 int jv_fixture_setup_eager(void **state);
 int jv_fixture_teardown(void **state);
+/* The server ends and begins anew over the same store; all calls are over. */
+void jv_fixture_restart(struct fixture *fixture);
+/* The server ends, with all calls; and begins anew over the same store. Nothing between. */
+void jv_fixture_stop(struct fixture *fixture);
+void jv_fixture_start(struct fixture *fixture);
 /* Lets everything happen that can, without time passing. */
 void jv_fixture_run(struct fixture *fixture);
 /* Time passes, at once; then everything happens. */

@@ -1,5 +1,6 @@
-/* ListTasks under every filter in every order: as if each task were looked at, while tasks change,
- * at a bounded price; and never less than the truth when the disk fails. */
+/* ListTasks under every filter in every order: as if each task were looked at, while tasks change
+ * and in stores of older releases; and never less than the truth when the disk fails. What it
+ * costs is in list_price_test. */
 #include "testing/unit/api/fixture.h"
 
 #include <inttypes.h>
@@ -10,7 +11,6 @@
 
 #include "base/assert.h"
 #include "base/log.h"
-#include "proto/wire/pb.h"
 #include "server/api/read.h"
 #include "testing/unit/api/watched_store.h"
 
@@ -27,7 +27,7 @@ struct want {
 	unsigned states; /* bits; 0: any */
 	const char *queue;
 	const char *node;
-	bool common, some, rare;   /* labels */
+	bool common, rare;         /* labels */
 	int64_t after_s, before_s; /* of the fixture's clock; 0: any time */
 };
 
@@ -94,7 +94,6 @@ static bool meets(const Jarvis__V1__Task *task, const struct want *want, enum or
 		(want->queue == NULL || strcmp(task->spec->queue, want->queue) == 0) &&
 		(want->node == NULL || strcmp(status->node, want->node) == 0) &&
 		(!want->common || labelled(task, "common")) &&
-		(!want->some || labelled(task, "some")) &&
 		(!want->rare || labelled(task, "rare")) &&
 		(want->after_s == 0 || submit_ms >= want->after_s * 1000) &&
 		(want->before_s == 0 || submit_ms < want->before_s * 1000) &&
@@ -134,10 +133,8 @@ static void say_all(struct want *want)
 		say(want, "'nodes':['%s'],", want->node);
 	say_time(want, "submittedAfter", want->after_s);
 	say_time(want, "submittedBefore", want->before_s);
-	say(want, "'labels':{%s%s%s%s%s}", want->common ? "'common':'1'" : "",
-		want->common && (want->some || want->rare) ? "," : "",
-		want->some ? "'some':'1'" : "", want->some && want->rare ? "," : "",
-		want->rare ? "'rare':'1'" : "");
+	say(want, "'labels':{%s%s%s}", want->common ? "'common':'1'" : "",
+		want->common && want->rare ? "," : "", want->rare ? "'rare':'1'" : "");
 }
 
 static struct want any_want(struct fixture *fixture, struct jv_random *random)
@@ -177,7 +174,8 @@ static void submit_any(struct story *story)
 
 	if (!one_in(random, 4))
 		snprintf(name, sizeof(name), "n%u", below(random, 12));
-	snprintf(spec, sizeof(spec), "'name':'%s','queue':'q%u','labels':{%s%s},'priority':%d",
+	snprintf(spec, sizeof(spec),
+		"'name':'%s','queue':'q%u','labels':{%s%s},'priority':%d,'retention':'86400s'",
 		name, below(random, 3), below(random, 2) ? "'common':'1'" : "'other':'1'",
 		one_in(random, 12) ? ",'rare':'1'" : "", (int)below(random, 5) - 2);
 	jv_fixture_submit(story->fixture, spec);
@@ -307,35 +305,150 @@ static void end_walk(const struct walk *walk, uint32_t submitted)
 				walk->want->json);
 }
 
-/* Whatever filter, order, size of pages and bound on their work; each is walked as it is, and again
- * while tasks come, run and end. */
-static void as_if_each_were_looked_at(void **state)
+/* Whatever filter, order, size of pages and bound on their work. */
+static void walk_any(struct story *story, bool writes)
 {
 	static const uint32_t sizes[] = {2, 7, 50, 1000};
 	static const int64_t scans[] = {20, 100, 400, 10000};
+	struct jv_random *random = &story->random;
+	struct want want = any_want(story->fixture, random);
+	struct walk walk = {.want = &want,
+		.order = below(random, ORDERS),
+		.backward = one_in(random, 2),
+		.page_size = sizes[below(random, 4)]};
+	uint32_t submitted = story->submitted;
+
+	story->fixture->limits.list_scan_max = scans[below(random, 4)];
+	begin_walk(story, &walk);
+	while (turn_page(story->fixture, &walk)) {
+		if (!writes || !one_in(random, 3))
+			continue;
+		for (int i = 0; i < 3; i++)
+			change(story);
+		note_what_stays(story->fixture, &walk);
+	}
+	end_walk(&walk, submitted);
+	jv_fixture_forget(story->fixture);
+}
+
+/* Also while tasks come, run and end. */
+static void as_if_each_were_looked_at(void **state)
+{
 	struct story story;
 
 	begin(&story, *state, ((struct fixture *)*state)->eager ? 10 : 11);
-	for (int round = 0; round < 80; round++) {
-		struct want want = any_want(story.fixture, &story.random);
-		struct walk walk = {.want = &want,
-			.order = below(&story.random, ORDERS),
-			.backward = one_in(&story.random, 2),
-			.page_size = sizes[below(&story.random, 4)]};
-		bool writes = one_in(&story.random, 2);
-		uint32_t submitted = story.submitted;
-		story.fixture->limits.list_scan_max = scans[below(&story.random, 4)];
-		begin_walk(&story, &walk);
-		while (turn_page(story.fixture, &walk)) {
-			if (!writes || !one_in(&story.random, 3))
-				continue;
-			for (int i = 0; i < 3; i++)
-				change(&story);
-			note_what_stays(story.fixture, &walk);
-		}
-		end_walk(&walk, submitted);
-		jv_fixture_forget(story.fixture);
+	for (int round = 0; round < 80; round++)
+		walk_any(&story, one_in(&story.random, 2));
+}
+
+static uint32_t count_entries(struct fixture *fixture)
+{
+	static const uint8_t letter = JV_RECORD_ENTRY;
+	struct jv_cursor *cursor = jv_cursor_open(fixture->store, NULL);
+	struct jv_bytes key, value;
+	struct jv_status status;
+	uint32_t count = 0;
+
+	jv_cursor_seek(cursor, jv_bytes_of(&letter, 1), false);
+	for (; jv_cursor_read(cursor, &key, &value) && key.data[0] == letter; count++)
+		jv_cursor_step(cursor, false);
+	status = jv_cursor_close(cursor);
+	assert_int_equal(status.code, JV_OK);
+	return count;
+}
+
+/* Expiry records that say nothing of entries. */
+static void forget_in_expiries(struct fixture *fixture, struct jv_batch *batch)
+{
+	static const uint8_t letter = JV_RECORD_EXPIRY;
+	struct jv_cursor *cursor = jv_cursor_open(fixture->store, NULL);
+	struct jv_expiry_record record;
+	struct jv_buffer new_key = {0}, new_value = {0};
+	struct jv_bytes key, value;
+	struct jv_status status;
+
+	jv_cursor_seek(cursor, jv_bytes_of(&letter, 1), false);
+	for (; jv_cursor_read(cursor, &key, &value) && key.data[0] == letter;
+		jv_cursor_step(cursor, false)) {
+		status = jv_expiry_decode(key, value, &record);
+		assert_int_equal(status.code, JV_OK);
+		record.state = 0;
+		record.described = false;
+		record.priority = 0;
+		record.finish_ms = 0;
+		record.node = jv_bytes_of(NULL, 0);
+		jv_buffer_clear(&new_key);
+		jv_buffer_clear(&new_value);
+		jv_expiry_encode(&record, &new_key, &new_value);
+		jv_batch_put(batch, jv_buffer_bytes(&new_key), jv_buffer_bytes(&new_value));
 	}
+	status = jv_cursor_close(cursor);
+	assert_int_equal(status.code, JV_OK);
+	jv_buffer_deinit(&new_key);
+	jv_buffer_deinit(&new_value);
+}
+
+/* The store as a release without an index would have left it. */
+static void forget_entries(struct fixture *fixture)
+{
+	static const uint8_t entry = JV_RECORD_ENTRY, end = JV_RECORD_ENTRY + 1;
+	struct jv_batch batch = {0};
+	struct jv_buffer key = {0}, value = {0};
+	struct jv_meta_record meta;
+	struct jv_status status = jv_read_meta(&fixture->api, NULL, &meta);
+
+	assert_int_equal(status.code, JV_OK);
+	assert_int_equal(meta.unindexed, 0);
+	meta.unindexed = meta.next_task;
+	jv_meta_encode(&meta, &key, &value);
+	jv_batch_put(&batch, jv_buffer_bytes(&key), jv_buffer_bytes(&value));
+	jv_batch_delete_range(&batch, jv_bytes_of(&entry, 1), jv_bytes_of(&end, 1));
+	forget_in_expiries(fixture, &batch);
+	status = jv_store_commit(fixture->store, &batch);
+	assert_int_equal(status.code, JV_OK);
+	jv_batch_deinit(&batch);
+	jv_buffer_deinit(&key);
+	jv_buffer_deinit(&value);
+}
+
+static uint64_t unindexed(struct fixture *fixture)
+{
+	struct jv_meta_record meta;
+	struct jv_status status = jv_read_meta(&fixture->api, NULL, &meta);
+
+	assert_int_equal(status.code, JV_OK);
+	return meta.unindexed;
+}
+
+/* What an older release left gets the very entries that it would have today, and loses them all
+ * when it is removed. */
+static void stores_of_releases_without_an_index(void **state)
+{
+	struct fixture *fixture = *state;
+	struct story story;
+	uint32_t entries;
+
+	begin(&story, fixture, 13);
+	while (story.submitted < 400)
+		submit_any(&story);
+	jv_fixture_stop(fixture);
+	entries = count_entries(fixture);
+	forget_entries(fixture);
+	jv_fixture_start(fixture);
+	assert_int_equal(count_entries(fixture), 0);
+	jv_fixture_run(fixture);
+	assert_int_equal(unindexed(fixture), 0);
+	assert_int_equal(count_entries(fixture), entries);
+	story.sessions[0] = jv_fixture_node(fixture, "n1");
+	story.sessions[1] = jv_fixture_node(fixture, "n2");
+	for (int round = 0; round < 10; round++)
+		walk_any(&story, true);
+	for (uint32_t id = 1; id <= story.submitted; id++)
+		jv_call(fixture, "Scheduler/CancelTask", "{'id':'t-%u'}", id);
+	for (int day = 0; day < 4; day++)
+		jv_fixture_pass(fixture, 86400000);
+	assert_int_equal(look_at_all(fixture)->n_tasks, 0);
+	assert_int_equal(count_entries(fixture), 0);
 }
 
 /* A list that the disk cut short is never taken for a whole one. */
@@ -373,183 +486,13 @@ static void the_disk_fails_at_any_read(void **state)
 	story.fixture->api.store = story.fixture->store;
 }
 
-/* A hundred thousand finished tasks, written as the core does. */
-#define MANY     100000
-#define RARE     10
-#define SCAN_MAX 10000
-#define NO_VALUE jv_bytes_of(NULL, 0)
-
-struct writer {
-	struct jv_batch batch;
-	struct jv_buffer key;
-	struct jv_buffer value;
-};
-
-static void put(struct writer *writer)
-{
-	jv_batch_put(
-		&writer->batch, jv_buffer_bytes(&writer->key), jv_buffer_bytes(&writer->value));
-	jv_buffer_clear(&writer->key);
-	jv_buffer_clear(&writer->value);
-}
-
-static void put_entry(struct writer *writer)
-{
-	jv_entry_encode(&writer->key, &writer->value);
-	put(writer);
-}
-
-static void put_term(struct writer *writer, enum jv_entry_kind kind, const char *text,
-	const char *value, uint64_t id)
-{
-	jv_key_term(
-		&writer->key, jv_term(kind, jv_bytes_of_text(text), jv_bytes_of_text(value)), id);
-	put_entry(writer);
-}
-
-static void put_spec(struct writer *writer, const Jarvis__V1__TaskSpec *spec, uint64_t id)
-{
-	struct jv_buffer packed = {0};
-
-	jv_pb_pack(&spec->base, &packed);
-	jv_spec_encode(id, jv_buffer_bytes(&packed), &writer->key, &writer->value);
-	put(writer);
-	jv_buffer_deinit(&packed);
-}
-
-/* Labels: rare=1 ten times, some=1 of each fiftieth task, which are too many to be sorted, common=1
- * of each second. */
-static void write_task(struct writer *writer, uint64_t id)
-{
-	char *const keys[] = {"rare", "some", "common"};
-	const uint64_t every[] = {MANY / RARE, 50, 2};
-	Jarvis__V1__TaskSpec spec = JARVIS__V1__TASK_SPEC__INIT;
-	Jarvis__V1__TaskSpec__LabelsEntry labels[3], *pointers[3];
-	struct jv_task_record record = {.id = id,
-		.state = JV_TASK_SUCCEEDED,
-		.priority = (int32_t)(id * 31 % 7) - 3,
-		.submit_ms = JV_FIXTURE_WALL_MS + (int64_t)id,
-		.finish_ms = JV_FIXTURE_WALL_MS + MANY + (int64_t)(id * 7919 % 100003)};
-	char name[NAME_SIZE];
-
-	snprintf(name, sizeof(name), "n%" PRIu64, id * 104729 % 100003);
-	spec.name = name;
-	spec.queue = "q";
-	spec.priority = record.priority;
-	spec.labels = pointers;
-	for (size_t i = 0; i < 3; i++) {
-		if (id % every[i] != 1)
-			continue;
-		labels[i] = (Jarvis__V1__TaskSpec__LabelsEntry)
-			JARVIS__V1__TASK_SPEC__LABELS_ENTRY__INIT;
-		labels[i].key = keys[i];
-		labels[i].value = "1";
-		pointers[spec.n_labels++] = &labels[i];
-		put_term(writer, JV_ENTRY_LABEL, keys[i], "1", id);
-	}
-	put_spec(writer, &spec, id);
-	jv_task_encode(&record, &writer->key, &writer->value);
-	put(writer);
-	put_term(writer, JV_ENTRY_QUEUE, "q", "", id);
-	put_term(writer, JV_ENTRY_STATE, "\6", "", id);
-	jv_key_finish(&writer->key, record.state, record.finish_ms, id);
-	put_entry(writer);
-	jv_key_name(&writer->key, jv_bytes_of_text(name), id);
-	put_entry(writer);
-	if (record.priority == 0)
-		return;
-	jv_key_priority(&writer->key, record.priority, id);
-	put_entry(writer);
-}
-
-static void write_many(struct fixture *fixture)
-{
-	struct writer writer = {0};
-	struct jv_meta_record meta;
-	struct jv_status status = jv_read_meta(&fixture->api, NULL, &meta);
-
-	assert_int_equal(status.code, JV_OK);
-	meta.next_task = MANY + 1;
-	jv_meta_encode(&meta, &writer.key, &writer.value);
-	put(&writer);
-	for (uint64_t id = 1; id <= MANY; id++)
-		write_task(&writer, id);
-	status = jv_store_commit(fixture->store, &writer.batch);
-	assert_int_equal(status.code, JV_OK);
-	jv_batch_deinit(&writer.batch);
-	jv_buffer_deinit(&writer.key);
-	jv_buffer_deinit(&writer.value);
-}
-
-/* What one filter costs, in each order and direction: at most so many gets of the store and moves
- * of cursors a page. */
-struct price {
-	const char *what;
-	struct want want;
-	uint32_t page_size;
-	size_t found; /* on the first page, at least */
-	bool whole;   /* and there is no other */
-	uint64_t gets;
-	uint64_t moves;
-};
-
-static void pay(struct fixture *fixture, struct watched_store *watched, struct price *price)
-{
-	say_all(&price->want);
-	for (int n = 0; n < 2 * ORDERS; n++) {
-		const Jarvis__V1__ListTasksResponse *page;
-		watched->gets = watched->moves = 0;
-		page = jv_call_answer(jv_call(fixture, "Scheduler/ListTasks",
-			"{'orderBy':'%s %s','pageSize':%u,'filter':{%s}}", order_names[n / 2],
-			n % 2 == 0 ? "asc" : "desc", price->page_size, price->want.json));
-		print_message("%-20s %11s %-4s: %4zu tasks, %5" PRIu64 " gets, %5" PRIu64
-			      " moves\n",
-			price->what, order_names[n / 2], n % 2 == 0 ? "asc" : "desc", page->n_tasks,
-			watched->gets, watched->moves);
-		assert_true(page->n_tasks >= price->found && page->n_tasks <= price->page_size);
-		assert_int_equal(page->next_page_token[0] == '\0', price->whole);
-		assert_true(watched->gets <= price->gets && watched->moves <= price->moves);
-	}
-	jv_fixture_forget(fixture);
-}
-
-static void what_a_page_costs(void **state)
-{
-	struct fixture *fixture = *state;
-	struct watched_store watched;
-	/* Of a finished task that is listed the store is asked three times: it is not live, the
-	 * record, the spec; once more to see the spec's labels. To know its place asks twice. */
-	struct price prices[] = {
-		{"any", {.states = 0}, 100, 100, false, 310, 110},
-		{"none", {.rare = true, .queue = "q9"}, 100, 0, true, 1, 2},
-		{"rare", {.rare = true}, 100, RARE, true, 80, 30},
-		{"rare in a queue", {.rare = true, .queue = "q"}, 100, RARE, true, 80, 80},
-		{"rare in a state", {.rare = true, .states = 1 << JV_TASK_SUCCEEDED}, 100, RARE,
-			true, 80, 60},
-		{"of a second", {.after_s = 20, .before_s = 21}, 100, 100, false, 2400, 2100},
-		{"some of many", {.some = true}, 100, 90, false, 5300, 7400},
-		{"half", {.common = true}, 100, 100, false, 610, 2750},
-		{"half, a large page", {.common = true}, 1000, 1000, false, 6010, 4600},
-		{"a queue of all", {.queue = "q"}, 100, 100, false, 510, 2650},
-	};
-
-	write_many(fixture);
-	jv_watched_store_init(&watched, fixture->store);
-	fixture->api.store = &watched.store;
-	fixture->limits.list_scan_max = SCAN_MAX;
-	for (size_t i = 0; i < sizeof(prices) / sizeof(prices[0]); i++)
-		pay(fixture, &watched, &prices[i]);
-	fixture->api.store = fixture->store;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		JV_FIXTURE_TEST(as_if_each_were_looked_at),
+		JV_FIXTURE_TEST(stores_of_releases_without_an_index),
 		cmocka_unit_test_setup_teardown(
 			the_disk_fails_at_any_read, jv_fixture_setup, jv_fixture_teardown),
-		cmocka_unit_test_setup_teardown(
-			what_a_page_costs, jv_fixture_setup, jv_fixture_teardown),
 	};
 
 	/* What fails is said to the one who called, a thousand times. */

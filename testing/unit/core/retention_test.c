@@ -378,6 +378,93 @@ static void tasks_of_older_releases_get_their_place_and_go_too(void **state)
 	expect_finished(fixture, 0);
 }
 
+static void put_spec(struct jv_batch *batch, uint64_t id)
+{
+	Jarvis__V1__TaskSpec spec = JARVIS__V1__TASK_SPEC__INIT;
+	struct jv_buffer key = {0}, value = {0};
+	char name[] = "a name", queue[] = "q";
+	uint8_t packed[64];
+	spec.name = name;
+	spec.queue = queue;
+	size_t size = jarvis__v1__task_spec__pack(&spec, packed);
+	jv_spec_encode(id, jv_bytes_of(packed, size), &key, &value);
+	jv_batch_put(batch, jv_buffer_bytes(&key), jv_buffer_bytes(&value));
+	jv_buffer_deinit(&key);
+	jv_buffer_deinit(&value);
+}
+
+static struct jv_meta_record read_meta(struct fixture *fixture)
+{
+	struct jv_buffer key = {0}, value = {0};
+	struct jv_meta_record meta;
+	jv_key_meta(&key);
+	struct jv_status status = jv_store_get(fixture->store, NULL, jv_buffer_bytes(&key), &value);
+	assert_true(jv_is_ok(&status));
+	status = jv_meta_decode(jv_buffer_bytes(&key), jv_buffer_bytes(&value), &meta);
+	assert_true(jv_is_ok(&status));
+	jv_buffer_deinit(&key);
+	jv_buffer_deinit(&value);
+	return meta;
+}
+
+/* As a release before there was an index left them. */
+static void make_unindexed(struct fixture *fixture, uint64_t count)
+{
+	static const uint8_t first = JV_RECORD_ENTRY, end = JV_RECORD_ENTRY + 1;
+	struct jv_batch batch = {0};
+	struct jv_buffer key = {0}, value = {0};
+	for (uint64_t id = 1; id <= count; id++) {
+		submit_to(fixture, "q", 0);
+		put_spec(&batch, id);
+	}
+	struct jv_meta_record meta = read_meta(fixture);
+	meta.unindexed = meta.next_task;
+	jv_meta_encode(&meta, &key, &value);
+	jv_batch_put(&batch, jv_buffer_bytes(&key), jv_buffer_bytes(&value));
+	jv_batch_delete_range(&batch, jv_bytes_of(&first, 1), jv_bytes_of(&end, 1));
+	struct jv_status status = jv_store_commit(fixture->store, &batch);
+	assert_true(jv_is_ok(&status));
+	jv_batch_deinit(&batch);
+	jv_buffer_deinit(&key);
+	jv_buffer_deinit(&value);
+}
+
+/* The first look at tasks without entries is made, and not told yet. */
+static void look_once(struct fixture *fixture)
+{
+	jv_fixture_restart(fixture);
+	while (jv_core_tick(fixture->core, fixture->now, 1, &fixture->batch, &fixture->effects))
+		;
+	jv_fixture_sweep(fixture);
+	assert_non_null(fixture->sweep);
+	assert_int_equal(fixture->sweep->sweep.count, 256);
+	assert_int_equal(jv_fixture_count(fixture, JV_RECORD_ENTRY), 0);
+}
+
+static void tasks_without_entries_get_them_though_they_end_meanwhile(void **state)
+{
+	struct fixture *fixture = *state;
+	fixture->reload = false;
+	make_unindexed(fixture, 300);
+	/* What was seen in a life that has ended is looked at again. */
+	look_once(fixture);
+	look_once(fixture);
+	uint32_t sweeps = fixture->sweeps;
+	struct jv_status status = jv_fixture_cancel(fixture, 200, "");
+	assert_true(jv_is_ok(&status));
+	jv_fixture_pass(fixture, 0);
+	/* The second begins with the one that ended; nothing is left for a third. */
+	assert_int_equal(fixture->sweeps, sweeps + 1);
+	assert_int_equal(read_meta(fixture).unindexed, 0);
+	/* Queue and name of each, and state and moment of the end. */
+	assert_int_equal(jv_fixture_count(fixture, JV_RECORD_ENTRY), 2 * 300 + 2);
+	fixture->reload = true;
+	jv_fixture_restart(fixture);
+	jv_fixture_pass(fixture, 0);
+	/* Nothing is left to be looked at but the queue's first. */
+	assert_int_equal(fixture->sweeps, sweeps + 2);
+}
+
 static void a_worker_that_sends_more_than_the_limit_is_cut_short(void **state)
 {
 	struct fixture *fixture = *state;
@@ -435,6 +522,8 @@ int main(void)
 			what_cannot_be_read_is_tried_again_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			tasks_of_older_releases_get_their_place_and_go_too, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			tasks_without_entries_get_them_though_they_end_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_worker_that_sends_more_than_the_limit_is_cut_short, setup, teardown),
 	};
