@@ -105,6 +105,13 @@ static bool is_special(unsigned char byte)
 	return byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7f;
 }
 
+/* A control of C1, in UTF-8: some terminals obey it as they do ESC and what follows. */
+static bool is_control(const char *at)
+{
+	unsigned char next = (unsigned char)at[1];
+	return (unsigned char)at[0] == 0xc2 && next >= 0x80 && next < 0xa0;
+}
+
 /* In quotes. Text longer than VALUE_MAX ends in an ellipsis. */
 static void add_quoted(struct line *line, const char *text, bool json)
 {
@@ -115,6 +122,8 @@ static void add_quoted(struct line *line, const char *text, bool json)
 		size_t step = character_size(text + i, strnlen(text + i, 4));
 		if (step == 0 || is_special((unsigned char)text[i]))
 			add_special(line, (unsigned char)text[i], json);
+		else if (is_control(text + i))
+			add_escape(line, "\\u%04x", (unsigned char)text[i + 1]);
 		else
 			add(line, text + i, step);
 		i += step == 0 ? 1 : step;
@@ -131,7 +140,7 @@ static bool needs_quotes(const char *text)
 		return true;
 	for (size_t i = 0; i < size; i++) {
 		unsigned char byte = (unsigned char)text[i];
-		if (is_special(byte) || byte == ' ' || byte == '=')
+		if (is_special(byte) || byte == ' ' || byte == '=' || is_control(text + i))
 			return true;
 	}
 	return !jv_utf8_valid(jv_bytes_of(text, size));

@@ -83,6 +83,9 @@ static void values_are_quoted_when_they_must(void **state)
 		{"a\nb\tc\rd", "\"a\\nb\\tc\\rd\""},
 		{"\x1b[31m", "\"\\x1b[31m\""},
 		{"\x7f", "\"\\x7f\""},
+		{"a\xc2\x9b"
+		 "31m\xc2\xa0",
+			"\"a\\u009b31m\xc2\xa0\""},
 		{"é€𝄞", "é€𝄞"},
 		{"bad\xff\xc3(", "\"bad\\xff\\xc3(\""},
 	};
