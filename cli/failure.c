@@ -42,11 +42,46 @@ static const char *hint_of(enum jv_code code)
 	return "";
 }
 
+/* Somebody answers, but not in the way that was meant: by gRPC's words for it. NULL: nobody does.
+ */
+static const char *meeting_hint(const char *message, bool tls)
+{
+	static const struct {
+		const char *says;
+		const char *hint;
+	} hints[] = {
+		{"certificate verify failed",
+			"the server's certificate is not signed by anybody who is trusted here; "
+			"say who has signed it with --ca FILE"},
+		{"is not in peer certificate",
+			"the server's certificate is for another name; if that is meant, say "
+			"which with --server-name NAME"},
+		{"wrong version number",
+			"this port does not speak TLS; leave --tls and its files away, or name "
+			"another port"},
+		{"http1.x server",
+			"this port is for REST; gRPC has one of its own, by default 7070"},
+	};
+
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+		if (strstr(message, hints[i].says) != NULL)
+			return hints[i].hint;
+	}
+	/* Not of a call that was cut off: there was a server. */
+	if (strstr(message, "failed to connect") == NULL ||
+		strstr(message, "Socket closed") == NULL)
+		return NULL;
+	return tls ? "the server may ask for a certificate of yours: --cert FILE --key FILE"
+		   : "the server may speak TLS: --tls, or --ca FILE";
+}
+
 static void print_hint(const struct jv_invocation *invocation, const struct jv_status *status)
 {
 	const char *hint = hint_of(status->code);
 
 	if (status->code == JV_UNAVAILABLE)
+		hint = meeting_hint(status->message, invocation->target.tls);
+	if (hint == NULL)
 		fprintf(stderr,
 			"hint: is jarvisd running at %s%s? Start it with: jarvisd --config FILE; "
 			"name another server with --server HOST:PORT or jarvis context\n",

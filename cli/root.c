@@ -3,7 +3,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/invocation.h"
@@ -115,6 +117,8 @@ int jv_cli_main(int argc, char **argv)
 	/* Characters have widths in UTF-8 only; all else stays as in C. */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	signal(SIGPIPE, SIG_IGN);
+	/* What gRPC says on its way stands in the message of the failure. */
+	jv_log_open(STDERR_FILENO, JV_LOG_ERROR, JV_LOG_TEXT);
 	jv_arena_init(&arena, 0, 0);
 	struct jv_status status = jv_arguments_parse(
 		&jv_command_root, argc, (const char *const *)argv, &arena, &arguments);

@@ -86,10 +86,18 @@ class Contexts(CliCase):
         self.assertEqual((result, out), (0, "t-1\n"), err)
         self.assertEqual(self.tokens, ["Bearer tok-9"])
         # The certificate is another's, or the server speaks no TLS: no connection, and no token.
-        for words in [["--server-name", "other.example.com"], ["-s", self.fake.address]]:
-            result, _, err = self.jarvis("task", "list", "--context", "lab", *words)
-            self.assertEqual(result, 4, err)
-            self.assertIn("with TLS", err)
+        for hint, words in [
+                ("for another name; if that is meant, say which with --server-name",
+                 ["--context", "lab", "--server-name", "other.example.com"]),
+                ("this port does not speak TLS", ["--context", "lab", "-s", self.fake.address]),
+                ("who has signed it with --ca FILE", ["-s", safe.address, "--tls"]),
+                ("the server may speak TLS: --tls", ["-s", safe.address])]:
+            with self.subTest(hint):
+                result, _, err = self.jarvis("task", "list", *words)
+                self.assertEqual(result, 4, err)
+                self.assertIn(hint, err)
+                # Two lines, and not what the library logs meanwhile.
+                self.assertEqual(len(err.splitlines()), 2, err)
         self.assertEqual(len(self.tokens), 1)
 
     def test_the_life_of_contexts(self):
