@@ -40,6 +40,11 @@ void jv_key_spec(struct jv_buffer *key, uint64_t task)
 	key_of_task(key, JV_RECORD_SPEC, task);
 }
 
+void jv_key_placed(struct jv_buffer *key, uint64_t task)
+{
+	key_of_task(key, JV_RECORD_PLACED, task | (JV_PLACED_PAGE - 1));
+}
+
 void jv_key_log_head(struct jv_buffer *key, uint64_t task)
 {
 	key_of_task(key, JV_RECORD_LOG_HEAD, task);
@@ -167,7 +172,7 @@ static void describe_expiry(struct jv_reader *ids, struct jv_buffer *text)
 static void describe_entry(struct jv_reader *ids, struct jv_buffer *text)
 {
 	static const char *const kinds[] = {
-		"", "queue", "node", "label", "state", "placed", "finish", "priority", "name"};
+		"", "queue", "node", "label", "state", "", "finish", "priority", "name"};
 	uint8_t kind = jv_record_enum(ids, JV_ENTRY_QUEUE, JV_ENTRY_NAME);
 	size_t left = jv_reader_left(ids);
 	size_t size = left < 8 ? 0 : left - 8;
@@ -216,6 +221,9 @@ static bool describe_kind(uint8_t letter, struct jv_reader *ids, struct jv_buffe
 		return true;
 	case JV_RECORD_ENTRY:
 		describe_entry(ids, text);
+		return true;
+	case JV_RECORD_PLACED:
+		describe_task("placed ones up to task", ids, text);
 		return true;
 	case JV_RECORD_QUEUE:
 		describe_name("queue ", ids, text);

@@ -23,6 +23,7 @@
  *   Q name                           queue           what its finished tasks take together
  *   X queue expiry task              expiry          finished task, in the order of removal
  *   I kind value task                entry           of an index: a task has that value
+ *   P task                           placed          which of sixteen neighbours are placed
  */
 #ifndef JV_STORAGE_RECORD_H
 #define JV_STORAGE_RECORD_H
@@ -48,6 +49,7 @@ enum jv_record_kind {
 	JV_RECORD_QUEUE = 'Q',
 	JV_RECORD_EXPIRY = 'X',
 	JV_RECORD_ENTRY = 'I',
+	JV_RECORD_PLACED = 'P',
 };
 
 /* The states of jarvis.v1.TaskState; the numbers are the same. */
@@ -313,8 +315,8 @@ enum jv_entry_kind {
 	JV_ENTRY_QUEUE = 1,
 	JV_ENTRY_NODE = 2, /* present or last */
 	JV_ENTRY_LABEL = 3,
-	JV_ENTRY_STATE = 4,  /* if final; the text is that one byte */
-	JV_ENTRY_PLACED = 5, /* ASSIGNED to STOPPING; no text */
+	JV_ENTRY_STATE = 4, /* if FAILED or CANCELLED; the text is that one byte */
+	/* 5 is none. */
 	/* Orders: */
 	JV_ENTRY_FINISH = 6,   /* final state, moment of the end */
 	JV_ENTRY_PRIORITY = 7, /* if not 0 */
@@ -329,6 +331,15 @@ struct jv_term {
 
 /* value is for labels; else empty. */
 struct jv_term jv_term(enum jv_entry_kind kind, struct jv_bytes text, struct jv_bytes value);
+
+/* Tasks that are ASSIGNED to STOPPING, for lists: so many neighbours have one record, which is
+ * written when what it says has changed, so those that come and go together cost little. */
+#define JV_PLACED_PAGE 16
+
+struct jv_placed_record {
+	uint64_t last;    /* number of the page's last task: in the key */
+	uint16_t members; /* bit 0: the page's first task; not 0 */
+};
 
 /* Encoders append to key and value, which the caller has cleared (asserted). Event: index tells
  * apart the changes of one revision. */
@@ -393,6 +404,11 @@ struct jv_status jv_queue_decode(
 struct jv_status jv_expiry_decode(
 	struct jv_bytes key, struct jv_bytes value, struct jv_expiry_record *record) JV_MUST_USE;
 
+void jv_placed_encode(
+	const struct jv_placed_record *record, struct jv_buffer *key, struct jv_buffer *value);
+struct jv_status jv_placed_decode(
+	struct jv_bytes key, struct jv_bytes value, struct jv_placed_record *record) JV_MUST_USE;
+
 /* Keys alone, for gets, scans and deletes. Each clears the buffer first. */
 void jv_key_meta(struct jv_buffer *key);
 void jv_key_shape(struct jv_buffer *key, uint32_t shape);
@@ -407,6 +423,7 @@ void jv_key_node_event(struct jv_buffer *key, int64_t revision);
 void jv_key_request(struct jv_buffer *key, const uint8_t hash[JV_REQUEST_HASH_SIZE]);
 void jv_key_queue(struct jv_buffer *key, struct jv_bytes name);
 void jv_key_expiry(struct jv_buffer *key, struct jv_bytes queue, int64_t expire_ms, uint64_t task);
+void jv_key_placed(struct jv_buffer *key, uint64_t task); /* of its page */
 
 /* Of entries. */
 void jv_key_term(struct jv_buffer *key, struct jv_term term, uint64_t task);

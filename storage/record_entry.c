@@ -1,14 +1,15 @@
 #include "base/assert.h"
 #include "storage/envelope.h"
 
-#define ENTRY_VERSION 1
-#define TASK_SIZE     8
+#define ENTRY_VERSION  1
+#define PLACED_VERSION 1
+#define TASK_SIZE      8
 
 struct jv_term jv_term(enum jv_entry_kind kind, struct jv_bytes text, struct jv_bytes value)
 {
 	struct jv_buffer bytes = {0};
 	struct jv_term term = {.kind = kind};
-	JV_ASSERT(kind <= JV_ENTRY_PLACED);
+	JV_ASSERT(kind <= JV_ENTRY_STATE);
 	/* The length in front, so that no two pairs of texts are one. */
 	jv_put_bytes(&bytes, text);
 	jv_buffer_append(&bytes, value.data, value.size);
@@ -66,7 +67,8 @@ void jv_entry_encode(const struct jv_buffer *key, struct jv_buffer *value)
 	jv_envelope_seal(key, value);
 }
 
-/* Bytes between kind and task; 0: any number of them that ends with a zero. */
+/* Bytes between kind and task; 0: of a name, any number of them that ends with a zero, or there is
+ * no such kind. */
 static size_t size_of(enum jv_entry_kind kind)
 {
 	switch (kind) {
@@ -74,7 +76,6 @@ static size_t size_of(enum jv_entry_kind kind)
 	case JV_ENTRY_NODE:
 	case JV_ENTRY_LABEL:
 	case JV_ENTRY_STATE:
-	case JV_ENTRY_PLACED:
 		return 8;
 	case JV_ENTRY_FINISH:
 		return 9;
@@ -89,7 +90,7 @@ static size_t size_of(enum jv_entry_kind kind)
 static bool fits(enum jv_entry_kind kind, struct jv_bytes held)
 {
 	if (kind != JV_ENTRY_NAME)
-		return held.size == size_of(kind);
+		return held.size > 0 && held.size == size_of(kind);
 	return held.size > 1 && held.size <= JV_TASK_NAME_MAX + 1 && held.data[held.size - 1] == 0;
 }
 
@@ -107,5 +108,30 @@ struct jv_status jv_entry_decode(struct jv_bytes key, struct jv_bytes value,
 	else
 		ids->at += held->size;
 	*task = jv_get_key_u64(ids);
+	return jv_envelope_close(&envelope);
+}
+
+void jv_placed_encode(
+	const struct jv_placed_record *record, struct jv_buffer *key, struct jv_buffer *value)
+{
+	JV_ASSERT(key->size == 0 && record->members != 0);
+	JV_ASSERT(record->last % JV_PLACED_PAGE == JV_PLACED_PAGE - 1);
+	jv_key_placed(key, record->last);
+	jv_envelope_begin(key, value, PLACED_VERSION);
+	jv_put_varint(value, record->members);
+	jv_envelope_seal(key, value);
+}
+
+struct jv_status jv_placed_decode(
+	struct jv_bytes key, struct jv_bytes value, struct jv_placed_record *record)
+{
+	struct jv_envelope envelope;
+	JV_TRY(jv_envelope_open(key, value, JV_RECORD_PLACED, PLACED_VERSION, &envelope));
+	record->last = jv_get_key_u64(&envelope.ids);
+	if (record->last % JV_PLACED_PAGE != JV_PLACED_PAGE - 1)
+		jv_record_fail(&envelope.ids);
+	record->members = (uint16_t)jv_record_count(&envelope.payload, UINT16_MAX);
+	if (record->members == 0)
+		jv_record_fail(&envelope.payload);
 	return jv_envelope_close(&envelope);
 }

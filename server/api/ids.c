@@ -9,19 +9,21 @@
 /* With more parts, a look at the task itself is cheaper. */
 #define UNION_ASKED_MAX 4
 
-enum kind { RANGE, UNION, INTERSECTION, WITHOUT };
+enum kind { RANGE, PAGES, UNION, INTERSECTION, WITHOUT };
 
 struct jv_ids {
 	struct jv_ids_walk *walk;
 	enum kind kind;
 	struct jv_ids **parts; /* all but RANGE */
 	size_t count;
-	/* RANGE: the keys that begin with these bytes and end with a number. */
+	/* RANGE, PAGES: the keys that begin with these bytes and end with a number. */
 	uint8_t prefix[KEY_MAX];
 	size_t prefix_size;
 	struct jv_cursor *cursor;
 	bool placed;
 	uint64_t at; /* of the cursor, if placed; 0: the end */
+	/* PAGES: the record under the cursor. */
+	struct jv_placed_record page;
 };
 
 /* Whether the first comes before the second, or is it, in the direction of the walk. */
@@ -83,6 +85,17 @@ struct jv_ids *jv_ids_done(struct jv_ids_walk *walk)
 	return range_new(walk, &key);
 }
 
+struct jv_ids *jv_ids_placed(struct jv_ids_walk *walk)
+{
+	struct jv_buffer key = {0};
+
+	jv_key_placed(&key, 0);
+	struct jv_ids *ids = range_new(walk, &key);
+	if (ids != NULL)
+		ids->kind = PAGES;
+	return ids;
+}
+
 struct jv_ids *jv_ids_term(struct jv_ids_walk *walk, struct jv_term term)
 {
 	struct jv_buffer key = {0};
@@ -135,8 +148,17 @@ struct jv_ids *jv_ids_all(struct jv_ids_walk *walk)
 	return compound_new(walk, UNION, parts, 2);
 }
 
+static bool read_page(struct jv_ids_walk *walk, struct jv_bytes key, struct jv_bytes value,
+	struct jv_placed_record *page)
+{
+	struct jv_status status = jv_placed_decode(key, value, page);
+
+	note(walk, status);
+	return jv_is_ok(&status);
+}
+
 /* Where the cursor stands: a number, or 0 outside of the range. */
-static uint64_t read_at(const struct jv_ids *ids)
+static uint64_t read_at(struct jv_ids *ids)
 {
 	struct jv_bytes key, value;
 	struct jv_reader reader;
@@ -144,6 +166,8 @@ static uint64_t read_at(const struct jv_ids *ids)
 	if (!jv_cursor_read(ids->cursor, &key, &value) || key.size != ids->prefix_size + ID_SIZE ||
 		memcmp(key.data, ids->prefix, ids->prefix_size) != 0)
 		return 0;
+	if (ids->kind == PAGES)
+		return read_page(ids->walk, key, value, &ids->page) ? ids->page.last : 0;
 	reader = jv_reader_of(jv_bytes_of(key.data + ids->prefix_size, ID_SIZE));
 	return jv_get_key_u64(&reader);
 }
@@ -180,6 +204,40 @@ static uint64_t seek_range(struct jv_ids *ids, uint64_t from)
 	if (ids->at != 0 && !reaches(walk, from, ids->at))
 		place(ids, from);
 	return ids->at;
+}
+
+static bool page_has(const struct jv_placed_record *page, uint64_t id)
+{
+	return (page->members >> id % JV_PLACED_PAGE & 1) != 0;
+}
+
+/* The first member of the page under the cursor that is `from` or behind it; 0: there is none. */
+static uint64_t in_page(const struct jv_ids *ids, uint64_t from)
+{
+	uint64_t first = ids->page.last - (JV_PLACED_PAGE - 1);
+
+	for (unsigned i = 0; i < JV_PLACED_PAGE; i++) {
+		uint64_t id = ids->walk->backward ? ids->page.last - i : first + i;
+		if (page_has(&ids->page, id) && reaches(ids->walk, from, id))
+			return id;
+	}
+	return 0;
+}
+
+/* Of each page there is a record only if it has a member. */
+static uint64_t seek_pages(struct jv_ids *ids, uint64_t from)
+{
+	uint64_t page = from | (JV_PLACED_PAGE - 1), next;
+
+	if (seek_range(ids, page) == 0)
+		return 0;
+	uint64_t id = in_page(ids, from);
+	if (id != 0 || ids->at != page)
+		return id;
+	next = ids->walk->backward ? page - JV_PLACED_PAGE : page + JV_PLACED_PAGE;
+	if (!reaches(ids->walk, page, next))
+		return 0;
+	return seek_range(ids, next) == 0 ? 0 : in_page(ids, from);
 }
 
 static uint64_t seek_union(struct jv_ids *ids, uint64_t from)
@@ -228,6 +286,8 @@ uint64_t jv_ids_seek(struct jv_ids *ids, uint64_t from)
 	switch (ids->kind) {
 	case RANGE:
 		return seek_range(ids, from);
+	case PAGES:
+		return seek_pages(ids, from);
 	case UNION:
 		return seek_union(ids, from);
 	case INTERSECTION:
@@ -244,23 +304,30 @@ static bool range_has(const struct jv_ids *ids, uint64_t id)
 	struct jv_ids_walk *walk = ids->walk;
 	struct jv_buffer key = {0};
 	struct jv_buffer value = {0};
+	struct jv_placed_record page;
 	struct jv_status status;
+	bool has;
 
 	jv_buffer_append(&key, ids->prefix, ids->prefix_size);
-	jv_put_key_u64(&key, id);
+	jv_put_key_u64(&key, ids->kind == PAGES ? id | (JV_PLACED_PAGE - 1) : id);
 	status = jv_store_get(walk->store, walk->snapshot, jv_buffer_bytes(&key), &value);
+	has = jv_is_ok(&status);
+	if (has && ids->kind == PAGES)
+		has = read_page(walk, jv_buffer_bytes(&key), jv_buffer_bytes(&value), &page) &&
+			page_has(&page, id);
 	jv_buffer_deinit(&key);
 	jv_buffer_deinit(&value);
 	walk->steps_left--;
 	if (status.code != JV_NOT_FOUND)
 		note(walk, status);
-	return jv_is_ok(&status);
+	return has;
 }
 
 bool jv_ids_may_have(const struct jv_ids *ids, uint64_t id)
 {
 	switch (ids->kind) {
 	case RANGE:
+	case PAGES:
 		return range_has(ids, id);
 	case UNION:
 	case INTERSECTION:

@@ -30,6 +30,8 @@ struct jv_ids *jv_ids_live(struct jv_ids_walk *walk);
 struct jv_ids *jv_ids_done(struct jv_ids_walk *walk);
 /* Live and done. */
 struct jv_ids *jv_ids_all(struct jv_ids_walk *walk);
+/* Those that are placed: ASSIGNED to STOPPING. */
+struct jv_ids *jv_ids_placed(struct jv_ids_walk *walk);
 /* Those with an entry for the term. */
 struct jv_ids *jv_ids_term(struct jv_ids_walk *walk, struct jv_term term);
 /* parts are copied; at least one. */

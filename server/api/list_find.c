@@ -21,17 +21,20 @@ static bool wants_placed(const Jarvis__V1__TaskFilter *filter)
 	return false;
 }
 
-/* Queued tasks have no entry of their own: most are placed before long. Beside other states all
- * live tasks are taken: the way to the next one that is not placed may be long, and would have to
- * be gone again for each of the others. */
+/* Tasks that have succeeded have no entry of their own: most that are done have. Nor have queued
+ * ones: most are placed before long. Beside other states all live tasks are taken: the way to the
+ * next one that is not placed may be long, and would have to be gone again for each of the others.
+ */
 static struct jv_ids *of_states(struct jv_ids_walk *walk, const Jarvis__V1__TaskFilter *filter)
 {
-	struct jv_ids *placed = jv_ids_term(walk, jv_term(JV_ENTRY_PLACED, nothing(), nothing()));
+	struct jv_ids *placed = jv_ids_placed(walk);
 	struct jv_ids *live = jv_ids_live(walk);
 	struct jv_ids *parts[STATES_MAX];
 	size_t count = 0;
 
-	for (int state = JV_TASK_SUCCEEDED; state <= JV_TASK_CANCELLED; state++) {
+	if (jv_filter_state(filter, JV_TASK_SUCCEEDED))
+		parts[count++] = jv_ids_done(walk);
+	for (int state = JV_TASK_FAILED; state <= JV_TASK_CANCELLED; state++) {
 		uint8_t letter = (uint8_t)state;
 		if (jv_filter_state(filter, (enum jv_task_state)state))
 			parts[count++] = jv_ids_term(

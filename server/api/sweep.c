@@ -256,17 +256,22 @@ static struct jv_status reclaim_range(struct sweeper *sweeper, key_maker *make)
 		sweeper->store, jv_buffer_bytes(&sweeper->key), jv_buffer_bytes(&sweeper->value));
 }
 
+static struct jv_status reclaim_kind(struct sweeper *sweeper, enum jv_record_kind kind)
+{
+	const uint8_t first = (uint8_t)kind, end = (uint8_t)(first + 1);
+	return jv_store_reclaim(sweeper->store, jv_bytes_of(&first, 1), jv_bytes_of(&end, 1));
+}
+
 /* Everything of the tasks; the order of removal, which is by queue, and the index. */
 static struct jv_status reclaim(struct sweeper *sweeper)
 {
-	static const uint8_t first = JV_RECORD_EXPIRY, end = JV_RECORD_EXPIRY + 1;
-	static const uint8_t entry = JV_RECORD_ENTRY, entry_end = JV_RECORD_ENTRY + 1;
 	JV_TRY(reclaim_range(sweeper, log_key));
 	JV_TRY(reclaim_range(sweeper, jv_key_spec));
 	JV_TRY(reclaim_range(sweeper, jv_key_done));
 	JV_TRY(reclaim_range(sweeper, jv_key_live));
-	JV_TRY(jv_store_reclaim(sweeper->store, jv_bytes_of(&first, 1), jv_bytes_of(&end, 1)));
-	return jv_store_reclaim(sweeper->store, jv_bytes_of(&entry, 1), jv_bytes_of(&entry_end, 1));
+	JV_TRY(reclaim_kind(sweeper, JV_RECORD_EXPIRY));
+	JV_TRY(reclaim_kind(sweeper, JV_RECORD_PLACED));
+	return reclaim_kind(sweeper, JV_RECORD_ENTRY);
 }
 
 void jv_sweep_read(struct jv_store *store, struct jv_event *event)

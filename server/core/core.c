@@ -20,6 +20,7 @@ struct jv_core *jv_core_new(const struct jv_core_options *options)
 	jv_heap_init(&core->tasks_due, jv_timer_task_before);
 	jv_heap_init(&core->nodes_due, jv_timer_node_before);
 	jv_list_init(&core->grown);
+	jv_list_init(&core->tasks.touched);
 	jv_list_init(&core->requests_by_age);
 	jv_heap_init(&core->queues_due, jv_queue_before);
 	jv_list_init(&core->queues_dirty);
@@ -31,11 +32,14 @@ static void tasks_free(struct jv_core *core)
 {
 	struct jv_index_cursor cursor = {.next = core->tasks.pages};
 	struct jv_task *task;
+	struct jv_placed_record record;
 	struct jv_shape *shape, *shape_next;
 	HASH_ITER (by_payload, core->shapes, shape, shape_next)
 		jv_heap_deinit(&shape->waiting);
 	while ((task = jv_index_next(&cursor)) != NULL)
 		jv_task_free(core, task);
+	while (jv_index_settle(&core->tasks, &record))
+		continue;
 	HASH_ITER (by_payload, core->shapes, shape, shape_next)
 		jv_shape_free(core, shape);
 }
@@ -161,6 +165,7 @@ int64_t jv_core_seal(struct jv_core *core, struct jv_batch *batch)
 	core->newest = jv_core_open_revision(core);
 	jv_watch_trim(core);
 	jv_queue_settle(core);
+	jv_entry_settle(core);
 	jv_write_meta(core, core->newest);
 	core->batch = NULL;
 	core->meta.revision = core->newest;

@@ -42,7 +42,6 @@ static struct jv_term term_of(enum jv_entry_kind kind, struct jv_bytes text)
 
 void jv_entry_init(struct jv_core *core)
 {
-	core->placed_term = term_of(JV_ENTRY_PLACED, jv_bytes_of(NULL, 0));
 	for (int state = JV_TASK_SUCCEEDED; state <= JV_TASK_CANCELLED; state++)
 		core->state_terms[state] = term_of_state((enum jv_task_state)state);
 }
@@ -66,7 +65,7 @@ void jv_entry_submit(
 void jv_entry_place(struct jv_core *core, const struct jv_task *task, const struct jv_node *node)
 {
 	JV_ASSERT(task->state == JV_TASK_QUEUED);
-	put_term(core, core->placed_term, task->id);
+	jv_index_touch(&core->tasks, task);
 	if (task->node == node)
 		return;
 	if (task->node != NULL)
@@ -77,12 +76,31 @@ void jv_entry_place(struct jv_core *core, const struct jv_task *task, const stru
 void jv_entry_leave(struct jv_core *core, const struct jv_task *task)
 {
 	JV_ASSERT(jv_task_active(task));
-	drop_term(core, core->placed_term, task->id);
+	jv_index_touch(&core->tasks, task);
+}
+
+void jv_entry_settle(struct jv_core *core)
+{
+	struct jv_placed_record record;
+	while (jv_index_settle(&core->tasks, &record)) {
+		jv_buffer_clear(&core->key);
+		jv_buffer_clear(&core->value);
+		if (record.members == 0) {
+			jv_key_placed(&core->key, record.last);
+			drop(core);
+			continue;
+		}
+		jv_placed_encode(&record, &core->key, &core->value);
+		jv_batch_put(
+			core->batch, jv_buffer_bytes(&core->key), jv_buffer_bytes(&core->value));
+	}
 }
 
 void jv_entry_end(struct jv_core *core, const struct jv_task_record *record)
 {
-	put_term(core, core->state_terms[record->state], record->id);
+	/* Most tasks succeed, so these are found as what is done. */
+	if (record->state != JV_TASK_SUCCEEDED)
+		put_term(core, core->state_terms[record->state], record->id);
 	jv_key_finish(&core->key, record->state, record->finish_ms, record->id);
 	put(core);
 }
@@ -117,7 +135,8 @@ static void act_submitted(
 static void act_finished(struct jv_core *core, const struct jv_swept *swept, on_entry *act)
 {
 	struct jv_bytes node = jv_bytes_of_text(swept->node);
-	act_term(core, core->state_terms[swept->state], swept->task, act);
+	if (swept->state != JV_TASK_SUCCEEDED)
+		act_term(core, core->state_terms[swept->state], swept->task, act);
 	if (node.size > 0)
 		act_term(core, term_of(JV_ENTRY_NODE, node), swept->task, act);
 	jv_key_finish(&core->key, (enum jv_task_state)swept->state, swept->finish_ms, swept->task);
@@ -132,7 +151,7 @@ void jv_entry_adopt(struct jv_core *core, const struct jv_task *task, const stru
 		return;
 	}
 	if (jv_task_active(task))
-		put_term(core, core->placed_term, task->id);
+		jv_index_touch(&core->tasks, task);
 	if (task->node != NULL)
 		put_term(core, task->node->term, task->id);
 }

@@ -73,13 +73,15 @@ struct jv_task {
 	};
 };
 
-#define JV_INDEX_PAGE 16
+#define JV_INDEX_PAGE JV_PLACED_PAGE
 
-/* Sixteen neighbours by number, as long as one of them lives. */
+/* Sixteen neighbours by number, as long as one of them lives or their record of who is placed is
+ * to be written. */
 struct jv_index_page {
 	uint64_t number; /* of its first task / JV_INDEX_PAGE */
 	uint32_t count;
 	struct jv_task *tasks[JV_INDEX_PAGE];
+	struct jv_list touched; /* in index->touched */
 	UT_hash_handle hh;
 };
 
@@ -88,7 +90,8 @@ struct jv_index_page {
  * loaded or submitted one after another. */
 struct jv_index {
 	struct jv_index_page *pages;
-	uint32_t count; /* of tasks */
+	uint32_t count;         /* of tasks */
+	struct jv_list touched; /* pages of which a task was placed or has left its node */
 };
 
 /* All tasks once, in an order that the numbers added so far decide. The task that was given last
@@ -236,8 +239,7 @@ struct jv_core {
 	int64_t newest; /* revision of the last change; past meta.revision while a transaction is
 			   open */
 
-	int64_t states[JV_TASK_STATES]; /* live tasks by state */
-	struct jv_term placed_term;
+	int64_t states[JV_TASK_STATES];             /* live tasks by state */
 	struct jv_term state_terms[JV_TASK_STATES]; /* of final states */
 	struct jv_stats since_start;                /* only what counts since the start */
 
@@ -311,6 +313,8 @@ void jv_entry_place(struct jv_core *core, const struct jv_task *task, const stru
 /* It is about to leave its node. */
 void jv_entry_leave(struct jv_core *core, const struct jv_task *task);
 void jv_entry_end(struct jv_core *core, const struct jv_task_record *record);
+/* Writes who is placed; at seal. */
+void jv_entry_settle(struct jv_core *core);
 /* For what was accepted before there were entries; some may be there. task: NULL if it is done, as
  * swept then says. */
 void jv_entry_adopt(struct jv_core *core, const struct jv_task *task, const struct jv_swept *swept);
@@ -337,6 +341,9 @@ void jv_watch_trim(struct jv_core *core);
 struct jv_task *jv_index_find(const struct jv_index *index, uint64_t id); /* NULL: not live */
 void jv_index_add(struct jv_index *index, struct jv_task *task);
 void jv_index_remove(struct jv_index *index, const struct jv_task *task);
+void jv_index_touch(struct jv_index *index, const struct jv_task *task);
+/* Takes a page out of those that were touched and says who is placed; false: there is none. */
+bool jv_index_settle(struct jv_index *index, struct jv_placed_record *record);
 /* Of a cursor whose `next` is index->pages: the first task; then the others. NULL at the end. */
 struct jv_task *jv_index_next(struct jv_index_cursor *cursor);
 

@@ -17,6 +17,7 @@ static union {
 	struct jv_log_record log;
 	struct jv_log_head_record log_head;
 	struct jv_request_record request;
+	struct jv_placed_record placed;
 	struct jv_queue_record queue;
 	struct jv_expiry_record expiry;
 } record;
@@ -103,6 +104,11 @@ static struct jv_status decode_rest(char kind, struct jv_bytes key, struct jv_by
 		JV_TRY(jv_entry_decode(key, value, &entry, &held, &task));
 		jv_buffer_append(&key_again, key.data, key.size);
 		jv_entry_encode(&key_again, &value_again);
+		return jv_ok();
+	}
+	if (kind == JV_RECORD_PLACED) {
+		JV_TRY(jv_placed_decode(key, value, &record.placed));
+		jv_placed_encode(&record.placed, &key_again, &value_again);
 		return jv_ok();
 	}
 	if (kind == JV_RECORD_REQUEST) {

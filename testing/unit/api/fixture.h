@@ -70,6 +70,8 @@ int jv_fixture_setup_keeping(void **state, uint32_t events_max);
 /* The same, with an eager transport. */
 int jv_fixture_setup_eager(void **state);
 int jv_fixture_teardown(void **state);
+/* How many records of a kind there are. */
+uint32_t jv_fixture_records(struct fixture *fixture, enum jv_record_kind kind);
 /* The server ends and begins anew over the same store; all calls are over. */
 void jv_fixture_restart(struct fixture *fixture);
 /* The server ends, with all calls; and begins anew over the same store. Nothing between. */

@@ -341,22 +341,6 @@ static void as_if_each_were_looked_at(void **state)
 		walk_any(&story, one_in(&story.random, 2));
 }
 
-static uint32_t count_entries(struct fixture *fixture)
-{
-	static const uint8_t letter = JV_RECORD_ENTRY;
-	struct jv_cursor *cursor = jv_cursor_open(fixture->store, NULL);
-	struct jv_bytes key, value;
-	struct jv_status status;
-	uint32_t count = 0;
-
-	jv_cursor_seek(cursor, jv_bytes_of(&letter, 1), false);
-	for (; jv_cursor_read(cursor, &key, &value) && key.data[0] == letter; count++)
-		jv_cursor_step(cursor, false);
-	status = jv_cursor_close(cursor);
-	assert_int_equal(status.code, JV_OK);
-	return count;
-}
-
 /* Expiry records that say nothing of entries. */
 static void forget_in_expiries(struct fixture *fixture, struct jv_batch *batch)
 {
@@ -432,13 +416,13 @@ static void stores_of_releases_without_an_index(void **state)
 	while (story.submitted < 400)
 		submit_any(&story);
 	jv_fixture_stop(fixture);
-	entries = count_entries(fixture);
+	entries = jv_fixture_records(fixture, JV_RECORD_ENTRY);
 	forget_entries(fixture);
 	jv_fixture_start(fixture);
-	assert_int_equal(count_entries(fixture), 0);
+	assert_int_equal(jv_fixture_records(fixture, JV_RECORD_ENTRY), 0);
 	jv_fixture_run(fixture);
 	assert_int_equal(unindexed(fixture), 0);
-	assert_int_equal(count_entries(fixture), entries);
+	assert_int_equal(jv_fixture_records(fixture, JV_RECORD_ENTRY), entries);
 	story.sessions[0] = jv_fixture_node(fixture, "n1");
 	story.sessions[1] = jv_fixture_node(fixture, "n2");
 	for (int round = 0; round < 10; round++)
@@ -448,7 +432,7 @@ static void stores_of_releases_without_an_index(void **state)
 	for (int day = 0; day < 4; day++)
 		jv_fixture_pass(fixture, 86400000);
 	assert_int_equal(look_at_all(fixture)->n_tasks, 0);
-	assert_int_equal(count_entries(fixture), 0);
+	assert_int_equal(jv_fixture_records(fixture, JV_RECORD_ENTRY), 0);
 }
 
 /* A list that the disk cut short is never taken for a whole one. */

@@ -439,6 +439,36 @@ static void as_if_every_task_were_looked_at(void **state)
 	}
 }
 
+/* Sixteen neighbours share a record of which of them are placed. */
+static void placed_tasks_among_others(void **state)
+{
+	static const int sizes[] = {1, 3, 100};
+	struct fixture *fixture = *state;
+	struct call *session = jv_fixture_node(fixture, "n1");
+
+	/* The node has memory for 32. */
+	submit_some(fixture, 50, "");
+	for (uint64_t task = 2; task <= 32; task++)
+		if (task != 7 && task != 31)
+			jv_fixture_report_finished(session, task, 1, task == 20, 0);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		expect_order(fixture, "submit_time", "'states':['TASK_STATE_ASSIGNED']", sizes[i],
+			"1 7 31 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50");
+		expect_order(fixture, "submit_time desc",
+			"'states':['TASK_STATE_ASSIGNED','TASK_STATE_FAILED']", sizes[i],
+			"50 49 48 47 46 45 44 43 42 41 40 39 38 37 36 35 34 33 31 20 7 1");
+	}
+	assert_int_equal(jv_fixture_records(fixture, JV_RECORD_PLACED), 4);
+	for (uint64_t task = 1; task <= 50; task++)
+		if (task == 1 || task == 7 || task == 31 || (task > 32 && task != 47))
+			jv_fixture_report_finished(session, task, 1, 0, 0);
+	expect_order(fixture, "submit_time", "'states':['TASK_STATE_ASSIGNED']", 1, "47");
+	expect_order(fixture, "submit_time desc", "'states':['TASK_STATE_QUEUED']", 1, "");
+	jv_fixture_report_finished(session, 47, 1, 0, 0);
+	expect_order(fixture, "submit_time", "'states':['TASK_STATE_ASSIGNED']", 1, "");
+	assert_int_equal(jv_fixture_records(fixture, JV_RECORD_PLACED), 0);
+}
+
 /* Tasks that change between pages neither repeat others nor hide them. */
 static void pages_are_stable_while_tasks_change(void **state)
 {
@@ -512,6 +542,7 @@ int main(void)
 		JV_FIXTURE_TEST(in_each_order),
 		JV_FIXTURE_TEST(orders_that_are_none),
 		JV_FIXTURE_TEST(as_if_every_task_were_looked_at),
+		JV_FIXTURE_TEST(placed_tasks_among_others),
 		JV_FIXTURE_TEST(pages_are_stable_while_tasks_change),
 		JV_FIXTURE_TEST(times_while_the_clock_is_set_back),
 		JV_FIXTURE_TEST(large_specs_under_a_filter),

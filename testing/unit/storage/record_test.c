@@ -367,6 +367,8 @@ static void keys_are_described_for_people(void **state)
 	expect_described(&key, "done task 42");
 	jv_key_spec(&key, UINT64_MAX);
 	expect_described(&key, "spec of task 18446744073709551615");
+	jv_key_placed(&key, 42);
+	expect_described(&key, "placed ones up to task 47");
 	jv_key_log_head(&key, 1);
 	expect_described(&key, "log head of task 1");
 	jv_key_log(&key, 42, 2, 4096);

@@ -529,6 +529,7 @@ const struct jv_sample jv_samples[JV_SAMPLES_COUNT] = {
 	{"node_event", jv_sample_node_event_encode, jv_sample_node_event_decode,
 		jv_sample_node_event_compare},
 	{"entry", jv_sample_entry_encode, jv_sample_entry_decode, jv_sample_entry_compare},
+	{"placed", jv_sample_placed_encode, jv_sample_placed_decode, jv_sample_placed_compare},
 	{"request", request_encode, request_decode, request_compare},
 	{"queue", jv_sample_queue_encode, jv_sample_queue_decode, jv_sample_queue_compare},
 	{"expiry", jv_sample_expiry_encode, jv_sample_expiry_decode, jv_sample_expiry_compare},

@@ -31,7 +31,7 @@ struct jv_sample {
 	void (*compare)(enum jv_variant variant, struct jv_bytes key, struct jv_bytes value);
 };
 
-#define JV_SAMPLES_COUNT 14
+#define JV_SAMPLES_COUNT 15
 
 extern const struct jv_sample jv_samples[JV_SAMPLES_COUNT];
 extern const char *const jv_variant_names[JV_VARIANT_COUNT];

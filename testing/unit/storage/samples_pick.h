@@ -60,7 +60,7 @@ static inline void pick_id(enum jv_variant variant, uint8_t *id, size_t size, ui
 		id[i] = (uint8_t)(typical + i);
 }
 
-/* samples_queue.c: queues, expiries, entries, changes of nodes. */
+/* samples_queue.c: queues, expiries, entries, placed tasks, changes of nodes. */
 void jv_sample_queue_encode(
 	enum jv_variant variant, struct jv_buffer *key, struct jv_buffer *value);
 struct jv_status jv_sample_queue_decode(struct jv_bytes key, struct jv_bytes value);
@@ -78,5 +78,9 @@ void jv_sample_entry_encode(
 	enum jv_variant variant, struct jv_buffer *key, struct jv_buffer *value);
 struct jv_status jv_sample_entry_decode(struct jv_bytes key, struct jv_bytes value);
 void jv_sample_entry_compare(enum jv_variant variant, struct jv_bytes key, struct jv_bytes value);
+void jv_sample_placed_encode(
+	enum jv_variant variant, struct jv_buffer *key, struct jv_buffer *value);
+struct jv_status jv_sample_placed_decode(struct jv_bytes key, struct jv_bytes value);
+void jv_sample_placed_compare(enum jv_variant variant, struct jv_bytes key, struct jv_bytes value);
 
 #endif

@@ -128,6 +128,37 @@ void jv_sample_entry_compare(enum jv_variant variant, struct jv_bytes key, struc
 		assert_int_equal(held.size, variant == JV_VARIANT_LEAST ? 4 : 9);
 }
 
+static struct jv_placed_record placed_make(enum jv_variant variant)
+{
+	return (struct jv_placed_record){
+		.last = pick_u64(variant, 42) | (JV_PLACED_PAGE - 1),
+		.members = variant == JV_VARIANT_LEAST ? 1
+			: variant == JV_VARIANT_MOST   ? UINT16_MAX
+						       : 0x0402,
+	};
+}
+
+void jv_sample_placed_encode(
+	enum jv_variant variant, struct jv_buffer *key, struct jv_buffer *value)
+{
+	struct jv_placed_record record = placed_make(variant);
+	jv_placed_encode(&record, key, value);
+}
+
+struct jv_status jv_sample_placed_decode(struct jv_bytes key, struct jv_bytes value)
+{
+	struct jv_placed_record record;
+	return jv_placed_decode(key, value, &record);
+}
+
+void jv_sample_placed_compare(enum jv_variant variant, struct jv_bytes key, struct jv_bytes value)
+{
+	struct jv_placed_record wanted = placed_make(variant), got;
+	jv_expect_ok(jv_placed_decode(key, value, &got));
+	assert_true(got.last == wanted.last);
+	assert_int_equal(got.members, wanted.members);
+}
+
 static struct jv_node_event_record node_event_make(enum jv_variant variant)
 {
 	return (struct jv_node_event_record){
