@@ -18,92 +18,159 @@ enum kind {
 };
 
 #define FLAG_ACK         0x1
+#define FLAG_END_STREAM  0x1
 #define FLAG_END_HEADERS 0x4
 
-static uint32_t price(uint8_t kind, uint8_t flags, uint32_t size)
-{
-	bool answer = (flags & FLAG_ACK) != 0;
+struct frame {
+	uint8_t kind;
+	uint8_t flags;
+	uint32_t size;
+	uint32_t stream;
+};
 
-	if (kind == KIND_RST_STREAM || (kind == KIND_SETTINGS && !answer))
-		return JV_GRPC_FRAME_DEAR;
-	if (kind == KIND_PING && !answer)
-		return JV_GRPC_FRAME_PING;
-	return 1 + size / JV_GRPC_FRAME_BYTES;
+static uint32_t number(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-static bool pay(struct jv_grpc_frames *frames, int64_t now_ms, uint32_t amount)
+static struct frame read_head(const uint8_t *head)
+{
+	return (struct frame){
+		.kind = head[3],
+		.flags = head[4],
+		.size = number(head) >> 8,
+		.stream = number(head + 5) & INT32_MAX,
+	};
+}
+
+static bool begins_call(const struct jv_grpc_frames *frames, const struct frame *frame)
+{
+	return frame->kind == KIND_HEADERS && frame->stream > frames->last;
+}
+
+static uint32_t price(const struct jv_grpc_frames *frames, const struct frame *frame)
+{
+	bool answer = (frame->flags & FLAG_ACK) != 0;
+
+	if (frame->kind == KIND_RST_STREAM || (frame->kind == KIND_SETTINGS && !answer) ||
+		(frame->kind == KIND_HEADERS && !begins_call(frames, frame)))
+		return JV_GRPC_FRAME_DEAR;
+	if (frame->kind == KIND_PING && !answer)
+		return JV_GRPC_FRAME_PING;
+	return 1 + frame->size / JV_GRPC_FRAME_BYTES;
+}
+
+/* All calls in progress may be reset at once, however many they may be. */
+static uint32_t most_taken(const struct jv_grpc_bounds *bounds)
+{
+	uint64_t resets = (uint64_t)bounds->streams_max * 2 * JV_GRPC_FRAME_DEAR;
+	uint64_t most = resets > 2 * JV_GRPC_FRAMES_ALLOWED ? resets : 2 * JV_GRPC_FRAMES_ALLOWED;
+
+	return most < INT32_MAX ? (uint32_t)most : INT32_MAX;
+}
+
+static bool pay(struct jv_grpc_frames *frames, uint32_t most, int64_t now_ms, uint32_t amount)
 {
 	int64_t passed_ms = now_ms - frames->taken_ms;
-	int64_t regained = passed_ms < 2000 ? passed_ms * (JV_GRPC_FRAMES_ALLOWED / 1000)
-					    : 2 * JV_GRPC_FRAMES_ALLOWED;
+	int64_t regained =
+		passed_ms < INT32_MAX ? passed_ms * (JV_GRPC_FRAMES_ALLOWED / 1000) : INT32_MAX;
 
 	if (regained > 0) {
 		frames->taken -= regained < frames->taken ? (uint32_t)regained : frames->taken;
 		frames->taken_ms = now_ms;
 	}
 	frames->taken += amount;
-	return frames->taken <= 2 * JV_GRPC_FRAMES_ALLOWED;
+	return frames->taken <= most;
 }
 
 static const char *check_headers(
-	struct jv_grpc_frames *frames, uint32_t headers_max, uint8_t kind, uint8_t flags)
+	struct jv_grpc_frames *frames, uint32_t headers_max, const struct frame *frame)
 {
-	if (kind == KIND_HEADERS) {
+	if (frame->kind == KIND_HEADERS) {
 		frames->block = 0;
 		frames->pieces = 0;
-	} else if (kind != KIND_CONTINUATION || frames->pieces == 0) {
+	} else if (frame->kind != KIND_CONTINUATION || frames->pieces == 0) {
 		/* Out of place: gRPC says so. */
 		return NULL;
 	}
-	frames->block += frames->left;
+	frames->block += frame->size;
 	frames->pieces++;
 	if (frames->block > headers_max)
 		return "headers that are too long";
 	if (frames->pieces > JV_GRPC_PIECES_MAX)
 		return "headers in too many pieces";
-	if ((flags & FLAG_END_HEADERS) != 0)
+	if ((frame->flags & FLAG_END_HEADERS) != 0)
 		frames->pieces = 0;
 	return NULL;
 }
 
-static const char *begin_frame(struct jv_grpc_frames *frames, uint32_t headers_max, int64_t now_ms)
+/* An end that the server has sent may be known to the client before it is here: in between, as many
+ * calls may have begun as have ended. */
+static const char *check_calls(
+	struct jv_grpc_frames *frames, uint32_t streams_max, const struct frame *frame)
 {
-	const uint8_t *head = frames->head;
-	uint8_t kind = head[3];
-	uint8_t flags = head[4];
+	if (frame->kind == KIND_RST_STREAM) {
+		jv_grpc_streams_remove(&frames->open, frame->stream);
+	} else if (begins_call(frames, frame)) {
+		frames->last = frame->stream;
+		/* gRPC passes over those that are not the client's to begin. */
+		if (frame->stream % 2 == 1)
+			jv_grpc_streams_add(&frames->open, frame->stream);
+	}
+	return frames->open.count / 2 < streams_max ? NULL : "too many calls in progress";
+}
 
-	frames->size = 0;
-	frames->left = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
-	if (!pay(frames, now_ms, price(kind, flags, frames->left)))
+static const char *begin_frame(
+	struct jv_grpc_frames *frames, const struct jv_grpc_bounds *bounds, int64_t now_ms)
+{
+	struct frame frame = read_head(frames->in.head);
+	const char *wrong;
+
+	frames->in.size = 0;
+	frames->in.left = frame.size;
+	if (!pay(frames, most_taken(bounds), now_ms, price(frames, &frame)))
 		return "too many frames that bring nothing";
-	return check_headers(frames, headers_max, kind, flags);
+	wrong = check_headers(frames, bounds->headers_max, &frame);
+	return wrong != NULL ? wrong : check_calls(frames, bounds->streams_max, &frame);
 }
 
 /* Collects the preface or a frame's head; returns how many bytes it took. */
-static size_t collect(struct jv_grpc_frames *frames, size_t wanted, const char *data, size_t size)
+static size_t collect(struct jv_grpc_cursor *cursor, size_t wanted, const char *data, size_t size)
 {
-	size_t taken = wanted - frames->size < size ? wanted - frames->size : size;
+	size_t taken = wanted - cursor->size < size ? wanted - cursor->size : size;
 
-	memcpy(frames->head + frames->size, data, taken);
-	frames->size += (uint8_t)taken;
+	memcpy(cursor->head + cursor->size, data, taken);
+	cursor->size += (uint8_t)taken;
+	return taken;
+}
+
+/* The same of a frame, whose payload is passed over: then its head is whole when the size says so.
+ */
+static size_t collect_frame(struct jv_grpc_cursor *cursor, const char *data, size_t size)
+{
+	size_t taken = cursor->left < size ? cursor->left : size;
+
+	if (taken == 0)
+		return collect(cursor, HEAD_SIZE, data, size);
+	cursor->left -= (uint32_t)taken;
 	return taken;
 }
 
 static size_t take_preface(struct jv_grpc_frames *frames, const char *data, size_t size)
 {
-	size_t taken = collect(frames, PREFACE_SIZE, data, size);
+	size_t taken = collect(&frames->in, PREFACE_SIZE, data, size);
 
-	if (memcmp(frames->head, preface, frames->size) != 0) {
+	if (memcmp(frames->in.head, preface, frames->in.size) != 0) {
 		frames->foreign = true;
-	} else if (frames->size == PREFACE_SIZE) {
+	} else if (frames->in.size == PREFACE_SIZE) {
 		frames->in_frames = true;
-		frames->size = 0;
+		frames->in.size = 0;
 	}
 	return taken;
 }
 
-const char *jv_grpc_frames_take(struct jv_grpc_frames *frames, uint32_t headers_max, int64_t now_ms,
-	const void *data, size_t size)
+const char *jv_grpc_frames_take(struct jv_grpc_frames *frames, const struct jv_grpc_bounds *bounds,
+	int64_t now_ms, const void *data, size_t size)
 {
 	const char *at = data;
 	const char *wrong = NULL;
@@ -112,16 +179,43 @@ const char *jv_grpc_frames_take(struct jv_grpc_frames *frames, uint32_t headers_
 		size_t taken;
 		if (!frames->in_frames) {
 			taken = take_preface(frames, at, size);
-		} else if (frames->left > 0) {
-			taken = frames->left < size ? frames->left : size;
-			frames->left -= (uint32_t)taken;
 		} else {
-			taken = collect(frames, HEAD_SIZE, at, size);
-			if (frames->size == HEAD_SIZE)
-				wrong = begin_frame(frames, headers_max, now_ms);
+			taken = collect_frame(&frames->in, at, size);
+			if (frames->in.size == HEAD_SIZE)
+				wrong = begin_frame(frames, bounds, now_ms);
 		}
 		at += taken;
 		size -= taken;
 	}
 	return wrong;
+}
+
+static void look_at_answer(struct jv_grpc_frames *frames)
+{
+	struct frame frame = read_head(frames->out.head);
+	bool last = (frame.flags & FLAG_END_STREAM) != 0 &&
+		(frame.kind == KIND_HEADERS || frame.kind == KIND_DATA);
+
+	frames->out.size = 0;
+	frames->out.left = frame.size;
+	if (last || frame.kind == KIND_RST_STREAM)
+		jv_grpc_streams_remove(&frames->open, frame.stream);
+}
+
+void jv_grpc_frames_give(struct jv_grpc_frames *frames, const void *data, size_t size)
+{
+	const char *at = data;
+
+	while (size > 0 && !frames->foreign) {
+		size_t taken = collect_frame(&frames->out, at, size);
+		if (frames->out.size == HEAD_SIZE)
+			look_at_answer(frames);
+		at += taken;
+		size -= taken;
+	}
+}
+
+void jv_grpc_frames_deinit(struct jv_grpc_frames *frames)
+{
+	jv_grpc_streams_deinit(&frames->open);
 }

@@ -10,10 +10,18 @@
  *
  * Every frame takes something of an allowance that fills up again with time: one, and one more for
  * each JV_GRPC_FRAME_BYTES of it. Those that make the server work and bring nothing (RST_STREAM,
- * SETTINGS) take JV_GRPC_FRAME_DEAR; pings JV_GRPC_FRAME_PING, as clients measure with them, a few
- * thousand a second (gRPC itself ends those that ping while nothing is sent).
+ * SETTINGS, headers of a call that has begun) take JV_GRPC_FRAME_DEAR; pings JV_GRPC_FRAME_PING, as
+ * clients measure with them, a few thousand a second (gRPC itself ends those that ping while
+ * nothing is sent).
  *
- * Knows nothing of gRPC and of sockets. A struct belongs to whoever reads the connection.
+ * Calls are free, but only so many may be in progress. gRPC counts them only from when the client
+ * has acknowledged its settings, and forgets those that it has answered in its mind: so who never
+ * acknowledged could hold millions, and who did not wait for answers had tens of thousands served
+ * before anybody else (CVE-2025-8671). What counts here is what the client can know: a call is in
+ * progress until its end has been sent, by either side. So the frames that the server sends are
+ * looked at too.
+ *
+ * Knows nothing of gRPC and of sockets. A struct belongs to one thread at a time.
  */
 #ifndef JV_SERVER_RPC_FRAMES_H
 #define JV_SERVER_RPC_FRAMES_H
@@ -22,7 +30,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JV_GRPC_FRAME_DEAR  200
+#include "server/rpc/streams.h"
+
+#define JV_GRPC_FRAME_DEAR  40
 #define JV_GRPC_FRAME_PING  10
 #define JV_GRPC_FRAME_BYTES 4096
 /* A second; twice as much may come at once. */
@@ -30,24 +40,44 @@
 /* Pieces of a call's headers. */
 #define JV_GRPC_PIECES_MAX 64
 
-struct jv_grpc_frames {
+/* What one connection may do. */
+struct jv_grpc_bounds {
+	uint32_t headers_max; /* bytes of one call's headers as they are sent */
+	uint32_t streams_max; /* calls in progress that the client is told of; twice as many may be
+			       */
+};
+
+/* Where one direction is. */
+struct jv_grpc_cursor {
 	uint8_t head[24]; /* the connection's preface, then each frame's first 9 bytes */
 	uint8_t size;     /* so many of them have come */
-	bool in_frames;   /* the preface has been seen */
-	bool foreign;     /* that is not HTTP/2 in the clear: not looked at */
-	uint8_t pieces;   /* frames of the headers that have not ended; 0: none */
 	uint32_t left;    /* of the payload */
-	uint32_t block;   /* bytes of the headers that have not ended */
-	uint32_t taken;   /* of the allowance */
-	int64_t taken_ms; /* as of */
+};
+
+struct jv_grpc_frames {
+	struct jv_grpc_cursor in;  /* from the client */
+	struct jv_grpc_cursor out; /* from the server */
+	bool in_frames;            /* the preface has been seen */
+	bool foreign;              /* that is not HTTP/2 in the clear: not looked at */
+	uint8_t pieces;            /* frames of the headers that have not ended; 0: none */
+	uint32_t block;            /* bytes of the headers that have not ended */
+	uint32_t taken;            /* of the allowance */
+	int64_t taken_ms;          /* as of */
+	uint32_t last;             /* stream that began last */
+	struct jv_grpc_streams open;
 };
 
 /*
- * Looks at what came next. Returns NULL, or why the connection has to end (a literal, fit for a
- * log); then nothing of these bytes may be used. headers_max: bytes of one call's headers as they
- * are sent. now_ms is monotonic. A struct of zeros is a new connection.
+ * Looks at what the client sent next. Returns NULL, or why the connection has to end (a literal,
+ * fit for a log); then nothing of these bytes may be used. now_ms is monotonic. A struct of zeros
+ * is a new connection.
  */
-const char *jv_grpc_frames_take(struct jv_grpc_frames *frames, uint32_t headers_max, int64_t now_ms,
-	const void *data, size_t size);
+const char *jv_grpc_frames_take(struct jv_grpc_frames *frames, const struct jv_grpc_bounds *bounds,
+	int64_t now_ms, const void *data, size_t size);
+
+/* Looks at what has been sent to the client. */
+void jv_grpc_frames_give(struct jv_grpc_frames *frames, const void *data, size_t size);
+
+void jv_grpc_frames_deinit(struct jv_grpc_frames *frames);
 
 #endif

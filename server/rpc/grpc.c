@@ -122,9 +122,12 @@ static void shut_down_fired(struct jv_tag *tag, bool ok)
 static void open_guard(const struct jv_grpc_options *options)
 {
 	int64_t headers_max = options->metadata_bytes_max * HEADERS_FACTOR;
+	const struct jv_grpc_bounds bounds = {
+		.headers_max = (uint32_t)(headers_max > HEADERS_MIN ? headers_max : HEADERS_MIN),
+		.streams_max = options->streams_max,
+	};
 
-	jv_grpc_guard_open(options->connections_max, options->files_max,
-		(uint32_t)(headers_max > HEADERS_MIN ? headers_max : HEADERS_MIN));
+	jv_grpc_guard_open(options->connections_max, options->files_max, &bounds);
 }
 
 static struct jv_grpc *create(const struct jv_grpc_options *options, struct jv_api *api)

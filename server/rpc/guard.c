@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,17 +33,23 @@
 
 enum role { NOT_OURS, LISTENER, CONNECTION };
 
+/* gRPC reads a connection in one thread at a time and writes it in one; these may be two. */
+struct watched {
+	pthread_mutex_t lock;
+	struct jv_grpc_frames frames;
+};
+
 struct entry {
 	_Atomic int role;
-	/* Of a connection: by who reads it, which gRPC lets only one do at a time. */
-	struct jv_grpc_frames frames;
+	struct watched watched; /* of a connection */
 };
 
 static struct entry *_Atomic parts[PARTS];
 static _Atomic uint32_t connections;
 static _Atomic uint32_t connections_max;
 static _Atomic int files_max;
-static _Atomic uint32_t headers_max;
+/* Written before anybody listens. */
+static struct jv_grpc_bounds bounds;
 static _Atomic int64_t quiet_until_ms;
 static _Thread_local bool listening;
 static int ssl_index = -1;
@@ -75,19 +82,27 @@ static struct entry *find_as(int fd, enum role role)
 	return entry;
 }
 
+static struct entry *make_part(struct entry *_Atomic *place)
+{
+	struct entry *part = jv_calloc(PART, sizeof(*part));
+	struct entry *other = NULL;
+
+	for (size_t i = 0; i < PART; i++)
+		pthread_mutex_init(&part[i].watched.lock, NULL);
+	if (atomic_compare_exchange_strong(place, &other, part))
+		return part;
+	free(part);
+	return other;
+}
+
 static void add(int fd, enum role role)
 {
 	struct entry *entry = find(fd);
 
 	if (entry == NULL) {
-		struct entry *none = NULL;
-		struct entry *part = jv_calloc(PART, sizeof(*part));
 		JV_ASSERT(fd >= 0 && fd < FILES_MAX);
-		if (!atomic_compare_exchange_strong(&parts[fd / PART], &none, part))
-			free(part);
-		entry = &parts[fd / PART][fd % PART];
+		entry = &make_part(&parts[fd / PART])[fd % PART];
 	}
-	entry->frames = (struct jv_grpc_frames){0};
 	atomic_store_explicit(&entry->role, role, memory_order_release);
 }
 
@@ -181,27 +196,42 @@ int accept4(int fd, __SOCKADDR_ARG address, socklen_t *restrict size, int flags)
 	return accept_guarded(fd, address.__sockaddr__, size, flags);
 }
 
-static const char *look(struct jv_grpc_frames *frames, const void *data, size_t size)
+static const char *look(struct watched *watched, const struct iovec *pieces, size_t left)
 {
-	return jv_grpc_frames_take(frames, atomic_load_explicit(&headers_max, memory_order_relaxed),
-		now_ms(), data, size);
+	const char *wrong = NULL;
+	int64_t now = now_ms();
+
+	pthread_mutex_lock(&watched->lock);
+	for (size_t i = 0; left > 0 && wrong == NULL; i++) {
+		size_t size = pieces[i].iov_len < left ? pieces[i].iov_len : left;
+		wrong = jv_grpc_frames_take(
+			&watched->frames, &bounds, now, pieces[i].iov_base, size);
+		left -= size;
+	}
+	pthread_mutex_unlock(&watched->lock);
+	return wrong;
+}
+
+static void look_at_answers(struct watched *watched, const struct iovec *pieces, size_t left)
+{
+	pthread_mutex_lock(&watched->lock);
+	for (size_t i = 0; left > 0; i++) {
+		size_t size = pieces[i].iov_len < left ? pieces[i].iov_len : left;
+		jv_grpc_frames_give(&watched->frames, pieces[i].iov_base, size);
+		left -= size;
+	}
+	pthread_mutex_unlock(&watched->lock);
 }
 
 ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
 	ssize_t received = syscall(SYS_recvmsg, fd, message, flags);
-	size_t left = received > 0 ? (size_t)received : 0;
 	struct entry *entry = find_as(fd, CONNECTION);
-	const char *wrong = NULL;
+	const char *wrong;
 
-	if (entry == NULL || entry->frames.foreign || (flags & MSG_ERRQUEUE) != 0)
+	if (entry == NULL || received <= 0 || (flags & (MSG_ERRQUEUE | MSG_PEEK)) != 0)
 		return received;
-	for (size_t i = 0; left > 0 && wrong == NULL; i++) {
-		const struct iovec *piece = &message->msg_iov[i];
-		size_t size = piece->iov_len < left ? piece->iov_len : left;
-		wrong = look(&entry->frames, piece->iov_base, size);
-		left -= size;
-	}
+	wrong = look(&entry->watched, message->msg_iov, (size_t)received);
 	if (wrong == NULL)
 		return received;
 	tell(fd, wrong);
@@ -209,59 +239,101 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	return -1;
 }
 
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	ssize_t sent = syscall(SYS_sendmsg, fd, message, flags);
+	struct entry *entry = find_as(fd, CONNECTION);
+
+	if (entry != NULL && sent > 0)
+		look_at_answers(&entry->watched, message->msg_iov, (size_t)sent);
+	return sent;
+}
+
 int close(int fd)
 {
 	struct entry *entry = find(fd);
 
 	if (entry != NULL && atomic_exchange(&entry->role, NOT_OURS) == CONNECTION) {
+		jv_grpc_frames_deinit(&entry->watched.frames);
+		entry->watched.frames = (struct jv_grpc_frames){0};
 		atomic_fetch_sub(&connections, 1);
 		jv_metric_add(&jv_grpc_connections, -1);
 	}
 	return (int)syscall(SYS_close, fd);
 }
 
-static void free_frames(
-	void *parent, void *frames, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
+static void free_watched(
+	void *parent, void *watched, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
 {
+	struct watched *freed = watched;
+
 	(void)parent, (void)data, (void)index, (void)argl, (void)argp;
-	free(frames);
+	if (freed == NULL)
+		return;
+	jv_grpc_frames_deinit(&freed->frames);
+	pthread_mutex_destroy(&freed->lock);
+	free(freed);
+}
+
+/* NULL if it is none of a server's. */
+static struct watched *find_tls(SSL *ssl)
+{
+	struct watched *watched;
+
+	if (ssl_index < 0 || !SSL_is_server(ssl))
+		return NULL;
+	watched = SSL_get_ex_data(ssl, ssl_index);
+	if (watched != NULL)
+		return watched;
+	watched = jv_calloc(1, sizeof(*watched));
+	pthread_mutex_init(&watched->lock, NULL);
+	SSL_set_ex_data(ssl, ssl_index, watched);
+	return watched;
 }
 
 /* What TLS brings. An error of ours is one of the protocol to gRPC. */
 int SSL_read(SSL *ssl, void *data, int room)
 {
-	struct jv_grpc_frames *frames;
+	struct iovec piece = {.iov_base = data};
+	struct watched *watched;
 	const char *wrong;
-	size_t size = 0;
 
-	if (SSL_read_ex(ssl, data, room < 0 ? 0 : (size_t)room, &size) <= 0)
+	if (SSL_read_ex(ssl, data, room < 0 ? 0 : (size_t)room, &piece.iov_len) <= 0)
 		return -1;
-	if (ssl_index < 0 || !SSL_is_server(ssl))
-		return (int)size;
-	frames = SSL_get_ex_data(ssl, ssl_index);
-	if (frames == NULL) {
-		frames = jv_calloc(1, sizeof(*frames));
-		SSL_set_ex_data(ssl, ssl_index, frames);
-	}
-	wrong = look(frames, data, size);
+	watched = find_tls(ssl);
+	wrong = watched == NULL ? NULL : look(watched, &piece, piece.iov_len);
 	if (wrong == NULL)
-		return (int)size;
+		return (int)piece.iov_len;
 	tell(-1, wrong);
 	ERR_raise(ERR_LIB_SSL, SSL_R_BAD_LENGTH);
 	return -1;
 }
 
+int SSL_write(SSL *ssl, const void *data, int size)
+{
+	struct iovec piece = {.iov_base = (void *)(uintptr_t)data};
+	struct watched *watched;
+
+	if (SSL_write_ex(ssl, data, size < 0 ? 0 : (size_t)size, &piece.iov_len) <= 0)
+		return -1;
+	watched = find_tls(ssl);
+	if (watched != NULL)
+		look_at_answers(watched, &piece, piece.iov_len);
+	return (int)piece.iov_len;
+}
+
 /* ---- what we call */
 
-void jv_grpc_guard_open(uint32_t most_connections, int most_files, uint32_t most_headers)
+void jv_grpc_guard_open(
+	uint32_t most_connections, int most_files, const struct jv_grpc_bounds *bounds_of_each)
 {
 	/* What gRPC, a shared library, finds under this name. */
 	JV_ASSERT((uintptr_t)dlsym(RTLD_DEFAULT, "recvmsg") == (uintptr_t)recvmsg);
 	if (ssl_index < 0)
-		ssl_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_frames);
+		ssl_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_watched);
 	atomic_store(&connections_max, most_connections);
 	atomic_store(&files_max, most_files < FILES_MAX ? most_files : FILES_MAX);
-	atomic_store(&headers_max, most_headers);
+	bounds = *bounds_of_each;
 }
 
 void jv_grpc_guard_begin(void)

@@ -308,7 +308,8 @@ def rule_names(tree):
 
 # What gRPC is to find before libc's and OpenSSL's own.
 INTERPOSED = {("server/rpc/guard.c", name)
-              for name in ("listen", "accept4", "recvmsg", "close", "SSL_read")}
+              for name in ("listen", "accept4", "recvmsg", "sendmsg", "close", "SSL_read",
+                           "SSL_write")}
 
 
 def allowed_plain(name):

@@ -20,7 +20,7 @@ import time
 
 sys.path.insert(0, os.getcwd())
 
-from testing.process.harness import case, http2  # noqa: E402
+from testing.process.harness import api, case, http2  # noqa: E402
 from testing.process.harness.programs import eventually  # noqa: E402
 
 HEALTH = "/grpc.health.v1.Health/Check"
@@ -408,6 +408,42 @@ class Hostile(case.ServerCase):
                 rest_of(connection.socket)
 
         self.attack("rapid reset", round_of, 2)
+
+    def test_grpc_calls_that_wait_for_no_answer(self):
+        """The server ends each itself, so none is in progress for long (CVE-2025-8671), or none
+        ends; who has not acknowledged its settings is told no limit by gRPC."""
+        tails = [lambda stream: http2.frame(http2.WINDOW_UPDATE, 0, stream, b"\x7f\xff\xff\xff"),
+                 lambda _: b""]
+
+        def round_of():
+            for path, flags, tail in (("/no/method", 5, tails[1]), (WATCH, 4, tails[0]),
+                                      (HEALTH, 4, tails[1])):
+                connection = self.grpc()
+                calls = b"".join(head + tail(stream) for head, stream in (
+                    connection.headers(path, flags=flags) for _ in range(20000)))
+                with contextlib.suppress(ConnectionError):
+                    connection.send(calls)
+                rest_of(connection.socket)
+
+        self.attack("calls without waiting", round_of, 2)
+
+    def test_clients_that_cancel_are_no_attack(self):
+        """Thousands of calls that are cancelled, or miss their deadlines, on one connection."""
+        client = api.Grpc(self.server.grpc_port)
+        self.addCleanup(client.close)
+        before = self.refused()
+        for _ in range(2):
+            begun = [client.begin("WatchTasks") for _ in range(2500)]
+            for call in begun:
+                call.cancel()
+            begun = [client.begin("WatchTasks", timeout=0.001) for _ in range(500)]
+            self.assertEqual({call.code().name for call in begun}, {"DEADLINE_EXCEEDED"})
+            client.call("GetServerInfo", {})
+        self.assertEqual(self.refused(), before)
+
+    def refused(self):
+        lines = self.server.rest.raw("GET", "/metrics")[2].decode().splitlines()
+        return next(line for line in lines if line.startswith("jarvis_grpc_refused_total "))
 
     def test_grpc_connections(self):
         """More than are allowed: those who were there stay, the others are closed."""
