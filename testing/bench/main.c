@@ -1,4 +1,5 @@
 /* Runs the figures, prints a table, writes JSON: see docs/benchmarks.md. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,21 @@ static bool parse_program(const char *argument, struct bench_programs *programs)
 		flag(argument, "--busybox", &programs->busybox);
 }
 
+/* Before anything is started, which would be left behind. */
+static bool has_programs(const struct bench_programs *programs)
+{
+	const char *const paths[] = {programs->jarvisd, programs->worker, programs->shim,
+		programs->fill, programs->proxy};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (paths[i] == NULL || access(paths[i], X_OK) == 0)
+			continue;
+		fprintf(stderr, "bench: %s cannot be executed: %s\n", paths[i], strerror(errno));
+		return false;
+	}
+	return true;
+}
+
 static int parse(int argc, char **argv, struct options *options)
 {
 	const char *rounds = "3";
@@ -163,7 +179,7 @@ static int parse(int argc, char **argv, struct options *options)
 	options->rounds = (int)strtol(rounds, NULL, 10);
 	if (options->rounds < 1 || options->rounds > BENCH_ROUNDS_MAX)
 		return fputs(usage, stderr), 2;
-	return 0;
+	return has_programs(&options->programs) ? 0 : 2;
 }
 
 static int compare(const void *a, const void *b)

@@ -11,4 +11,9 @@ for name in $("$@" --list | grep -v '^container'); do
 		missing=1
 	fi
 done
+said=$(timeout 60 "$@" --proxy=/nowhere/proxy --quick --only rest_unary 2>&1) && missing=1
+if [[ $said != *"/nowhere/proxy cannot be executed: No such file or directory"* ]]; then
+	echo "a program that is not there: $said" >&2
+	missing=1
+fi
 exit $missing
