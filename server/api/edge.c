@@ -59,6 +59,7 @@ void jv_edge_deinit(struct jv_edge *edge)
 	JV_ASSERT(edge->watchers_by_task == NULL);
 	JV_ASSERT(jv_list_empty(&edge->outgoing));
 	jv_heap_deinit(&edge->timers);
+	jv_recent_deinit(&edge->recent);
 	jv_mailbox_deinit(&edge->inbox);
 }
 

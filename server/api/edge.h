@@ -14,6 +14,7 @@
 
 #include "base/heap.h"
 #include "base/mailbox.h"
+#include "server/api/recent.h"
 #include "server/api/rpc.h"
 
 /* What all edges of a server share; read-only after the start but for what says otherwise. */
@@ -66,6 +67,7 @@ struct jv_edge {
 	void *watchers_by_task; /* private to edge.c */
 	struct jv_feed *feed;   /* private to feed.c; NULL while nobody watches */
 	struct jv_heap timers;
+	struct jv_recent recent;
 	_Atomic uint32_t watcher_count; /* the host publishes to edges that have any */
 };
 

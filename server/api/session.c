@@ -175,17 +175,19 @@ static void give_up(struct jv_rpc *rpc, Jarvis__V1__DesiredAttempt *attempt,
 	post(rpc, jv_session_event_give_up(state->session, desired, status->message));
 }
 
-/* The field `spec` with the bytes that are stored, which were packed here: to unpack them and pack
- * them again would be a good part of what a placement costs. To the library it is a field that the
- * message does not know. */
+/* The field `spec` with the bytes as they are stored, which were packed here: to unpack them and
+ * pack them again would be a good part of what a placement costs. To the library it is a field that
+ * the message does not know. */
 static struct jv_status add_spec(struct jv_rpc *rpc, struct jv_arena *arena, uint64_t task,
 	Jarvis__V1__DesiredAttempt *attempt)
 {
 	ProtobufCMessageUnknownField *field = jv_arena_calloc(arena, 1, sizeof(*field));
 	struct jv_buffer value = {0}, content = {0};
-	struct jv_bytes packed = {0};
-	struct jv_status status = jv_read_spec_bytes(rpc->edge->api, NULL, task, &value, &packed);
+	struct jv_bytes packed = jv_recent_get(&rpc->edge->recent, task);
+	struct jv_status status = jv_ok();
 
+	if (packed.size == 0)
+		status = jv_read_spec_bytes(rpc->edge->api, NULL, task, &value, &packed);
 	if (jv_is_ok(&status)) {
 		jv_put_bytes(&content, packed);
 		field->tag = SPEC_FIELD;

@@ -161,6 +161,8 @@ static void submit_replied(struct jv_rpc *rpc, struct jv_event *event)
 
 	if (rpc->ended)
 		return;
+	if (jv_is_ok(&status) && !event->submit.duplicate)
+		jv_recent_put(&rpc->edge->recent, event->submit.task, event->submit.spec);
 	if (jv_is_ok(&status))
 		response.task = accepted(rpc, &event->submit);
 	if (jv_is_ok(&status) && response.task == NULL)

@@ -72,8 +72,6 @@ int jv_fixture_setup_eager(void **state);
 int jv_fixture_teardown(void **state);
 /* How many records of a kind there are. */
 uint32_t jv_fixture_records(struct fixture *fixture, enum jv_record_kind kind);
-/* The server ends and begins anew over the same store; all calls are over. */
-void jv_fixture_restart(struct fixture *fixture);
 /* The server ends, with all calls; and begins anew over the same store. Nothing between. */
 void jv_fixture_stop(struct fixture *fixture);
 void jv_fixture_start(struct fixture *fixture);

@@ -481,22 +481,50 @@ static void a_hello_with_very_many_strangers(void **state)
 	free(reports);
 }
 
+static void damage_spec(struct fixture *fixture, uint64_t task)
+{
+	struct jv_batch batch = {0};
+	struct jv_buffer key = {0};
+
+	jv_key_spec(&key, task);
+	jv_batch_delete(&batch, jv_buffer_bytes(&key));
+	assert_int_equal(jv_store_commit(fixture->store, &batch).code, JV_OK);
+	jv_batch_deinit(&batch);
+	jv_buffer_deinit(&key);
+}
+
+/* What was submitted a moment ago is not read from the disk. */
+static void a_spec_that_need_not_be_read(void **state)
+{
+	struct fixture *fixture = *state;
+	const Jarvis__V1__Desired *words;
+	struct call *session;
+
+	for (int i = 0; i < JV_RECENT_MAX + 1; i++)
+		jv_fixture_submit(fixture, i == 1 ? "'command':['second']" : "");
+	damage_spec(fixture, 1);
+	damage_spec(fixture, 2);
+	session = reconnect(fixture, "");
+	words = desired(session, 2);
+	expect_attempt(words, 0, "t-1", FORGET);
+	expect_attempt(words, 1, "t-2", RUN);
+	assert_string_equal(words->attempts[1]->spec->command[0], "second");
+}
+
 /* A damaged disk: the task must not wait for ever for an agent that was never told of it. */
 static void a_spec_that_cannot_be_read(void **state)
 {
 	struct fixture *fixture = *state;
 	struct call *session;
-	struct jv_batch batch = {0};
-	struct jv_buffer key = {0};
 	struct call *waiting;
 
-	jv_fixture_submit(fixture, "'retry':{'maxLost':1}");
+	char spec[4096];
+
+	/* Too large to be kept. */
+	snprintf(spec, sizeof(spec), "'retry':{'maxLost':1},'args':['%03000d']", 0);
+	jv_fixture_submit(fixture, spec);
 	waiting = jv_call(fixture, "Scheduler/WatchTasks", "{}");
-	jv_key_spec(&key, 1);
-	jv_batch_delete(&batch, jv_buffer_bytes(&key));
-	assert_int_equal(jv_store_commit(fixture->store, &batch).code, JV_OK);
-	jv_batch_deinit(&batch);
-	jv_buffer_deinit(&key);
+	damage_spec(fixture, 1);
 	session = reconnect(fixture, "");
 	expect_attempt(desired(session, 2), 0, "t-1", FORGET);
 	for (int i = 0; i < 10; i++)
@@ -527,6 +555,7 @@ int main(void)
 		JV_FIXTURE_TEST(an_agent_that_does_not_read),
 		JV_FIXTURE_TEST(large_specs_are_spread_over_messages),
 		JV_FIXTURE_TEST(a_hello_with_very_many_strangers),
+		JV_FIXTURE_TEST(a_spec_that_need_not_be_read),
 		JV_FIXTURE_TEST(a_spec_that_cannot_be_read),
 	};
 
