@@ -20,6 +20,8 @@ enum kind {
 #define FLAG_ACK         0x1
 #define FLAG_END_STREAM  0x1
 #define FLAG_END_HEADERS 0x4
+#define FLAG_PRIORITY    0x20
+#define PRIORITY_SIZE    5
 
 struct frame {
 	uint8_t kind;
@@ -86,13 +88,18 @@ static bool pay(struct jv_grpc_frames *frames, uint32_t most, int64_t now_ms, ui
 static const char *check_headers(
 	struct jv_grpc_frames *frames, uint32_t headers_max, const struct frame *frame)
 {
+	frames->in_block = false;
 	if (frame->kind == KIND_HEADERS) {
+		bool priority = (frame->flags & FLAG_PRIORITY) != 0;
 		frames->block = 0;
 		frames->pieces = 0;
+		frames->fields = (struct jv_grpc_fields){0};
+		frames->passed = priority ? PRIORITY_SIZE : 0;
 	} else if (frame->kind != KIND_CONTINUATION || frames->pieces == 0) {
 		/* Out of place: gRPC says so. */
 		return NULL;
 	}
+	frames->in_block = true;
 	frames->block += frame->size;
 	frames->pieces++;
 	if (frames->block > headers_max)
@@ -144,6 +151,19 @@ static size_t collect(struct jv_grpc_cursor *cursor, size_t wanted, const char *
 	return taken;
 }
 
+/* Of the payload of headers. */
+static const char *count_fields(
+	struct jv_grpc_frames *frames, uint32_t headers_max, const char *data, size_t size)
+{
+	size_t passed = frames->passed < size ? frames->passed : size;
+
+	frames->passed -= (uint8_t)passed;
+	jv_grpc_fields_take(&frames->fields, data + passed, size - passed);
+	return frames->fields.count <= headers_max / JV_GRPC_FIELD_BYTES
+		? NULL
+		: "headers with too many fields";
+}
+
 /* The same of a frame, whose payload is passed over: then its head is whole when the size says so.
  */
 static size_t collect_frame(struct jv_grpc_cursor *cursor, const char *data, size_t size)
@@ -180,8 +200,11 @@ const char *jv_grpc_frames_take(struct jv_grpc_frames *frames, const struct jv_g
 		if (!frames->in_frames) {
 			taken = take_preface(frames, at, size);
 		} else {
+			bool payload = frames->in.left > 0;
 			taken = collect_frame(&frames->in, at, size);
-			if (frames->in.size == HEAD_SIZE)
+			if (payload && frames->in_block)
+				wrong = count_fields(frames, bounds->headers_max, at, taken);
+			else if (frames->in.size == HEAD_SIZE)
 				wrong = begin_frame(frames, bounds, now_ms);
 		}
 		at += taken;

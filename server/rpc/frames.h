@@ -30,6 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/rpc/fields.h"
 #include "server/rpc/streams.h"
 
 #define JV_GRPC_FRAME_DEAR  40
@@ -37,8 +38,10 @@
 #define JV_GRPC_FRAME_BYTES 4096
 /* A second; twice as much may come at once. */
 #define JV_GRPC_FRAMES_ALLOWED 200000
-/* Pieces of a call's headers. */
-#define JV_GRPC_PIECES_MAX 64
+/* Of a call's headers: as many bytes for each field, as the limit of their bytes goes; and pieces.
+ */
+#define JV_GRPC_FIELD_BYTES 64
+#define JV_GRPC_PIECES_MAX  64
 
 /* What one connection may do. */
 struct jv_grpc_bounds {
@@ -60,10 +63,13 @@ struct jv_grpc_frames {
 	bool in_frames;            /* the preface has been seen */
 	bool foreign;              /* that is not HTTP/2 in the clear: not looked at */
 	uint8_t pieces;            /* frames of the headers that have not ended; 0: none */
+	bool in_block;             /* the payload is one of them */
+	uint8_t passed;            /* bytes of it that are no fields, still to come */
 	uint32_t block;            /* bytes of the headers that have not ended */
-	uint32_t taken;            /* of the allowance */
-	int64_t taken_ms;          /* as of */
-	uint32_t last;             /* stream that began last */
+	struct jv_grpc_fields fields;
+	uint32_t taken;   /* of the allowance */
+	int64_t taken_ms; /* as of */
+	uint32_t last;    /* stream that began last */
 	struct jv_grpc_streams open;
 };
 

@@ -377,6 +377,21 @@ class Hostile(case.ServerCase):
 
         self.attack("headers without end", round_of, 2)
 
+    def test_grpc_headers_that_swell(self):
+        """A field that takes one byte each time: gRPC keeps all, until a message comes."""
+        def round_of():
+            connection = self.grpc()
+            head, stream = connection.headers(HEALTH, flags=0)
+            connection.send(head, http2.frame(
+                http2.CONTINUATION, 4, stream, b"\x40" + http2.text("x") + http2.text("y" * 3000)))
+            with self.assertRaises(ConnectionError):
+                for _ in range(500):
+                    head, stream = connection.headers(HEALTH, flags=0)
+                    connection.send(
+                        head, http2.frame(http2.CONTINUATION, 4, stream, b"\xbe" * 10000))
+
+        self.attack("headers that swell", round_of, 2)
+
     def test_grpc_frames_without_end(self):
         """They mean nothing, and each is cheap: it is their number that would keep others out."""
         frames = [

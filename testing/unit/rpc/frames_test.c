@@ -26,6 +26,7 @@ struct client {
 	int64_t now_ms;
 	size_t piece;    /* so many bytes come at once; 0: all */
 	uint32_t stream; /* of the next frame */
+	uint8_t fill;    /* of what is inside; 0: as in make_frame */
 };
 
 /* NULL or why not, and from then on nothing more is asked. */
@@ -59,8 +60,11 @@ static uint8_t *make_frame(int kind, int flags, uint32_t stream, size_t size)
 static const char *send_frame(struct client *client, int kind, int flags, size_t size)
 {
 	uint8_t *frame = make_frame(kind, flags, client->stream, size);
-	const char *wrong = send_bytes(client, frame, 9 + size);
+	const char *wrong;
 
+	if (client->fill != 0)
+		memset(frame + 9, client->fill, size);
+	wrong = send_bytes(client, frame, 9 + size);
 	free(frame);
 	return wrong;
 }
@@ -149,6 +153,8 @@ static void test_headers_end(void **state)
 {
 	struct client client = connect_client(7);
 	(void)state;
+	/* Few fields: each has a value of 95 bytes. */
+	client.fill = 0x5f;
 	/* Exactly as many as are allowed, in two pieces; and again: nothing is left of the first.
 	 */
 	for (int i = 0; i < 3; i++) {
@@ -183,6 +189,60 @@ static void test_headers_in_crumbs(void **state)
 	}
 	assert_null(send_frame(&client, HEADERS, 0, 1));
 	assert_int_equal(count(&client, CONTINUATION, 0, 0, 1000), JV_GRPC_PIECES_MAX - 1);
+	disconnect(&client);
+}
+
+/* A form of each kind, and how many fields they are; whatever the pieces are. */
+static void test_fields_are_counted(void **state)
+{
+	const struct {
+		const char *bytes;
+		size_t size;
+		uint32_t count;
+	} forms[] = {
+		{"\x82\xbe\xbe\xbe", 4, 4},
+		/* Indexes of several bytes; then a size of the table. */
+		{"\xff\x80\x01\x82\x3f\xe1\x1f\x82", 8, 4},
+		/* Literals: new name, known name, a name with an index of two bytes. */
+		{"\x40\x03xyz\x02\x82\x82\x82", 9, 2},
+		{"\x04\x03\x82\x82\x82\x82", 6, 2},
+		{"\x7f\x01\x01\x82\x0f\x10\x01\x82\x82", 9, 3},
+		/* Empty names and values, and one of Huffman's code. */
+		{"\x40\x00\x00\x00\x00\x00\x10\x00\x81\xff\x82", 11, 4},
+		/* A value of 2 GiB takes all that comes. */
+		{"\x00\x01x\x7f\xff\xff\xff\x7f\x82\x82\x82", 11, 1},
+		{"\x00\x01x\x7f\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x82\x82", 15, 1},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		for (size_t piece = 1; piece <= forms[i].size; piece++) {
+			struct jv_grpc_fields fields = {0};
+			for (size_t at = 0; at < forms[i].size; at += piece)
+				jv_grpc_fields_take(&fields, forms[i].bytes + at,
+					forms[i].size - at < piece ? forms[i].size - at : piece);
+			assert_int_equal(fields.count, forms[i].count);
+		}
+	}
+}
+
+static void test_headers_of_many_fields(void **state)
+{
+	const int most = HEADERS_MAX / JV_GRPC_FIELD_BYTES;
+	struct client client = connect_client(0);
+	(void)state;
+	/* RST_STREAM is 3: a literal with a known name, whose value has 3 bytes; five bytes of
+	 * priority are none. Those of each call are counted. */
+	for (int i = 0; i < 3; i++) {
+		client.stream += 2;
+		assert_null(send_frame(&client, HEADERS, 0x20, (size_t)most / 2 * 5 + 5));
+		assert_null(send_frame(&client, CONTINUATION, END_HEADERS, (size_t)most / 2 * 5));
+	}
+	/* And nothing else is. */
+	assert_null(send_frame(&client, DATA, 0, 16000));
+	client.stream += 2;
+	assert_null(send_frame(&client, HEADERS, 0x20, (size_t)most / 2 * 5 + 5));
+	assert_string_equal(send_frame(&client, CONTINUATION, 0, (size_t)most / 2 * 5 + 1),
+		"headers with too many fields");
 	disconnect(&client);
 }
 
@@ -333,6 +393,8 @@ int main(void)
 		cmocka_unit_test(test_headers_end),
 		cmocka_unit_test(test_a_frame_of_headers_is_refused_before_it_comes),
 		cmocka_unit_test(test_headers_in_crumbs),
+		cmocka_unit_test(test_fields_are_counted),
+		cmocka_unit_test(test_headers_of_many_fields),
 		cmocka_unit_test(test_calls_that_are_reset),
 		cmocka_unit_test(test_all_calls_are_reset),
 		cmocka_unit_test(test_calls_that_wait_for_no_answer),
