@@ -20,8 +20,7 @@ static void go_on(struct jv_grpc_fields *fields, enum part part)
 }
 
 /* The first byte of a number, in so many bits. */
-static void begin_number(
-	struct jv_grpc_fields *fields, uint8_t byte, unsigned bits, enum part then)
+static void begin_number(struct jv_grpc_fields *fields, uint8_t byte, unsigned bits, enum part then)
 {
 	uint32_t most = (1u << bits) - 1;
 

@@ -54,7 +54,7 @@ static uint32_t price(const struct jv_grpc_frames *frames, const struct frame *f
 {
 	bool answer = (frame->flags & FLAG_ACK) != 0;
 
-	if (frame->kind == KIND_RST_STREAM || (frame->kind == KIND_SETTINGS && !answer) ||
+	if ((frame->kind == KIND_SETTINGS && !answer) ||
 		(frame->kind == KIND_HEADERS && !begins_call(frames, frame)))
 		return JV_GRPC_FRAME_DEAR;
 	if (frame->kind == KIND_PING && !answer)
@@ -62,27 +62,52 @@ static uint32_t price(const struct jv_grpc_frames *frames, const struct frame *f
 	return 1 + frame->size / JV_GRPC_FRAME_BYTES;
 }
 
-/* All calls in progress may be reset at once, however many they may be. */
-static uint32_t most_taken(const struct jv_grpc_bounds *bounds)
+/* False if there is not so much left. */
+static bool pay(struct jv_grpc_taken *taken, uint32_t allowed, uint32_t most, int64_t now_ms,
+	uint32_t amount)
 {
-	uint64_t resets = (uint64_t)bounds->streams_max * 2 * JV_GRPC_FRAME_DEAR;
-	uint64_t most = resets > 2 * JV_GRPC_FRAMES_ALLOWED ? resets : 2 * JV_GRPC_FRAMES_ALLOWED;
-
-	return most < INT32_MAX ? (uint32_t)most : INT32_MAX;
-}
-
-static bool pay(struct jv_grpc_frames *frames, uint32_t most, int64_t now_ms, uint32_t amount)
-{
-	int64_t passed_ms = now_ms - frames->taken_ms;
-	int64_t regained =
-		passed_ms < INT32_MAX ? passed_ms * (JV_GRPC_FRAMES_ALLOWED / 1000) : INT32_MAX;
+	int64_t passed_ms = now_ms - taken->ms;
+	int64_t regained = passed_ms < INT32_MAX ? passed_ms * (allowed / 1000) : INT32_MAX;
 
 	if (regained > 0) {
-		frames->taken -= regained < frames->taken ? (uint32_t)regained : frames->taken;
-		frames->taken_ms = now_ms;
+		taken->amount -= regained < taken->amount ? (uint32_t)regained : taken->amount;
+		taken->ms = now_ms;
 	}
-	frames->taken += amount;
-	return frames->taken <= most;
+	if (taken->amount + amount > most)
+		return false;
+	taken->amount += amount;
+	return true;
+}
+
+static bool pay_from_all(struct jv_grpc_resets *resets, int64_t now_ms)
+{
+	bool paid;
+
+	pthread_mutex_lock(&resets->lock);
+	paid = pay(&resets->taken, JV_GRPC_RESETS_ALLOWED, 2 * JV_GRPC_RESETS_ALLOWED, now_ms, 1);
+	pthread_mutex_unlock(&resets->lock);
+	return paid;
+}
+
+static bool may_reset(
+	struct jv_grpc_frames *frames, const struct jv_grpc_bounds *bounds, int64_t now_ms)
+{
+	uint32_t most = 2 * JV_GRPC_RESETS_OWN;
+
+	/* All calls in progress may be reset at once, however many they may be. */
+	if (bounds->streams_max > most / 2)
+		most = bounds->streams_max < INT32_MAX / 2 ? 2 * bounds->streams_max : INT32_MAX;
+	return pay(&frames->resets, JV_GRPC_RESETS_OWN, most, now_ms, 1) ||
+		pay_from_all(bounds->resets, now_ms);
+}
+
+static bool bears(struct jv_grpc_frames *frames, const struct jv_grpc_bounds *bounds,
+	int64_t now_ms, const struct frame *frame)
+{
+	const uint32_t most = 2 * JV_GRPC_FRAMES_ALLOWED;
+
+	return pay(&frames->taken, JV_GRPC_FRAMES_ALLOWED, most, now_ms, price(frames, frame)) &&
+		(frame->kind != KIND_RST_STREAM || may_reset(frames, bounds, now_ms));
 }
 
 static const char *check_headers(
@@ -135,7 +160,7 @@ static const char *begin_frame(
 
 	frames->in.size = 0;
 	frames->in.left = frame.size;
-	if (!pay(frames, most_taken(bounds), now_ms, price(frames, &frame)))
+	if (!bears(frames, bounds, now_ms, &frame))
 		return "too many frames that bring nothing";
 	wrong = check_headers(frames, bounds->headers_max, &frame);
 	return wrong != NULL ? wrong : check_calls(frames, bounds->streams_max, &frame);

@@ -9,10 +9,10 @@
  * 9518). What is judged here is only what no client in good faith comes near to.
  *
  * Every frame takes something of an allowance that fills up again with time: one, and one more for
- * each JV_GRPC_FRAME_BYTES of it. Those that make the server work and bring nothing (RST_STREAM,
- * SETTINGS, headers of a call that has begun) take JV_GRPC_FRAME_DEAR; pings JV_GRPC_FRAME_PING, as
- * clients measure with them, a few thousand a second (gRPC itself ends those that ping while
- * nothing is sent).
+ * each JV_GRPC_FRAME_BYTES of it. Those that make the server work and bring nothing (SETTINGS,
+ * headers of a call that has begun) take JV_GRPC_FRAME_DEAR; pings JV_GRPC_FRAME_PING, as clients
+ * measure with them, a few thousand a second (gRPC itself ends those that ping while nothing is
+ * sent). Resets have an allowance of their own.
  *
  * Calls are free, but only so many may be in progress. gRPC counts them only from when the client
  * has acknowledged its settings, and forgets those that it has answered in its mind: so who never
@@ -26,6 +26,7 @@
 #ifndef JV_SERVER_RPC_FRAMES_H
 #define JV_SERVER_RPC_FRAMES_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,19 +34,35 @@
 #include "server/rpc/fields.h"
 #include "server/rpc/streams.h"
 
-#define JV_GRPC_FRAME_DEAR  40
+#define JV_GRPC_FRAME_DEAR  200
 #define JV_GRPC_FRAME_PING  10
 #define JV_GRPC_FRAME_BYTES 4096
 /* A second; twice as much may come at once. */
 #define JV_GRPC_FRAMES_ALLOWED 200000
+/* Likewise resets: of each connection, and beyond that of all together. */
+#define JV_GRPC_RESETS_OWN     1000
+#define JV_GRPC_RESETS_ALLOWED 10000
 /* Of a call's headers: as many bytes for each field, as the limit of their bytes goes; and pieces.
  */
 #define JV_GRPC_FIELD_BYTES 64
 #define JV_GRPC_PIECES_MAX  64
 
+/* What was taken of an allowance that fills up again. */
+struct jv_grpc_taken {
+	uint32_t amount;
+	int64_t ms; /* as of */
+};
+
+/* Of any threads. A client that cancels thousands at once is good, hundreds that do are not. */
+struct jv_grpc_resets {
+	pthread_mutex_t lock;
+	struct jv_grpc_taken taken;
+};
+
 /* What one connection may do. */
 struct jv_grpc_bounds {
-	uint32_t headers_max; /* bytes of one call's headers as they are sent */
+	struct jv_grpc_resets *resets; /* lent, the same to all connections */
+	uint32_t headers_max;          /* bytes of one call's headers as they are sent */
 	uint32_t streams_max; /* calls in progress that the client is told of; twice as many may be
 			       */
 };
@@ -67,9 +84,9 @@ struct jv_grpc_frames {
 	uint8_t passed;            /* bytes of it that are no fields, still to come */
 	uint32_t block;            /* bytes of the headers that have not ended */
 	struct jv_grpc_fields fields;
-	uint32_t taken;   /* of the allowance */
-	int64_t taken_ms; /* as of */
-	uint32_t last;    /* stream that began last */
+	struct jv_grpc_taken taken;
+	struct jv_grpc_taken resets;
+	uint32_t last; /* stream that began last */
 	struct jv_grpc_streams open;
 };
 

@@ -48,6 +48,7 @@ static struct entry *_Atomic parts[PARTS];
 static _Atomic uint32_t connections;
 static _Atomic uint32_t connections_max;
 static _Atomic int files_max;
+static struct jv_grpc_resets resets = {.lock = PTHREAD_MUTEX_INITIALIZER};
 /* Written before anybody listens. */
 static struct jv_grpc_bounds bounds;
 static _Atomic int64_t quiet_until_ms;
@@ -334,6 +335,7 @@ void jv_grpc_guard_open(
 	atomic_store(&connections_max, most_connections);
 	atomic_store(&files_max, most_files < FILES_MAX ? most_files : FILES_MAX);
 	bounds = *bounds_of_each;
+	bounds.resets = &resets;
 }
 
 void jv_grpc_guard_begin(void)

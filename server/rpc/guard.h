@@ -19,7 +19,8 @@
 #include "server/rpc/frames.h"
 
 /* Before gRPC listens. connections_max: of all listeners together; more are closed as soon as they
- * come, and so are those whose descriptor is not below files_max. */
+ * come, and so are those whose descriptor is not below files_max. What the bounds lend is filled in
+ * here. */
 void jv_grpc_guard_open(
 	uint32_t connections_max, int files_max, const struct jv_grpc_bounds *bounds);
 /* What this thread listens on from `begin` to `end` is gRPC's. */

@@ -416,7 +416,7 @@ class Hostile(case.ServerCase):
                 connection = self.grpc()
                 pairs = b"".join(
                     head + http2.frame(http2.RST_STREAM, 0, stream, b"\0\0\0\x08")
-                    for head, stream in (connection.headers(path) for _ in range(20000)))
+                    for head, stream in (connection.headers(path) for _ in range(40000)))
                 with contextlib.suppress(ConnectionError):
                     connection.send(pairs)
                 # Up to the end, which only the server makes.

@@ -16,7 +16,9 @@
 enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, SETTINGS = 4, PING = 6, WINDOW_UPDATE = 8 };
 enum { CONTINUATION = 9, END_STREAM = 1, ACK = 1, END_HEADERS = 4 };
 
+static struct jv_grpc_resets resets = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static const struct jv_grpc_bounds bounds = {
+	.resets = &resets,
 	.headers_max = HEADERS_MAX,
 	.streams_max = STREAMS_MAX,
 };
@@ -248,31 +250,50 @@ static void test_headers_of_many_fields(void **state)
 
 static void test_calls_that_are_reset(void **state)
 {
-	const int most = 2 * JV_GRPC_FRAMES_ALLOWED / JV_GRPC_FRAME_DEAR;
+	const int own = 2 * JV_GRPC_RESETS_OWN;
+	const int all = 2 * JV_GRPC_RESETS_ALLOWED;
 	struct client client = connect_client(0);
+	struct client other = connect_client(0);
 	(void)state;
 	/* Who cancels ten thousand watches, or sets deadlines that thousands of calls miss, does no
 	 * harm. */
-	assert_true(most >= 10000);
-	assert_int_equal(count(&client, RST_STREAM, 0, 4, 100000), most);
+	assert_int_equal(count(&client, RST_STREAM, 0, 4, 100000), own + all);
+	/* It may have reset what it may; that is no reason to end it for anything else. */
+	client = connect_client(0);
+	resets.taken.amount = 0;
+	for (int i = 0; i < own + all; i++) {
+		client.stream += 2;
+		assert_null(send_frame(&client, HEADERS, END_HEADERS, 50));
+		assert_null(send_frame(&client, DATA, END_STREAM, 5));
+		assert_null(send_frame(&client, RST_STREAM, 0, 4));
+	}
+	assert_int_equal(count(&client, DATA, 0, 5, 1000), 1000);
+	/* When many do so at once each has still what is its own. */
+	assert_int_equal(count(&other, RST_STREAM, 0, 4, 100000), own);
 	/* A second later half as many are. */
 	client.now_ms += 1000;
-	assert_in_range(count(&client, RST_STREAM, 0, 4, 100000), most / 2 - 2, most / 2);
+	assert_in_range(
+		count(&client, RST_STREAM, 0, 4, 100000), (own + all) / 2, (own + all) / 2 + 1);
 	/* And never more than at first, however long it was silent. */
 	client.now_ms += (int64_t)1 << 40;
-	assert_int_equal(count(&client, RST_STREAM, 0, 4, 100000), most);
+	assert_in_range(count(&client, RST_STREAM, 0, 4, 100000), own + all, own + all + 1);
+	resets.taken.amount = 0;
 }
 
 /* However many calls a connection may have, all of them may be given up. */
 static void test_all_calls_are_reset(void **state)
 {
-	const struct jv_grpc_bounds wide = {.headers_max = HEADERS_MAX, .streams_max = 100000};
+	const struct jv_grpc_bounds wide = {
+		.resets = &resets, .headers_max = HEADERS_MAX, .streams_max = 100000};
 	struct client client = connect_client(0);
 	uint8_t *frame = make_frame(RST_STREAM, 0, 1, 4);
 	(void)state;
+	/* Even when the others have used up what all share. */
+	resets.taken = (struct jv_grpc_taken){2 * JV_GRPC_RESETS_ALLOWED, client.now_ms};
 	for (int i = 0; i < 200000; i++)
 		assert_null(jv_grpc_frames_take(&client.frames, &wide, client.now_ms, frame, 13));
 	assert_non_null(jv_grpc_frames_take(&client.frames, &wide, client.now_ms, frame, 13));
+	resets.taken.amount = 0;
 	free(frame);
 }
 
