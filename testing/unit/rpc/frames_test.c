@@ -278,6 +278,7 @@ static void test_calls_that_are_reset(void **state)
 	client.now_ms += (int64_t)1 << 40;
 	assert_in_range(count(&client, RST_STREAM, 0, 4, 100000), own + all, own + all + 1);
 	resets.taken.amount = 0;
+	disconnect(&client);
 }
 
 /* However many calls a connection may have, all of them may be given up. */
