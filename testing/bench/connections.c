@@ -13,8 +13,8 @@
 
 #define CONNECTIONS       10000
 #define CONNECTIONS_QUICK 100
-/* Descriptors that the server needs for itself and the readers. */
-#define OTHERS     500
+/* Descriptors that the server keeps for its store (server/app/app.c), and those of the readers. */
+#define OTHERS     800
 #define IN_FLIGHT  16
 #define SECONDS    4.0
 #define WARM_UP_S  1.0
