@@ -32,9 +32,7 @@ static struct jv_ids *of_states(struct jv_ids_walk *walk, const Jarvis__V1__Task
 	struct jv_ids *parts[STATES_MAX];
 	size_t count = 0;
 
-	if (jv_filter_state(filter, JV_TASK_SUCCEEDED))
-		parts[count++] = jv_ids_done(walk);
-	for (int state = JV_TASK_FAILED; state <= JV_TASK_CANCELLED; state++) {
+	for (int state = JV_TASK_SUCCEEDED; state <= JV_TASK_CANCELLED; state++) {
 		uint8_t letter = (uint8_t)state;
 		if (jv_filter_state(filter, (enum jv_task_state)state))
 			parts[count++] = jv_ids_term(

@@ -98,9 +98,7 @@ void jv_entry_settle(struct jv_core *core)
 
 void jv_entry_end(struct jv_core *core, const struct jv_task_record *record)
 {
-	/* Most tasks succeed, so these are found as what is done. */
-	if (record->state != JV_TASK_SUCCEEDED)
-		put_term(core, core->state_terms[record->state], record->id);
+	put_term(core, core->state_terms[record->state], record->id);
 	jv_key_finish(&core->key, record->state, record->finish_ms, record->id);
 	put(core);
 }
@@ -135,8 +133,7 @@ static void act_submitted(
 static void act_finished(struct jv_core *core, const struct jv_swept *swept, on_entry *act)
 {
 	struct jv_bytes node = jv_bytes_of_text(swept->node);
-	if (swept->state != JV_TASK_SUCCEEDED)
-		act_term(core, core->state_terms[swept->state], swept->task, act);
+	act_term(core, core->state_terms[swept->state], swept->task, act);
 	if (node.size > 0)
 		act_term(core, term_of(JV_ENTRY_NODE, node), swept->task, act);
 	jv_key_finish(&core->key, (enum jv_task_state)swept->state, swept->finish_ms, swept->task);

@@ -52,8 +52,8 @@ static void put_spec(struct writer *writer, const Jarvis__V1__TaskSpec *spec, ui
 	jv_buffer_deinit(&packed);
 }
 
-/* Labels: rare=1 ten times, some=1 of each fiftieth task, which are too many to be sorted, common=1
- * of each second. */
+/* Ten succeed, the others fail. Labels: rare=1 ten times, some=1 of each fiftieth task, which are
+ * too many to be sorted, common=1 of each second. */
 static void write_task(struct writer *writer, uint64_t id)
 {
 	char *const keys[] = {"rare", "some", "common"};
@@ -61,10 +61,11 @@ static void write_task(struct writer *writer, uint64_t id)
 	Jarvis__V1__TaskSpec spec = JARVIS__V1__TASK_SPEC__INIT;
 	Jarvis__V1__TaskSpec__LabelsEntry labels[3], *pointers[3];
 	struct jv_task_record record = {.id = id,
-		.state = JV_TASK_SUCCEEDED,
+		.state = id % every[0] == 2 ? JV_TASK_SUCCEEDED : JV_TASK_FAILED,
 		.priority = (int32_t)(id * 31 % 7) - 3,
 		.submit_ms = JV_FIXTURE_WALL_MS + (int64_t)id,
 		.finish_ms = JV_FIXTURE_WALL_MS + MANY + (int64_t)(id * 7919 % 100003)};
+	const char state[] = {(char)record.state, 0};
 	char name[32];
 
 	snprintf(name, sizeof(name), "n%" PRIu64, id * 104729 % 100003);
@@ -86,7 +87,7 @@ static void write_task(struct writer *writer, uint64_t id)
 	jv_task_encode(&record, &writer->key, &writer->value);
 	put(writer);
 	put_term(writer, JV_ENTRY_QUEUE, "q", "", id);
-	put_term(writer, JV_ENTRY_STATE, "\6", "", id);
+	put_term(writer, JV_ENTRY_STATE, state, "", id);
 	jv_key_finish(&writer->key, record.state, record.finish_ms, id);
 	put_entry(writer);
 	jv_key_name(&writer->key, jv_bytes_of_text(name), id);
@@ -161,8 +162,9 @@ static void what_a_page_costs(void **state)
 		{"rare", "'labels':{'rare':'1'}", 100, RARE, true, 80, 30},
 		{"rare in a queue", "'labels':{'rare':'1'},'queues':['q']", 100, RARE, true, 80,
 			80},
-		{"rare in a state", "'labels':{'rare':'1'},'states':['TASK_STATE_SUCCEEDED']", 100,
+		{"rare in a state", "'labels':{'rare':'1'},'states':['TASK_STATE_FAILED']", 100,
 			RARE, true, 80, 60},
+		{"a rare state", "'states':['TASK_STATE_SUCCEEDED']", 100, RARE, true, 80, 30},
 		{"of a second",
 			"'submittedAfter':'2026-01-01T00:00:20Z',"
 			"'submittedBefore':'2026-01-01T00:00:21Z'",
